@@ -1,0 +1,50 @@
+"""The report of one run, for a terminal."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from data.dataset import Dataset
+from data.matrix import density
+from Figure.results import Record
+
+
+def describe(name: str, dataset: Dataset) -> str:
+    """Sizes and class balance of each part."""
+    parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    negative, positive = dataset.classes
+    lines = [f"{name}: {dataset.train.x.shape[1]:,} features, {density(dataset.train.x):.0%} of them filled"]
+    for role, part in parts.items():
+        ones = int(np.sum(part.labels))
+        zeros = len(part.labels) - ones
+        lines.append(f"  {role:<10} {zeros + ones:>9,} rows: {zeros:,} of class {negative}, {ones:,} of class {positive}")
+    return "\n".join(lines)
+
+
+def results_table(record: Record, flipped: int) -> str:
+    """Methods by metrics, what was relabeled, and the seconds of each stage."""
+    n = record["n_train"]
+    title = f"{record['dataset']}, noise {record['noise']:g} ({flipped:,} of {n:,} training labels flipped), seed {record['seed']}"
+    head = f"{'':<9}{'validation':^29}  {'test':^29}"
+    columns = f"{'method':<9}" + "  ".join([f"{'log-loss':>9}{'accuracy':>11}{'AUC':>9}"] * 2)
+    rows = [
+        f"{name:<9}" + "  ".join(_cells(splits[split]) for split in ("validation", "test"))
+        for name, splits in record["methods"].items()
+    ]
+    relabeled = f"relabeled {record['relabeled']:,} of {n:,} (Phi > alpha = {record['alpha']:g})"
+    seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
+    return "\n".join([title, "", head, columns, *rows, "", relabeled + _found(record, flipped), seconds])
+
+
+def _cells(metrics: Mapping[str, float | None]) -> str:
+    auc = "-" if metrics["auc"] is None else f"{metrics['auc']:.4f}"
+    return f"{metrics['log_loss']:>9.4f}{metrics['accuracy']:>11.4f}{auc:>9}"
+
+
+def _found(record: Record, flipped: int) -> str:
+    if not flipped:
+        return "; no label was flipped on purpose, so how many of them are wrong is not known"
+    ratios = {name: record[name] for name in ("precision", "recall")}
+    return (
+        "".join(f", {name} {'-' if value is None else f'{value:.4f}'}" for name, value in ratios.items()) + " against the flipped"
+    )

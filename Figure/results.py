@@ -1,0 +1,68 @@
+"""What a run leaves in its result directory: one JSON line a run, and the list of relabeled samples."""
+
+import csv
+import io
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+from data.files import replacing
+
+Record = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment() -> Record:
+    """What a number depends on besides its configuration: versions, device and the program's commit (None outside git)."""
+    packages = {name: version(name) for name in ("numpy", "scipy", "scikit-learn")}
+    return {"python": platform.python_version(), **packages, "device": "cpu", "commit": _commit()}
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def json_line(record: Record) -> str:
+    """A record as one line of JSON, every float to its last digit; a value that is not finite raises `ValueError`."""
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
+def append_line(path: Path, record: Record) -> None:
+    """Append a record to a file of JSON lines by a single write; a torn last line before it is closed first."""
+    line = json_line(record).encode()
+    try:
+        with path.open("ab+") as file:
+            if file.tell() and _last_byte(file) != b"\n":
+                line = b"\n" + line
+            os.write(file.fileno(), line)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
+
+
+def _last_byte(file: io.BufferedRandom) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table, whole or not at all; floats to their last digit. Raises `InputError` where it cannot be written."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    try:
+        with replacing(path) as file:
+            file.write(text.getvalue().encode())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error

@@ -1,0 +1,68 @@
+"""A data set by name or path, cut into training, validation and test rows."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data import sources
+from data.errors import InputError
+from data.sources import Part, Source
+from data.streams import generator
+
+BUILT_IN = {"wdbc": sources.wdbc, "digits": sources.digits}
+TORCHVISION_SETS = ("mnist", "cifar10", "svhn")
+NAMES = (*BUILT_IN, *sources.LIBSVM_SETS, *TORCHVISION_SETS)
+
+
+class Dataset(NamedTuple):
+    """Labelled rows in three parts that share none."""
+
+    train: Part
+    validation: Part
+    test: Part
+    classes: tuple[str, str]  # how the source writes label 0 and label 1
+    files: tuple[str, ...] | None  # the picture file of each source row, for an image folder
+
+
+def load(name: str, data_dir: Path, seed: int) -> Dataset:
+    """The data set `name`: one of `NAMES`, or the path of a LIBSVM file, an `.npz` or an image folder.
+
+    data_dir: where public sets lie, and where they are downloaded to. Raises `InputError`.
+    """
+    return divide(_source(name, data_dir), name, generator(seed, "split"))
+
+
+def _source(name: str, data_dir: Path) -> Source:
+    if name in BUILT_IN:
+        return BUILT_IN[name]()
+    if name in sources.LIBSVM_SETS:
+        return sources.libsvm_set(name, data_dir)
+    if name in TORCHVISION_SETS:
+        return sources.torchvision_set(name, data_dir)
+    path = Path(name)
+    if not path.exists():
+        raise InputError(f"--dataset {name}: no such data set or file; expected a path, or one of {', '.join(NAMES)}")
+    if path.is_dir():
+        return sources.picture_folder(path)
+    return sources.npz_file(path) if path.suffix == ".npz" else sources.libsvm_file(path)
+
+
+def divide(source: Source, name: str, rng: np.random.Generator) -> Dataset:
+    """Cut a source: its own test rows, else the last of train; validation is the last 30% of what remains of train."""
+    n = len(source.train.labels)
+    order = rng.permutation(n) if source.shuffle else np.arange(n)
+    n_train = n if source.test else n - n // 5 if source.n_train is None else source.n_train
+    n_fit = n_train if source.validation else n_train * 7 // 10
+    train, validation, test = (
+        _take(source.train, order[rows]) for rows in (slice(n_fit), slice(n_fit, n_train), slice(n_train, n))
+    )
+    validation, test = source.validation or validation, source.test or test
+    for role, part in (("training", train), ("validation", validation), ("test", test)):
+        if not len(part.labels):
+            raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; expected 10 rows or more")
+    return Dataset(train, validation, test, source.classes, source.files)
+
+
+def _take(part: Part, rows: np.ndarray) -> Part:
+    return Part(part.x[rows], part.labels[rows], part.rows[rows])

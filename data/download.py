@@ -1,0 +1,69 @@
+"""Public data files fetched once: retried, checked, and put in place by a rename."""
+
+import logging
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from data.errors import InputError
+from data.files import writable_folder
+from data.libsvm import open_bytes
+
+RETRIES = 2  # after the first try; pooch waits 1 s, then 2 s
+TIMEOUT = 30  # seconds without a byte
+Step = Callable[[Path], Path]  # takes the fetched file, gives the file or folder to put in place; raises InputError
+
+log = logging.getLogger(__name__)
+
+
+def download(url: str, md5: str | None, target: Path, prepare: Step) -> Path:
+    """Fetch `url`, check it, `prepare` it (unpack, parse) and rename the result to `target`.
+
+    md5: the published checksum; without one `prepare` has to judge the file. Raises `InputError` if the folder cannot be
+    written, the file cannot be had, or `prepare` refuses it: `target` then does not exist.
+    """
+    writable_folder(target.parent, "--data_dir")
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as work:
+        prepare(_fetch(url, md5, Path(work), target)).replace(target)
+    log.info("downloaded %s to %s", url, target)
+    return target
+
+
+def gunzip(fetched: Path) -> Path:
+    """Unpack NAME.gz to NAME."""
+    with open_bytes(fetched) as packed, fetched.with_suffix("").open("wb") as plain:
+        shutil.copyfileobj(packed, plain)
+    return fetched.with_suffix("")
+
+
+def untar(folder: str) -> Step:
+    """Unpack an archive and give its `folder`; tarfile's "data" filter lets nothing out of the working folder."""
+
+    def unpack(fetched: Path) -> Path:
+        with tarfile.open(fetched) as archive:
+            archive.extractall(fetched.parent, filter="data")
+        return fetched.parent / folder
+
+    return unpack
+
+
+def _fetch(url: str, md5: str | None, work: Path, target: Path) -> Path:
+    import pooch  # here: only a run that downloads pays for importing it
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")  # it would log the temporary name
+    name = url.rpartition("/")[2]
+    source = pooch.create(work, base_url="", registry={name: md5 and f"md5:{md5}"}, urls={name: url}, retry_if_failed=RETRIES)
+    try:
+        return Path(source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)))
+    except (requests.RequestException, ValueError) as error:
+        response = getattr(error, "response", None)
+        cause = f"HTTP status {response.status_code}" if response is not None else type(error).__name__
+        cause = "the checksum is wrong" if isinstance(error, ValueError) and response is None else cause
+        raise InputError(
+            f"{target}: not there, and {url} could not be fetched ({cause}); put the file there by hand,"
+            " or use --dataset wdbc or digits, which need none"
+        ) from error

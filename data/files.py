@@ -1,0 +1,39 @@
+"""Files written whole or not at all."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from data.errors import InputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of `path`, by an atomic rename, when the block ends without an error.
+
+    It is written beside its place, so that a reader sees the old file or the new one, never a part. Raises `OSError` where
+    the folder cannot be written.
+    """
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def writable_folder(path: Path, flag: str) -> Path:
+    """`path`, made if it is missing, and tried with a file of no bytes. Raises `InputError` that names `flag`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise InputError(f"{flag} {path}: cannot be written ({error.strerror}); give a folder that can be") from error

@@ -1,0 +1,71 @@
+"""Values of command-line flags, read as data from outside: each is checked before any work begins."""
+
+import argparse
+import math
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from data.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """`argparse` with whole flag names only, and errors of one line without the usage text."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog, description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2 and one line."""
+        self.exit(2, f"{self.prog}: error: {message} (--help lists the flags)\n")
+
+
+def number(expected: str, accept: Callable[[float], bool]) -> Callable[[str], float]:
+    """A reader of one finite number for which `accept` holds; `expected` says in words which numbers those are."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and accept(value)):
+            raise argparse.ArgumentTypeError(f"got '{text}', expected {expected}")
+        return value
+
+    return read
+
+
+rate = number("a share from 0 up to, but not including, 1, such as 0.4", lambda value: 0 <= value < 1)
+non_negative = number("a finite number of 0 or more, such as 0.0002", lambda value: value >= 0)
+positive = number("a finite number above 0, such as 0.1", lambda value: value > 0)
+
+
+def seed(text: str) -> int:
+    """A seed: a whole number of 0 or more, as `numpy.random.SeedSequence` takes it."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number of 0 or more, such as 1")
+    return int(text)
+
+
+def run_script(prog: str, main: Callable[[], None]) -> None:
+    """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line and 130."""
+    try:
+        main()
+        sys.stdout.flush()
+    except InputError as error:
+        sys.exit(_one_line(prog, str(error)))
+    except KeyboardInterrupt:
+        print(f"{prog}: interrupted; nothing half-written is left, run the same command again", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # the reader of our output, `head` say, has left: not a fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _one_line(prog: str, message: str) -> int:
+    print(f"{prog}: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,132 @@
+"""LIBSVM (SVMlight) text files: `label index:value index:value ...`, a row a line, plain or compressed."""
+
+import bz2
+import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from data.errors import InputError
+from data.files import replacing
+
+OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
+CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
+LINE_SHOWN = 60  # characters of a bad line that an error quotes
+
+
+class LibsvmFile(NamedTuple):
+    """One file as it stands: rows in the file's order, columns as the file numbers them (1 is column 1)."""
+
+    x: sp.csr_array  # (n, largest index + 1) float64
+    y: np.ndarray  # (n,) float64
+    spelling: tuple[str, ...]  # one per distinct label, ascending: as the file first writes it ("+1")
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The bytes of `path`, decompressed if its name ends in .gz, .bz2 or .xz."""
+    opener = OPENERS.get(path.suffix)
+    return opener(path) if opener else path.open("rb")
+
+
+def read_libsvm(path: Path) -> LibsvmFile:
+    """Read a LIBSVM file, from the cache `NAME.cache.npz` beside it if that was made from the file as it is now.
+
+    Raises `InputError` for a file that is missing, empty, truncated, malformed (with the line) or not finite.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    key = np.array([CACHE_FORMAT, stat.st_size, stat.st_mtime_ns])
+    cache = path.with_name(path.name + ".cache.npz")
+    return _from_cache(cache, key) or _into_cache(cache, key, parse_libsvm(path))
+
+
+def parse_libsvm(path: Path) -> LibsvmFile:
+    """Read a LIBSVM file from its text, by scikit-learn's loader. Raises `InputError`."""
+    from sklearn.datasets import load_svmlight_file  # here: a run from the cache does without
+
+    try:
+        with open_bytes(path) as file:
+            x, y = load_svmlight_file(file, dtype=np.float64, zero_based=True)
+            file.seek(0)
+            spelling = _spelling(file, np.unique(y))
+    except UNREADABLE as error:
+        raise InputError(f"{path}: {_first_fault(path) or error}") from error
+    if not len(y):
+        raise InputError(f"{path}: is empty; expected lines of the form 'label index:value ...'")
+    bad_rows = np.flatnonzero(~np.isfinite(y))
+    if not len(bad_rows):
+        bad_rows = np.searchsorted(x.indptr, np.flatnonzero(~np.isfinite(x.data)), side="right") - 1
+    if len(bad_rows):
+        raise InputError(
+            f"{path}: row {bad_rows[0]} (counted from 0) has a value that is not a finite number; mend or remove the row"
+        )
+    return LibsvmFile(sp.csr_array(x), y, spelling)
+
+
+def _spelling(file: IO[bytes], distinct: np.ndarray) -> tuple[str, ...]:
+    """How the file writes each distinct label, where it first does; stops reading once all are seen."""
+    found: dict[float, str] = {}
+    for line in file:
+        label = line.partition(b"#")[0].split(maxsplit=1)[:1]
+        if label:
+            found.setdefault(float(label[0]), label[0].decode("ascii"))
+            if len(found) == len(distinct):
+                break
+    return tuple(found[value] for value in distinct)
+
+
+def _first_fault(path: Path) -> str | None:
+    """The first line that is not of the format, in words; None if the fault lies in the file's compression."""
+    try:
+        with open_bytes(path) as file:
+            for number, line in enumerate(file, start=1):
+                if not _well_formed(line.partition(b"#")[0].split()):
+                    shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]
+                    return f"line {number} is '{shown}', expected 'label index:value ...' with ascending indices; mend the line"
+    except UNREADABLE as error:
+        return f"cannot be unpacked ({error}); the file is damaged or cut short, fetch or copy it again"
+    return None
+
+
+def _well_formed(tokens: list[bytes]) -> bool:
+    """Whether the words of one line are a label and features in ascending order (no words at all: a blank line)."""
+    try:
+        float(b"".join(tokens[:1]) or b"0")
+        pairs = [token.split(b":") for token in tokens[1:] if not token.startswith(b"qid:")]
+        indices = [int(index) for index, value in pairs if float(value) is not None]
+    except ValueError:
+        return False
+    return indices == sorted(set(indices)) and all(0 <= index < 2**31 - 1 for index in indices)
+
+
+def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
+    """`read`, kept in `cache`; a folder that cannot be written costs the next run its time, and nothing else."""
+    x, y, spelling = read
+    try:
+        with replacing(cache) as file:
+            np.savez(file, key=key, data=x.data, indices=x.indices, indptr=x.indptr, shape=x.shape, y=y, spelling=spelling)
+    except OSError:
+        pass
+    return read
+
+
+def _from_cache(cache: Path, key: np.ndarray) -> LibsvmFile | None:
+    """What `cache` holds; None if it is missing, damaged, or of another version of the file."""
+    try:
+        with np.load(cache, allow_pickle=False) as kept:
+            if not np.array_equal(kept["key"], key):
+                return None
+            x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
+            x.check_format(full_check=True)
+            return LibsvmFile(x, kept["y"], tuple(str(label) for label in kept["spelling"]))
+    except (*UNREADABLE, KeyError, zipfile.BadZipFile):
+        return None

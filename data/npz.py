@@ -1,0 +1,51 @@
+"""A user's `.npz`: x_train, y_train and, where there are any, x_test, y_test, x_val, y_val."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.errors import InputError
+
+
+class Labelled(NamedTuple):
+    """One part of the file."""
+
+    x: np.ndarray  # (n, ...) numbers
+    y: np.ndarray  # (n,) numbers or strings
+
+
+def read_npz(path: Path) -> dict[str, Labelled]:
+    """The parts "train", "test" and "val" that the file has. Raises `InputError` where it cannot be used."""
+    arrays = _arrays(path)
+    if "x_train" not in arrays:
+        raise InputError(f"{path}: has the arrays {sorted(arrays)}, expected x_train and y_train (x_test, y_test, x_val, y_val)")
+    parts = {key[2:]: _part(path, key[2:], arrays) for key in ("x_train", "x_test", "x_val") if key in arrays}
+    for name, part in parts.items():
+        row, expected = part.x.shape[1:], parts["train"].x.shape[1:]
+        if row != expected:
+            raise InputError(f"{path}: a row of x_{name} has the shape {row}, of x_train {expected}; make them alike")
+    return parts
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files if name[:2] in {"x_", "y_"}}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path}: is not an .npz of plain arrays ({error}); write it with numpy.savez") from error
+
+
+def _part(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
+    x, y = arrays[f"x_{name}"], arrays.get(f"y_{name}", np.empty(0))
+    if x.ndim < 2 or not len(x) or y.shape != (len(x),):
+        raise InputError(f"{path}: x_{name} is {x.shape} and y_{name} {y.shape}, expected (n, ...) and (n,) with n of 1 or more")
+    if x.dtype.kind not in "fiub":
+        raise InputError(f"{path}: x_{name} holds {x.dtype}, expected numbers")
+    for key, array in ((f"x_{name}", x), (f"y_{name}", y)):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = np.argwhere(~np.isfinite(array))[0][0]
+            raise InputError(f"{path}: {key} row {row} (counted from 0) has a value that is not a finite number; mend or remove it")
+    return Labelled(x, y)

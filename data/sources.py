@@ -1,0 +1,222 @@
+"""Where labelled rows come from: built-in data, LIBSVM's and torchvision's public sets, and a user's own files.
+
+A source has two classes. Its rows keep the order of the file they are in; `data.dataset` cuts them into parts.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from data.download import Step, download, untar
+from data.errors import InputError
+from data.images import Images, cifar10, image_folder, mnist, svhn
+from data.libsvm import OPENERS, LibsvmFile, parse_libsvm, read_libsvm
+from data.matrix import Matrix, compact
+from data.npz import Labelled, read_npz
+
+log = logging.getLogger(__name__)
+
+
+class Part(NamedTuple):
+    """Labelled rows."""
+
+    x: Matrix  # (n, d) float64
+    labels: np.ndarray  # (n,) 0 or 1
+    rows: np.ndarray  # (n,) 0-based row in the source
+
+
+class Source(NamedTuple):
+    """Labelled rows as the source has them."""
+
+    train: Part
+    classes: tuple[str, str]  # how the source writes label 0 and label 1
+    test: Part | None = None  # None: to be cut from train
+    validation: Part | None = None  # None: to be cut from train
+    shuffle: bool = False  # whether train is shuffled before it is cut
+    n_train: int | None = None  # how many of train's rows remain where test is None; None: all but the last 20%
+    files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
+
+
+class LibsvmSet(NamedTuple):
+    """A set of the LIBSVM page, and how RDIA's experiments divide it."""
+
+    file: str
+    rows: int
+    columns: int
+    n_train: int | None = None  # None: it has a test file
+    shuffle: bool = False
+    test: str | None = None
+    packed: str = ""  # how the page compresses the file
+
+
+LIBSVM_URL = "https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/binary/"
+LIBSVM_SETS = {
+    "cancer": LibsvmSet("breast-cancer_scale", 683, 10, n_train=500),
+    "diabetes": LibsvmSet("diabetes_scale", 768, 8, n_train=500),
+    # Released: a1a's test file is what is trained on, and its training file is the test set.
+    "adult": LibsvmSet("a1a.t", 30_956, 123, test="a1a"),
+    "a1a": LibsvmSet("a1a.t", 30_956, 123, test="a1a"),
+    "news20": LibsvmSet("news20.binary", 19_996, 1_355_191, n_train=15_000, shuffle=True, packed=".bz2"),
+    "realsim": LibsvmSet("real-sim", 72_309, 20_958, n_train=60_000, shuffle=True, packed=".bz2"),
+    "covtype": LibsvmSet("covtype.libsvm.binary.scale", 581_012, 54, n_train=400_000, packed=".bz2"),
+    "skin": LibsvmSet("skin_nonskin", 245_057, 3, n_train=220_000, shuffle=True),
+    "avazu": LibsvmSet("avazu-app", 14_596_137, 1_000_000, test="avazu-app.t", packed=".bz2"),
+    "criteo": LibsvmSet(
+        "criteo.kaggle2014.svm/train.txt.svm", 45_840_617, 1_000_000, test="criteo.kaggle2014.svm/test.txt.svm", packed=".tar.xz"
+    ),
+}
+LIBSVM_TEST_ROWS = {"a1a": 1_605, "avazu-app.t": 1_719_304}
+
+
+def wdbc() -> Source:
+    """scikit-learn's breast-cancer set, 569 x 30; each feature brought to mean 0 and variance 1, as the model has no intercept."""
+    from sklearn.datasets import load_breast_cancer
+
+    x, y = load_breast_cancer(return_X_y=True)
+    return Source(_part((x - x.mean(axis=0)) / x.std(axis=0), y == 1), ("0", "1"), shuffle=True)
+
+
+def digits() -> Source:
+    """scikit-learn's 8 x 8 digits, 1 against 7, pixels / 16; the rows keep their number among the 1,797."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    rows = np.flatnonzero((y == 1) | (y == 7))
+    return Source(Part(compact(x[rows] / 16), (y[rows] == 1).astype(np.int64), rows), ("7", "1"), shuffle=True)
+
+
+def libsvm_set(name: str, data_dir: Path) -> Source:
+    """A set of the LIBSVM page from `data_dir`/libsvm, downloaded if it is not there."""
+    entry = LIBSVM_SETS[name]
+    names = {"train": entry.file, **({"test": entry.test} if entry.test else {})}
+    source = _libsvm_source(name, {role: read_libsvm(_libsvm_path(entry, file, data_dir)) for role, file in names.items()})
+    if entry.test:
+        return source
+    n = len(source.train.labels)
+    if n != entry.rows:
+        log.warning("%s has %d rows, not %d: it is divided in the same proportion", entry.file, n, entry.rows)
+    return source._replace(shuffle=entry.shuffle, n_train=n * (entry.n_train or 0) // entry.rows)
+
+
+def _libsvm_path(entry: LibsvmSet, file: str, data_dir: Path) -> Path:
+    """The file of a set, plain or compressed, downloaded if there is none."""
+    path = data_dir / "libsvm" / file
+    found = _packed_or_plain(path)
+    if found:
+        return found
+    if entry.packed == ".tar.xz":  # one archive holds both files
+        folder = path.parent.name
+        download(f"{LIBSVM_URL}{folder}{entry.packed}", None, path.parent, untar(folder))
+        return path
+    rows = LIBSVM_TEST_ROWS.get(file, entry.rows)
+    target = path.with_name(path.name + entry.packed)
+    return download(f"{LIBSVM_URL}{file}{entry.packed}", None, target, _expect_shape(rows, entry.columns))
+
+
+def _expect_shape(rows: int, columns: int) -> Step:
+    """No checksum is published for these files: they have to parse, and to the size that the page states."""
+
+    def check(fetched: Path) -> Path:
+        x = parse_libsvm(fetched).x
+        if x.shape[0] != rows or x.shape[1] > columns + 1:
+            raise InputError(f"{fetched.name}: came with {x.shape[0]} rows, expected {rows}; try again later")
+        return fetched
+
+    return check
+
+
+def _packed_or_plain(path: Path) -> Path | None:
+    names = [path, *(path.with_name(path.name + suffix) for suffix in OPENERS)]
+    return next((name for name in names if name.is_file()), None)
+
+
+def libsvm_file(path: Path) -> Source:
+    """A user's LIBSVM file; FILE.t beside it is its test set, FILE.val its validation set, as the LIBSVM page names them."""
+    stem = path.with_suffix("") if path.suffix in OPENERS else path
+    beside = {role: _packed_or_plain(stem.with_name(f"{stem.name}.{suffix}")) for role, suffix in (("test", "t"), ("val", "val"))}
+    files = {"train": path, **{role: file for role, file in beside.items() if file}}
+    return _libsvm_source(str(path), {role: read_libsvm(file) for role, file in files.items()})
+
+
+def _libsvm_source(name: str, files: dict[str, LibsvmFile]) -> Source:
+    """Bring the files of one set to the same columns: the format counts them from 1, some files from 0."""
+    first = 0 if any(file.x.nnz and file.x.indices.min() == 0 for file in files.values()) else 1
+    columns = max(file.x.shape[1] for file in files.values()) - first
+    parts = {
+        role: Labelled(sp.csr_array((x.data, x.indices - first, x.indptr), shape=(len(y), columns)), y)
+        for role, (x, y, _) in files.items()
+    }
+    return _source(name, parts, files["train"].spelling)
+
+
+def npz_file(path: Path) -> Source:
+    """A user's `.npz` (`data.npz`). Rows are flattened; bytes are taken for pixels and divided by 255."""
+    parts = {role: Labelled(_flat(part.x), part.y) for role, part in read_npz(path).items()}
+    return _source(str(path), parts, [str(value) for value in np.unique(parts["train"].y)])
+
+
+def picture_folder(path: Path) -> Source:
+    """A user's pictures, train/CLASS/*.png, and optionally test/CLASS/*.png and val/CLASS/*.png, pixels / 255."""
+    folders = {"train": image_folder(path / "train")}
+    for role in ("test", "val"):
+        if (path / role).is_dir():
+            folders[role] = image_folder(path / role, folders["train"].shape)
+    parts = {role: Labelled(_flat(folder.pixels), np.array(folder.classes)[folder.labels]) for role, folder in folders.items()}
+    source = _source(str(path), parts, folders["train"].classes)
+    # The pictures of a class lie side by side: in that order the last 30% would be one class.
+    return source._replace(shuffle=True, files=folders["train"].files)
+
+
+def _source(name: str, parts: Mapping[str, Labelled], spelling: Sequence[str]) -> Source:
+    """A source of two-class parts "train", "test" and "val"; without test rows, train is shuffled before some are cut.
+
+    spelling: one per distinct label of train, ascending. Raises `InputError` unless train has two classes and the other parts
+    no more than these.
+    """
+    values = np.unique(parts["train"].y)
+    if len(values) != 2:
+        shown = ", ".join(spelling[:5]) + (", ..." if len(spelling) > 5 else "")
+        noun = "class" if len(values) == 1 else "classes"
+        raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2; keep the rows of two classes")
+    for role, (_, y) in parts.items():
+        strange = y[~np.isin(y, values)]
+        if len(strange):
+            raise InputError(f"{name}: has the {role} label {strange[0]}, expected {values[0]} or {values[1]} as in training")
+    built = {role: _part(x, y == values[1]) for role, (x, y) in parts.items()}
+    classes = (spelling[0], spelling[1])
+    return Source(built["train"], classes, built.get("test"), built.get("val"), shuffle="test" not in built)
+
+
+def torchvision_set(name: str, data_dir: Path) -> Source:
+    """MNIST 1 against 7, CIFAR-10 cat against dog or SVHN 1 against 7, the first of the two as label 1, pixels / 255."""
+    if name == "mnist":
+        # Released: the first 100 rows of MNIST are left out.
+        return _pair(mnist(data_dir, "train"), mnist(data_dir, "t10k"), positive=1, negative=7, skip=100)
+    if name == "svhn":
+        return _pair(svhn(data_dir, "train"), svhn(data_dir, "test"), positive=1, negative=7)
+    return _pair(cifar10(data_dir, "train"), cifar10(data_dir, "test"), positive=3, negative=5)
+
+
+def _pair(train: Images, test: Images, positive: int, negative: int, skip: int = 0) -> Source:
+    """The pictures of two classes; their index is the row among all classes."""
+    parts = []
+    for images, start in ((train, skip), (test, 0)):
+        rows = np.flatnonzero(np.isin(images.labels, (positive, negative)))
+        rows = rows[rows >= start]
+        parts.append(Part(_flat(images.pixels[rows]), (images.labels[rows] == positive).astype(np.int64), rows))
+    return Source(parts[0], (str(negative), str(positive)), test=parts[1])
+
+
+def _part(x: Matrix, positive: np.ndarray) -> Part:
+    """All rows of a file. positive: (n,) bool."""
+    return Part(compact(x), positive.astype(np.int64), np.arange(len(positive)))
+
+
+def _flat(x: np.ndarray) -> Matrix:
+    """Rows (n, ...) as (n, d) float64, bytes divided by 255."""
+    matrix = compact(x.reshape(len(x), -1))
+    return matrix / 255 if x.dtype == np.uint8 else matrix

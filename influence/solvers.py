@@ -1,0 +1,61 @@
+"""Solvers of H u = v that are given H as a function, and return only when a stated inequality holds."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+RTOL = 1e-8  # of |v - H u| / |v|
+Product = Callable[[np.ndarray], np.ndarray]
+
+
+class SolverError(Exception):
+    """An iteration that cannot reach its inequality: the message has the residual, the count and a remedy."""
+
+
+class Solution(NamedTuple):
+    """u with |v - H u| <= rtol |v|."""
+
+    vector: np.ndarray  # (d,)
+    residual: float  # |v - H u| / |v|, computed from u; 0 where v = 0
+    iterations: int
+
+
+def conjugate_gradient(
+    product: Product, vector: np.ndarray, preconditioner: Product, rtol: float = RTOL, max_iterations: int | None = None
+) -> Solution:
+    """Solve H u = v for a symmetric positive definite H by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
+
+    product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H.
+    The recurrence's residual starts the test, the true one, v - H u, decides it; where rounding has driven the two apart the
+    iteration starts anew from u. max_iterations: 10 d, and no fewer than 100, if None.
+
+    Raises `SolverError` on negative curvature (H is not positive definite), a value that is not finite, or no convergence.
+    """
+    size = float(np.linalg.norm(vector))
+    limit = max(100, 10 * len(vector)) if max_iterations is None else max_iterations
+    solution, residual = np.zeros_like(vector, dtype=float), vector.astype(float)
+    direction, rho = np.zeros_like(solution), 1.0
+    for iteration in range(limit + 1):
+        if np.linalg.norm(residual) <= rtol * size:
+            residual = vector - product(solution)
+            if np.linalg.norm(residual) <= rtol * size:
+                return Solution(solution, float(np.linalg.norm(residual)) / (size or 1.0), iteration)
+            direction = np.zeros_like(solution)
+        preconditioned = preconditioner(residual)
+        rho, previous = float(residual @ preconditioned), rho
+        direction = preconditioned + rho / previous * direction
+        image = product(direction)
+        curvature = float(direction @ image)
+        if not (0 < rho < np.inf and 0 < curvature < np.inf):
+            raise SolverError(
+                f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
+                " the Hessian is not positive definite, or the features are too large; add damping, or scale the features"
+            )
+        step = rho / curvature
+        solution = solution + step * direction
+        residual = residual - step * image
+    raise SolverError(
+        f"conjugate gradients are at a relative residual of {np.linalg.norm(residual) / size:.3g} after {limit} iterations,"
+        f" expected {rtol:.3g}; scale the features to a like size, or choose --solver cholesky"
+    )
