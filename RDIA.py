@@ -140,7 +140,7 @@ def parser() -> Parser:
 
 def main() -> None:
     flags: argparse.Namespace = parser().parse_args()
-    logging.basicConfig(format="%(message)s", level=logging.ERROR if flags.quiet else logging.INFO)
+    logging.basicConfig(format="%(message)s", level=logging.ERROR if flags.quiet else logging.INFO, force=True)
     data_dir = flags.data_dir or Path(os.environ.get("RDIA_DATA") or ROOT / "data" / "downloads")
     config = Config(flags.dataset, flags.noise, flags.alpha, flags.seed, flags.C, flags.solver, data_dir)
     if flags.result_dir:
@@ -153,7 +153,9 @@ def main() -> None:
     finally:
         stages.close()
     if config.noise and config.dataset not in NAMES:
-        log.warning("note: %g of your labels were flipped on purpose; --noise 0 takes them as they are", config.noise)
+        log.warning(
+            "note: a share of %g of your training labels was flipped on purpose; --noise 0 takes them as they are", config.noise
+        )
     if flags.result_dir:
         save(outcome, config, flags.result_dir)
     if flags.json:

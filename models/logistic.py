@@ -1,5 +1,7 @@
 """L2-regularised logistic regression without an intercept, as RDIA is defined on it [released]."""
 
+import warnings
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -8,6 +10,7 @@ from influence.solvers import SolverError
 
 TOLERANCE = 1e-7  # of |grad J(w)| / |grad J(0)|, and what liblinear is asked for [released]
 LIBLINEAR_ITERATIONS = 1_000
+LARGEST_FEATURE = 1e30  # above it scikit-learn refuses to call liblinear
 NEWTON_STEPS = 10
 NEWTON_RTOL = 1e-3  # a step solved to this brings the gradient down a thousandfold near the optimum
 
@@ -47,12 +50,18 @@ def fit_logistic(x: Matrix, labels: np.ndarray, C: float) -> np.ndarray:
 
 
 def _liblinear(x: Matrix, labels: np.ndarray, C: float) -> np.ndarray:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
+    largest = float(max(x.max(), -x.min())) if x.shape[0] and x.shape[1] else 0.0
+    if largest > LARGEST_FEATURE:
+        raise SolverError(f"features go up to {largest:.3g}, liblinear takes {LARGEST_FEATURE:.0e} at most; scale the features")
     if len(np.unique(labels)) < 2:
         x, labels = _both_classes(x, labels)
     model = LogisticRegression(C=C, solver="liblinear", tol=TOLERANCE, fit_intercept=False, max_iter=LIBLINEAR_ITERATIONS)
-    return model.fit(x, labels).coef_[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # `fit_logistic` looks at the gradient itself
+        return model.fit(x, labels).coef_[0]
 
 
 def _both_classes(x: Matrix, labels: np.ndarray) -> tuple[Matrix, np.ndarray]:

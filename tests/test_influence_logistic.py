@@ -1,0 +1,181 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from influence import Fit, Influence, SolverError, harmful, logistic_influence, relabel
+from influence import logistic as module
+from influence.logistic import (
+    Matrix,
+    Solver,
+    choose_solver,
+    hessian_diagonal,
+    inverse_hvp,
+    logistic_hessian,
+    logistic_hvp,
+    loss_curvature,
+    loss_slope,
+    used_columns,
+)
+from models.logistic import gradient
+from tests.problems import C, Problem, digits, sparse, validation_loss, wdbc, weighted_fit
+
+Kind = Callable[[np.ndarray], Matrix]
+KINDS: dict[str, Kind] = {"dense": np.asarray, "csr": sp.csr_array}
+PROBLEMS = {"wdbc": wdbc, "digits": digits, "sparse": sparse}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@pytest.fixture(params=PROBLEMS)
+def problem(request: pytest.FixtureRequest) -> Problem:
+    return PROBLEMS[request.param]()
+
+
+def influence_at_fit(problem: Problem, kind: Kind = np.asarray, solver: Solver = "auto", rtol: float = 1e-12) -> Influence:
+    w = weighted_fit(problem.x, problem.labels, np.ones(len(problem.labels)))
+    train = Fit(kind(problem.x), problem.labels, problem.x @ w)
+    validation = Fit(kind(problem.x_validation), problem.labels_validation, problem.x_validation @ w)
+    return logistic_influence(train, validation, C, solver, rtol)
+
+
+def central_difference(problem: Problem, moved: Callable[[float], tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
+    """C times the slope of the validation loss as a weight moves, by refitting at a weight of plus and minus 1e-4."""
+    eps = 1e-4
+    ahead, behind = (validation_loss(problem, weighted_fit(*moved(step))) for step in (eps, -eps))
+    return C * (ahead - behind) / (2 * eps)
+
+
+def test_phi_is_the_change_that_retraining_with_more_weight_gives(problem: Problem) -> None:
+    phi = influence_at_fit(problem).phi
+    for i in np.argsort(-np.abs(phi))[[0, 1, 2, 10, 50]]:
+        weight = np.eye(len(phi))[i]
+        retrained = central_difference(problem, lambda step, weight=weight: (problem.x, problem.labels, 1 + step * weight))  # type: ignore[misc]
+        assert phi[i] == pytest.approx(retrained, rel=1e-5)
+
+
+def test_eta_is_the_change_that_retraining_with_weight_moved_to_the_other_label_gives(problem: Problem) -> None:
+    eta = influence_at_fit(problem).eta
+    for i in np.argsort(-np.abs(eta))[[0, 1, 2, 10, 50]]:
+        x = np.vstack([problem.x, problem.x[i]])
+        labels = np.append(problem.labels, 1 - problem.labels[i])
+        move = np.zeros(len(labels))
+        move[[i, -1]] = -1, 1
+        base = np.append(np.ones(len(eta)), 0)
+        retrained = central_difference(problem, lambda step, a=x, b=labels, c=base, d=move: (a, b, c + step * d))  # type: ignore[misc]
+        assert eta[i] == pytest.approx(retrained, rel=1e-5)
+
+
+def test_eta_is_minus_phi_over_one_minus_the_probability_of_the_given_label(problem: Problem) -> None:
+    w = weighted_fit(problem.x, problem.labels, np.ones(len(problem.labels)))
+    p = 1 / (1 + np.exp(-problem.x @ w))
+    given = np.where(problem.labels == 1, p, 1 - p)
+    result = influence_at_fit(problem)
+    np.testing.assert_allclose(result.eta, -result.phi / (1 - given), rtol=1e-9)
+
+
+def test_phi_is_the_sum_over_validation_samples_of_the_definition(problem: Problem) -> None:
+    w = weighted_fit(problem.x, problem.labels, np.ones(len(problem.labels)))
+    inverse = np.linalg.inv(logistic_hessian(problem.x, problem.x @ w, C))
+    g = (1 / (1 + np.exp(-problem.x @ w)) - problem.labels)[:, None] * problem.x
+    g_validation = (1 / (1 + np.exp(-problem.x_validation @ w)) - problem.labels_validation)[:, None] * problem.x_validation
+    expected = -(C**2) * np.array([sum(g_j @ inverse @ g_i for g_j in g_validation) for g_i in g])
+    np.testing.assert_allclose(influence_at_fit(problem).phi, expected, rtol=1e-7, atol=1e-12)
+
+
+def test_solvers_and_storage_agree(problem: Problem, kind: Kind) -> None:
+    reference = influence_at_fit(problem)
+    for solver in ("cholesky", "cg"):
+        result = influence_at_fit(problem, kind, solver)
+        np.testing.assert_allclose(result.phi, reference.phi, rtol=1e-8, atol=1e-13)
+        np.testing.assert_allclose(result.eta, reference.eta, rtol=1e-8, atol=1e-13)
+
+
+def test_hessian_is_the_difference_of_gradients(problem: Problem, kind: Kind) -> None:
+    rng = np.random.default_rng(3)
+    w, v = rng.standard_normal((2, problem.x.shape[1]))
+    x = kind(problem.x)
+    slope = (gradient(w + 1e-6 * v, x, problem.labels, C) - gradient(w - 1e-6 * v, x, problem.labels, C)) / 2e-6
+    np.testing.assert_allclose(logistic_hessian(x, x @ w, C) @ v, slope, rtol=1e-6, atol=1e-8)
+
+
+def test_hessian_vector_product_is_the_hessian_times_the_vector(problem: Problem, kind: Kind) -> None:
+    rng = np.random.default_rng(3)
+    w, v = rng.standard_normal((2, problem.x.shape[1]))
+    hessian = logistic_hessian(problem.x, problem.x @ w, C)
+    np.testing.assert_allclose(logistic_hvp(kind(problem.x), problem.x @ w, C)(v), hessian @ v, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(hessian_diagonal(kind(problem.x), problem.x @ w, C), np.diag(hessian), rtol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 10, 10_000])
+def test_hessian_does_not_depend_on_the_size_of_a_block(rows: int, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = sparse().x
+    logits = np.random.default_rng(0).standard_normal(len(x))
+    expected = np.eye(x.shape[1]) + sum(
+        C * np.exp(-z) / (1 + np.exp(-z)) ** 2 * np.outer(row, row) for row, z in zip(x, logits, strict=True)
+    )
+    monkeypatch.setattr(module, "BLOCK_BYTES", rows * 8 * x.shape[1])
+    np.testing.assert_allclose(logistic_hessian(kind(x), logits, C), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_inverse_product_is_the_inverse_and_states_its_residual(problem: Problem, kind: Kind) -> None:
+    rng = np.random.default_rng(3)
+    w, v = rng.standard_normal((2, problem.x.shape[1]))
+    hessian = logistic_hessian(problem.x, problem.x @ w, C)
+    for solver in ("auto", "cholesky", "cg"):
+        u, residual, _ = inverse_hvp(kind(problem.x), problem.x @ w, C, v, solver)
+        actual = np.linalg.norm(v - hessian @ u) / np.linalg.norm(v)
+        assert actual <= 1.001e-8
+        assert residual == pytest.approx(actual, abs=1e-13)
+
+
+def test_the_solver_is_chosen_by_size_whatever_is_forced_still_works() -> None:
+    assert choose_solver(n=9_088, d=636, stored=1_000_000) == "cholesky"  # MNIST 1 vs 7
+    assert choose_solver(n=42_000, d=20_958, stored=2_200_000) == "cg"  # real-sim
+    assert choose_solver(n=100, d=20_000, stored=10**12) == "cg"  # a Hessian of 3.2 GB is never formed
+
+
+def test_used_columns_are_those_with_a_value(kind: Kind) -> None:
+    x = np.array([[0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.0, -1.0]])
+    assert used_columns(kind(x)).tolist() == [1, 3]
+
+
+def test_features_too_large_for_a_hessian_are_an_error_of_the_solver() -> None:
+    x = np.array([[1e200, 1.0], [1.0, 1e200]])
+    with np.errstate(all="ignore"):
+        for solver in ("cholesky", "cg"):
+            with pytest.raises(SolverError, match="scale"):
+                inverse_hvp(x, np.zeros(2), C, np.ones(2), solver)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_slope_and_curvature_are_exact_where_the_probability_rounds(label: int) -> None:
+    logits = np.array([-800.0, -40.0, 0.0, 40.0, 800.0])
+    tail = np.exp(-40.0)  # 1 - p at 40, lost in p itself
+    slope, curvature = loss_slope(logits, np.full(5, label)), loss_curvature(logits)
+    expected = [-1, -1 + tail, -0.5, -tail, 0] if label else [0, tail, 0.5, 1 - tail, 1]
+    np.testing.assert_allclose(slope, expected, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(curvature, [0, tail, 0.25, tail, 0], rtol=1e-12, atol=1e-300)
+
+
+def test_a_validation_set_without_loss_has_no_influence() -> None:
+    x = np.eye(3)
+    fit = Fit(x, np.array([1, 0, 1]), np.array([800.0, -800.0, 800.0]))
+    result = logistic_influence(fit, fit, C)
+    assert not result.phi.any()
+    assert result.solution.residual == 0
+
+
+def test_harmful_is_strictly_above_alpha() -> None:
+    assert harmful(np.array([-1.0, 0.0, 0.5, 0.5000001]), 0.5).tolist() == [False, False, False, True]
+    assert not harmful(np.zeros(3), 0.0).any()
+
+
+def test_relabeling_flips_the_chosen_alone_and_leaves_its_input() -> None:
+    labels = np.array([0, 1, 0, 1])
+    assert relabel(labels, np.array([True, True, False, False])).tolist() == [1, 0, 0, 1]
+    assert labels.tolist() == [0, 1, 0, 1]

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from influence import SolverError
+from models import logistic
+from models.logistic import fit_logistic, gradient, objective, sample_losses
+from models.metrics import evaluate, share
+from tests.problems import C, digits, sparse, wdbc, weighted_fit
+
+PROBLEMS = [wdbc, digits, sparse]
+
+
+def test_sample_losses_are_the_logarithm_of_each_probability() -> None:
+    logits, labels = np.array([-3.0, 0.0, 2.5, 2.5]), np.array([1, 0, 1, 0])
+    loop = [-np.log(1 / (1 + np.exp(-z)) if y else 1 - 1 / (1 + np.exp(-z))) for z, y in zip(logits, labels, strict=True)]
+    np.testing.assert_allclose(sample_losses(logits, labels), loop, rtol=1e-12)
+
+
+def test_sample_losses_are_finite_for_any_finite_logit() -> None:
+    assert sample_losses(np.array([1e300, -1e300]), np.array([0, 1])).tolist() == [1e300, 1e300]
+    assert sample_losses(np.array([1e300, -1e300]), np.array([1, 0])).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("make", PROBLEMS)
+def test_gradient_is_the_difference_of_objectives(make) -> None:  # type: ignore[no-untyped-def]
+    problem = make()
+    w, v = np.random.default_rng(1).standard_normal((2, problem.x.shape[1])) / 4
+    ahead, behind = (objective(w + step * v, problem.x, problem.labels, C) for step in (1e-5, -1e-5))
+    slope = gradient(w, problem.x, problem.labels, C) @ v
+    assert slope == pytest.approx((ahead - behind) / 2e-5, rel=1e-6)
+
+
+@pytest.mark.parametrize("make", PROBLEMS)
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_the_fit_is_where_the_written_objective_has_no_gradient(make, kind) -> None:  # type: ignore[no-untyped-def]
+    problem = make()
+    x = kind(problem.x)
+    w = fit_logistic(x, problem.labels, C)
+    at_zero = np.linalg.norm(gradient(np.zeros_like(w), x, problem.labels, C))
+    assert np.linalg.norm(gradient(w, x, problem.labels, C)) <= 1e-7 * at_zero
+    np.testing.assert_allclose(w, weighted_fit(problem.x, problem.labels, np.ones(len(x.sum(axis=1)))), atol=1e-6)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_rows_of_one_class_are_fitted_too(label, kind) -> None:  # type: ignore[no-untyped-def]
+    x = wdbc().x[:40]
+    labels = np.full(40, label)
+    np.testing.assert_allclose(fit_logistic(kind(x), labels, C), weighted_fit(x, labels, np.ones(40)), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
+def test_no_rows_at_all_leave_the_penalty_alone(kind) -> None:  # type: ignore[no-untyped-def]
+    assert fit_logistic(kind(np.empty((0, 3))), np.empty(0, dtype=int), C).tolist() == [0, 0, 0]
+
+
+def test_newton_steps_finish_what_liblinear_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = wdbc()
+    expected = fit_logistic(problem.x, problem.labels, C)
+    monkeypatch.setattr(logistic, "_liblinear", lambda *_: expected + 0.05)
+    np.testing.assert_allclose(fit_logistic(problem.x, problem.labels, C), expected, atol=1e-6)
+
+
+def test_a_fit_that_does_not_converge_is_an_error_with_its_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem = wdbc()
+    monkeypatch.setattr(logistic, "_liblinear", lambda *_: np.full(30, 1.0))
+    monkeypatch.setattr(logistic, "NEWTON_STEPS", 1)
+    with pytest.raises(SolverError, match=r"gradient of .* expected .*; scale the features"):
+        fit_logistic(problem.x, problem.labels, C)
+
+
+def test_metrics_are_those_counted_by_hand() -> None:
+    logits, labels = np.array([2.0, -1.0, 0.5, -0.2]), np.array([1, 0, 0, 1])
+    metrics = evaluate(logits, labels)
+    assert metrics.accuracy == 0.5
+    assert metrics.auc == 0.75  # of the four pairs of a one and a zero, only (-0.2, 0.5) is in the wrong order
+    assert metrics.log_loss == pytest.approx(sample_losses(logits, labels).sum() / 4)
+
+
+def test_one_class_has_no_auc() -> None:
+    assert evaluate(np.array([1.0, -1.0]), np.array([1, 1])).auc is None
+
+
+def test_a_share_of_nothing_is_none() -> None:
+    part, whole = np.array([True, True, False]), np.array([True, False, True])
+    assert share(part, whole) == 0.5
+    assert share(part, np.zeros(3, dtype=bool)) is None
