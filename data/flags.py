@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from data.errors import InputError
@@ -49,6 +50,14 @@ def seed(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number of 0 or more, such as 1")
     return int(text)
+
+
+def add_data_dir(flags: Parser) -> None:
+    """The flag --data_dir: by default the environment's RDIA_DATA, else `downloads` in this package's folder."""
+    default = Path(os.environ.get("RDIA_DATA") or Path(__file__).resolve().parent / "downloads")
+    flags.add_argument(
+        "--data_dir", type=Path, default=default, help="where public data sets lie or go (RDIA_DATA, or data/downloads)"
+    )
 
 
 def run_script(prog: str, main: Callable[[], None]) -> None:

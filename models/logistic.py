@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import scipy.sparse as sp
 
-from influence.logistic import Matrix, inverse_hvp, loss_slope
+from influence.logistic import Matrix, curvature, inverse_hvp, loss_slope
 from influence.solvers import SolverError
 
 TOLERANCE = 1e-7  # of |grad J(w)| / |grad J(0)|, and what liblinear is asked for [released]
@@ -42,7 +42,7 @@ def fit_logistic(x: Matrix, labels: np.ndarray, C: float) -> np.ndarray:
         slope = gradient(weights, x, labels, C)
         if np.linalg.norm(slope) <= bound:
             return weights
-        weights = weights - inverse_hvp(x, x @ weights, C, slope, rtol=NEWTON_RTOL).vector
+        weights = weights - inverse_hvp(x, curvature(x @ weights, C), slope, rtol=NEWTON_RTOL).vector
     raise SolverError(
         f"logistic regression is at a gradient of {np.linalg.norm(slope):.3g} after liblinear and {NEWTON_STEPS} Newton steps,"
         f" expected {bound:.3g}; scale the features to a like size, or choose a smaller --C"

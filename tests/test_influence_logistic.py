@@ -9,19 +9,21 @@ from influence import logistic as module
 from influence.logistic import (
     Matrix,
     Solver,
+    cholesky_preconditioner,
     choose_solver,
+    curvature,
     hessian_diagonal,
     inverse_hvp,
     logistic_hessian,
     logistic_hvp,
-    loss_curvature,
     loss_slope,
-    used_columns,
+    mean_preconditioner,
 )
 from models.logistic import gradient
 from tests.problems import C, Problem, digits, sparse, validation_loss, wdbc, weighted_fit
 
 Kind = Callable[[np.ndarray], Matrix]
+Precondition = Callable[[Matrix, np.ndarray, np.ndarray], Callable[[np.ndarray], np.ndarray]]
 KINDS: dict[str, Kind] = {"dense": np.asarray, "csr": sp.csr_array}
 PROBLEMS = {"wdbc": wdbc, "digits": digits, "sparse": sparse}
 
@@ -80,7 +82,7 @@ def test_eta_is_minus_phi_over_one_minus_the_probability_of_the_given_label(prob
 
 def test_phi_is_the_sum_over_validation_samples_of_the_definition(problem: Problem) -> None:
     w = weighted_fit(problem.x, problem.labels, np.ones(len(problem.labels)))
-    inverse = np.linalg.inv(logistic_hessian(problem.x, problem.x @ w, C))
+    inverse = np.linalg.inv(logistic_hessian(problem.x, curvature(problem.x @ w, C)))
     g = (1 / (1 + np.exp(-problem.x @ w)) - problem.labels)[:, None] * problem.x
     g_validation = (1 / (1 + np.exp(-problem.x_validation @ w)) - problem.labels_validation)[:, None] * problem.x_validation
     expected = -(C**2) * np.array([sum(g_j @ inverse @ g_i for g_j in g_validation) for g_i in g])
@@ -100,15 +102,15 @@ def test_hessian_is_the_difference_of_gradients(problem: Problem, kind: Kind) ->
     w, v = rng.standard_normal((2, problem.x.shape[1]))
     x = kind(problem.x)
     slope = (gradient(w + 1e-6 * v, x, problem.labels, C) - gradient(w - 1e-6 * v, x, problem.labels, C)) / 2e-6
-    np.testing.assert_allclose(logistic_hessian(x, x @ w, C) @ v, slope, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(logistic_hessian(x, curvature(x @ w, C)) @ v, slope, rtol=1e-6, atol=1e-8)
 
 
 def test_hessian_vector_product_is_the_hessian_times_the_vector(problem: Problem, kind: Kind) -> None:
     rng = np.random.default_rng(3)
     w, v = rng.standard_normal((2, problem.x.shape[1]))
-    hessian = logistic_hessian(problem.x, problem.x @ w, C)
-    np.testing.assert_allclose(logistic_hvp(kind(problem.x), problem.x @ w, C)(v), hessian @ v, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(hessian_diagonal(kind(problem.x), problem.x @ w, C), np.diag(hessian), rtol=1e-12)
+    hessian = logistic_hessian(problem.x, curvature(problem.x @ w, C))
+    np.testing.assert_allclose(logistic_hvp(kind(problem.x), curvature(problem.x @ w, C))(v), hessian @ v, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(hessian_diagonal(kind(problem.x), curvature(problem.x @ w, C)), np.diag(hessian), rtol=1e-12)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 10, 10_000])
@@ -119,15 +121,15 @@ def test_hessian_does_not_depend_on_the_size_of_a_block(rows: int, kind: Kind, m
         C * np.exp(-z) / (1 + np.exp(-z)) ** 2 * np.outer(row, row) for row, z in zip(x, logits, strict=True)
     )
     monkeypatch.setattr(module, "BLOCK_BYTES", rows * 8 * x.shape[1])
-    np.testing.assert_allclose(logistic_hessian(kind(x), logits, C), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(logistic_hessian(kind(x), curvature(logits, C)), expected, rtol=1e-12, atol=1e-14)
 
 
 def test_inverse_product_is_the_inverse_and_states_its_residual(problem: Problem, kind: Kind) -> None:
     rng = np.random.default_rng(3)
     w, v = rng.standard_normal((2, problem.x.shape[1]))
-    hessian = logistic_hessian(problem.x, problem.x @ w, C)
+    hessian = logistic_hessian(problem.x, curvature(problem.x @ w, C))
     for solver in ("auto", "cholesky", "cg"):
-        u, residual, _ = inverse_hvp(kind(problem.x), problem.x @ w, C, v, solver)
+        u, residual, _ = inverse_hvp(kind(problem.x), curvature(problem.x @ w, C), v, solver)
         actual = np.linalg.norm(v - hessian @ u) / np.linalg.norm(v)
         assert actual <= 1.001e-8
         assert residual == pytest.approx(actual, abs=1e-13)
@@ -139,9 +141,30 @@ def test_the_solver_is_chosen_by_size_whatever_is_forced_still_works() -> None:
     assert choose_solver(n=100, d=20_000, stored=10**12) == "cg"  # a Hessian of 3.2 GB is never formed
 
 
-def test_used_columns_are_those_with_a_value(kind: Kind) -> None:
-    x = np.array([[0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 0.0, -1.0]])
-    assert used_columns(kind(x)).tolist() == [1, 3]
+@pytest.mark.parametrize("precondition", [mean_preconditioner, cholesky_preconditioner])
+def test_a_preconditioner_is_symmetric_and_positive(problem: Problem, kind: Kind, precondition: Precondition) -> None:
+    rng = np.random.default_rng(3)
+    w, a, b = rng.standard_normal((3, problem.x.shape[1]))
+    x, c = kind(problem.x), curvature(problem.x @ w, C)
+    apply = precondition(x, c, hessian_diagonal(x, c))
+    assert a @ apply(b) == pytest.approx(b @ apply(a), rel=1e-9)
+    assert min(v @ apply(v) for v in np.vstack([np.eye(len(a)), a, b])) > 0
+
+
+@pytest.mark.parametrize(("solver", "most"), [("cholesky", 30), ("cg", 60)])
+def test_a_preconditioner_does_not_mind_the_scale_of_a_feature(problem: Problem, solver: Solver, most: int) -> None:
+    """Columns scaled by 1e-3 to 1e3: the Hessian's condition goes to 1e9 and more, the iterations stay few."""
+    x = problem.x * np.geomspace(1e-3, 1e3, problem.x.shape[1])
+    w = weighted_fit(problem.x, problem.labels, np.ones(len(problem.labels)))
+    vector = x.T @ np.random.default_rng(0).standard_normal(len(x))
+    assert inverse_hvp(x, curvature(problem.x @ w, C), vector, solver).iterations <= most
+
+
+def test_one_sample_that_outweighs_all_others_spoils_no_preconditioner(problem: Problem) -> None:
+    x = problem.x.copy()
+    x[0, 0] = 1e6
+    for solver in ("cholesky", "cg"):
+        assert inverse_hvp(x, np.full(len(x), C / 4), np.ones(x.shape[1]), solver).iterations <= 60
 
 
 def test_features_too_large_for_a_hessian_are_an_error_of_the_solver() -> None:
@@ -149,17 +172,17 @@ def test_features_too_large_for_a_hessian_are_an_error_of_the_solver() -> None:
     with np.errstate(all="ignore"):
         for solver in ("cholesky", "cg"):
             with pytest.raises(SolverError, match="scale"):
-                inverse_hvp(x, np.zeros(2), C, np.ones(2), solver)
+                inverse_hvp(x, np.full(2, C / 4), np.ones(2), solver)
 
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_slope_and_curvature_are_exact_where_the_probability_rounds(label: int) -> None:
     logits = np.array([-800.0, -40.0, 0.0, 40.0, 800.0])
     tail = np.exp(-40.0)  # 1 - p at 40, lost in p itself
-    slope, curvature = loss_slope(logits, np.full(5, label)), loss_curvature(logits)
+    slope = loss_slope(logits, np.full(5, label))
     expected = [-1, -1 + tail, -0.5, -tail, 0] if label else [0, tail, 0.5, 1 - tail, 1]
     np.testing.assert_allclose(slope, expected, rtol=1e-12, atol=1e-300)
-    np.testing.assert_allclose(curvature, [0, tail, 0.25, tail, 0], rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(curvature(logits, C), [0, C * tail, C / 4, C * tail, 0], rtol=1e-12, atol=1e-300)
 
 
 def test_a_validation_set_without_loss_has_no_influence() -> None:

@@ -1,0 +1,38 @@
+"""Predicted against actual change of the validation loss when one label is flipped and the model is fitted again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data.files import replacing
+from Figure.results import Record
+
+
+def slope_and_correlation(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
+    """Least-squares slope through the origin of actual on predicted, and Pearson's correlation."""
+    return float(predicted @ actual / (predicted @ predicted)), float(np.corrcoef(predicted, actual)[0, 1])
+
+
+def draw(records: Sequence[Record], path: Path) -> None:
+    """One panel a data set: a dot a sample, the line on which prediction and retraining agree."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, len(records), figsize=(4 * len(records), 4), layout="constrained", squeeze=False)
+    for ax, record in zip(axes[0], records, strict=True):
+        predicted, actual = np.array(record["predicted"]), np.array(record["actual"])
+        slope, correlation = slope_and_correlation(predicted, actual)
+        ends = np.array([min(predicted.min(), actual.min()), max(predicted.max(), actual.max())])
+        ax.plot(ends, ends, color="0.45", linestyle="--", linewidth=1, label="prediction = retraining")
+        ax.scatter(predicted, actual, s=14, color="#0072B2", alpha=0.6, linewidths=0, label="one training sample")
+        ax.set_title(f"{record['dataset']}: {len(predicted)} flips, slope {slope:.3f}, r {correlation:.4f}", fontsize=10)
+        ax.set_xlabel("predicted, eta / C (nats)")
+        ax.set_ylabel("actual, refitted (nats)")
+    axes[0, 0].legend(loc="upper left", fontsize=9)
+    figure.suptitle("Change of the summed validation log-loss when one training label is flipped", fontsize=11)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
+    plt.close(figure)

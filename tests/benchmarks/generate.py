@@ -1,0 +1,37 @@
+"""A stand-in of real-sim's shape: 72,309 documents, 20,958 words, about 51 different words a document, tf-idf, unit rows."""
+
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.datasets import dump_svmlight_file
+
+ROWS, COLUMNS, WORDS = 72_309, 20_958, 51.3
+DRAWN_PER_KEPT = 1.17  # words drawn for each that is different from the others of its document
+
+
+def real_sim_like(generator: np.random.Generator) -> tuple[sp.csr_array, np.ndarray]:
+    """Words drawn by Zipf's law, tilted by class: rank r has the weight exp(+-t_r) / (r + 20), t_r normal with sd 0.5."""
+    labels = generator.random(ROWS) < 0.307  # real-sim's share of +1
+    counts = generator.poisson(DRAWN_PER_KEPT * WORDS - 1, ROWS) + 1
+    tilt = 0.5 * generator.standard_normal(COLUMNS)
+    words = np.empty(counts.sum(), dtype=np.int32)
+    for label in (False, True):
+        weight = np.exp(tilt if label else -tilt) / (np.arange(COLUMNS) + 21)
+        drawn = np.repeat(labels == label, counts)
+        words[drawn] = np.searchsorted(np.cumsum(weight) / weight.sum(), generator.random(int(drawn.sum())))
+    x = sp.csr_array((np.ones(len(words)), (np.repeat(np.arange(ROWS), counts), np.minimum(words, COLUMNS - 1))), (ROWS, COLUMNS))
+    x.sum_duplicates()
+    x.indices, x.indptr = x.indices.astype(np.int32), x.indptr.astype(np.int32)  # what scikit-learn's writer takes
+    idf = np.log(ROWS / np.maximum(1, np.bincount(x.indices, minlength=COLUMNS)))
+    x.data = (1 + np.log(x.data)) * idf[x.indices]
+    x.data /= np.repeat(np.sqrt(np.add.reduceat(x.data**2, x.indptr[:-1])), np.diff(x.indptr))
+    return x, np.where(labels, 1, -1)
+
+
+def write_real_sim_like(folder: Path, generator: np.random.Generator) -> Path:
+    """Write it where `RDIA.py --dataset realsim --data_dir FOLDER` finds it."""
+    path = folder / "libsvm" / "real-sim"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dump_svmlight_file(*real_sim_like(generator), str(path), zero_based=False)
+    return path
