@@ -25,6 +25,8 @@ MNIST_MD5 = {
 }
 CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
+CIFAR100_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
+CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
 SVHN_URL = "http://ufldl.stanford.edu/housenumbers/"
 SVHN_MD5 = {
     "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
@@ -73,8 +75,16 @@ def cifar10(data_dir: Path, part: str) -> Images:
     if not folder.exists():
         download(CIFAR10_URL, CIFAR10_MD5, folder, untar(folder.name))
     names = [f"data_batch_{number}" for number in range(1, 6)] if part == "train" else ["test_batch"]
-    batches = [_cifar_batch(folder / name) for name in names]
+    batches = [_cifar_batch(folder / name, "labels") for name in names]
     return Images(*(np.concatenate(column) for column in zip(*batches, strict=True)))
+
+
+def cifar100(data_dir: Path, part: str) -> Images:
+    """CIFAR-100's "train" or "test" pictures, (n, 3072), channel by channel, with their fine labels."""
+    folder = data_dir / "cifar-100-python"
+    if not folder.exists():
+        download(CIFAR100_URL, CIFAR100_MD5, folder, untar(folder.name))
+    return _cifar_batch(folder / part, "fine_labels")
 
 
 # What a pickled array of numbers names; a CIFAR-10 batch names nothing else.
@@ -95,12 +105,12 @@ class _ArraysOnly(pickle.Unpickler):
         return ARRAY_PARTS[module, name]
 
 
-def _cifar_batch(path: Path) -> Images:
+def _cifar_batch(path: Path, labels_key: str) -> Images:
     try:
         batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-        pixels, labels = batch["data"], np.array(batch["labels"], dtype=np.int64)
+        pixels, labels = batch["data"], np.array(batch[labels_key], dtype=np.int64)
     except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise InputError(f"{path}: is not a CIFAR-10 batch ({error}); remove its folder, and it is fetched again") from error
+        raise InputError(f"{path}: is not a CIFAR batch ({error}); remove its folder, and it is fetched again") from error
     return _paired(path, np.asarray(pixels), labels)
 
 

@@ -1,14 +1,17 @@
 """Label noise."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+
+NoiseType = Literal["symmetric", "pairflip", "none"]
+NOISE_TYPES: tuple[NoiseType, ...] = ("symmetric", "pairflip", "none")
 
 
 class NoisyLabels(NamedTuple):
     """Labels after noise, and which of them were changed."""
 
-    labels: np.ndarray  # (n,) 0 or 1
+    labels: np.ndarray  # (n,)
     flipped: np.ndarray  # (n,) bool, True where the label was changed
 
 
@@ -22,3 +25,16 @@ def flip_count(labels: np.ndarray, count: int, generator: np.random.Generator) -
     flipped = np.zeros(len(labels), dtype=bool)
     flipped[generator.choice(len(labels), size=count, replace=False)] = True
     return NoisyLabels(np.where(flipped, 1 - labels, labels), flipped)
+
+
+def redraw_labels(
+    labels: np.ndarray, classes: int, rate: float, noise_type: NoiseType, generator: np.random.Generator
+) -> NoisyLabels:
+    """Change each label on its own with probability `rate`: RDIA-LS's noise [released].
+
+    "symmetric": to one of the other K - 1 classes, each as likely; "pairflip": class k to k + 1 (mod K); "none": not at all.
+    labels: (n,) integers below `classes`, not changed in place.
+    """
+    chosen = generator.random(len(labels)) < (0.0 if noise_type == "none" else rate)
+    steps = generator.integers(1, classes, size=len(labels)) if noise_type == "symmetric" else np.ones(len(labels), dtype=np.int64)
+    return NoisyLabels(np.where(chosen, (labels + steps) % classes, labels), chosen)

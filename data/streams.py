@@ -4,10 +4,25 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "noise", "random"]
-STREAMS: tuple[Stream, ...] = ("split", "noise", "random")  # append only: a stream's place in the list is its key
+Stream = Literal["split", "noise", "random", "initialisation", "order"]
+STREAMS: tuple[Stream, ...] = (
+    "split",
+    "noise",
+    "random",
+    "initialisation",
+    "order",
+)  # append only: a stream's place in the list is its key
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:
     """The generator of one named stream: `SeedSequence(seed, spawn_key=(place of the stream,))`."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAMS.index(stream),)))
+    return np.random.default_rng(_sequence(seed, stream))
+
+
+def stream_seed(seed: int, stream: Stream) -> int:
+    """A 64-bit seed of one named stream, for generators that are not numpy's."""
+    return int(_sequence(seed, stream).generate_state(1, np.uint64)[0])
+
+
+def _sequence(seed: int, stream: Stream) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(STREAMS.index(stream),))

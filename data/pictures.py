@@ -1,0 +1,124 @@
+"""Pictures of any number of classes, for networks: (n, channels, height, width), bytes or float32 in [0, 1]."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.errors import InputError
+from data.images import Images, cifar10, cifar100, image_folder, mnist, svhn
+from data.npz import read_npz
+from data.streams import generator
+
+
+class Pictures(NamedTuple):
+    """Training and test pictures with integer labels, places in `classes`."""
+
+    x: np.ndarray  # (n, channels, height, width) uint8 or float32
+    labels: np.ndarray  # (n,)
+    x_test: np.ndarray
+    labels_test: np.ndarray
+    classes: tuple[str, ...]  # how the source writes each label
+
+
+class PublicSet(NamedTuple):
+    """A data set of torchvision's."""
+
+    read: Callable[[Path, str], Images]
+    test: str  # how its test part is called
+    shape: tuple[int, int, int]
+    classes: int
+
+
+PUBLIC_SETS = {
+    "mnist": PublicSet(mnist, "t10k", (1, 28, 28), 10),
+    "cifar10": PublicSet(cifar10, "test", (3, 32, 32), 10),
+    "cifar100": PublicSet(cifar100, "test", (3, 32, 32), 100),
+    "svhn": PublicSet(svhn, "test", (3, 32, 32), 10),
+}
+PICTURE_SETS = ("digits", *PUBLIC_SETS)
+
+
+def load_pictures(name: str, data_dir: Path, seed: int) -> Pictures:
+    """The data set `name`: one of `PICTURE_SETS`, or the path of an `.npz` or of a folder of pictures. Raises `InputError`."""
+    if name == "digits":
+        return _digits(seed)
+    if name in PUBLIC_SETS:
+        return _public(PUBLIC_SETS[name], data_dir)
+    path = Path(name)
+    if path.is_dir():
+        return _folder(path, seed)
+    if path.is_file() and path.suffix == ".npz":
+        return _npz(path, seed)
+    raise InputError(
+        f"--dataset {name}: no such data set, .npz file or folder; expected a path, or one of {', '.join(PICTURE_SETS)}"
+    )
+
+
+def _digits(seed: int) -> Pictures:
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    return _divided((x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y, tuple(map(str, range(10))), seed)
+
+
+def _public(source: PublicSet, data_dir: Path) -> Pictures:
+    train, test = source.read(data_dir, "train"), source.read(data_dir, source.test)
+    parts = [
+        array for images in (train, test) for array in (images.pixels.reshape(-1, *source.shape), images.labels.astype(np.int64))
+    ]
+    return Pictures(*parts, tuple(map(str, range(source.classes))))
+
+
+def _folder(path: Path, seed: int) -> Pictures:
+    train = image_folder(path / "train")
+    _several(f"{path / 'train'}", train.classes)
+    x = _channels_first(train.pixels.reshape(-1, *train.shape))
+    if not (path / "test").is_dir():
+        return _divided(x, train.labels, train.classes, seed)
+    test = image_folder(path / "test", train.shape)
+    labels_test = _places(f"{path / 'test'}", np.array(test.classes)[test.labels], np.array(train.classes))
+    return Pictures(x, train.labels, _channels_first(test.pixels.reshape(-1, *test.shape)), labels_test, train.classes)
+
+
+def _npz(path: Path, seed: int) -> Pictures:
+    parts = read_npz(path)
+    values, labels = np.unique(parts["train"].y, return_inverse=True)
+    classes = tuple(map(str, values))
+    _several(str(path), classes)
+    x = _channels_first(parts["train"].x)
+    if "test" not in parts:
+        return _divided(x, labels, classes, seed)
+    return Pictures(x, labels, _channels_first(parts["test"].x), _places(f"{path}: y_test", parts["test"].y, values), classes)
+
+
+def _several(name: str, classes: tuple[str, ...]) -> None:
+    if len(classes) < 2:
+        raise InputError(f"{name}: has one class ({classes[0]}), expected two or more; add the others")
+
+
+def _places(name: str, y: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The place of each label y (n,) among the training set's `values`, ascending."""
+    strange = y[~np.isin(y, values)]
+    if len(strange):
+        raise InputError(f"{name}: has the label {strange[0]}, which no training sample has; remove it, or add samples of it")
+    return np.searchsorted(values, y)
+
+
+def _channels_first(x: np.ndarray) -> np.ndarray:
+    """(n, d), (n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), bytes or float32; c of 1 or 3 may come last."""
+    if x.ndim == 4 and x.shape[-1] in {1, 3} and x.shape[1] not in {1, 3}:
+        x = x.transpose(0, 3, 1, 2)
+    elif x.ndim < 4:
+        x = x.reshape(len(x), 1, *((1, -1) if x.ndim == 2 else x.shape[1:]))
+    elif x.ndim > 4:
+        x = x.reshape(len(x), 1, 1, -1)
+    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+
+
+def _divided(x: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Pictures:
+    """Rows without a test part: shuffled by the seed, the last 20% are the test set."""
+    order = generator(seed, "split").permutation(len(labels))
+    train, test = np.split(order, [len(order) - len(order) // 5])
+    return Pictures(x[train], labels[train].astype(np.int64), x[test], labels[test].astype(np.int64), classes)

@@ -1,0 +1,48 @@
+"""The objective of RDIA-LS, on logits, finite for any finite logits."""
+
+import math
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
+
+Objective = Literal["released", "corrected"]
+OBJECTIVES: tuple[Objective, ...] = ("released", "corrected")
+SMALLEST = 1e-7  # Released: 1 - p_y is clamped to it from below before its logarithm
+
+
+def relabeled_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """-ln(1 - phi_m), the cross-entropy of a sample that R has relabeled (Kong et al. 2022), in nats, (n,).
+
+    Computed as logsumexp(all logits) - logsumexp(logits without m). logits: (n, K), labels: (n,) the given labels m.
+    """
+    given = one_hot(labels, logits.shape[1]).bool()
+    return logits.logsumexp(1) - logits.masked_fill(given, -math.inf).logsumexp(1)
+
+
+def clean_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
+    """Mean cross-entropy of the clean samples, a scalar; 0 where there are none. logits: (n, K), labels: (n,).
+
+    Released: probabilities go into a cross-entropy that takes its own softmax again.
+    """
+    scores = logits.softmax(1) if objective == "released" else logits
+    return cross_entropy(scores, labels, reduction="sum") / max(1, len(labels))
+
+
+def relabeled_loss(logits: Tensor, labels: Tensor, batch: int, objective: Objective) -> Tensor:
+    """Mean of `relabeled_losses`, clamped at -ln 1e-7, a scalar; 0 where there are none.
+
+    Released: the mean is divided by the batch size once more.
+    """
+    total = relabeled_losses(logits, labels).clamp(max=-math.log(SMALLEST)).sum()
+    return total / (max(1, len(labels)) * (batch if objective == "released" else 1))
+
+
+def rdia_ls_loss(logits: Tensor, labels: Tensor, clean: Tensor, relabeled: Tensor, gamma: float, objective: Objective) -> Tensor:
+    """gamma * clean term + (1 - gamma) * relabeled term, a scalar (method: Kong et al. 2022, section on deep models).
+
+    logits: (B, K) and labels: (B,) of a batch; clean, relabeled: places in it; gamma: in [0, 1], weight of the clean term.
+    """
+    kept = clean_loss(logits[clean], labels[clean], objective)
+    changed = relabeled_loss(logits[relabeled], labels[relabeled], len(labels), objective)
+    return gamma * kept + (1 - gamma) * changed

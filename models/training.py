@@ -1,0 +1,238 @@
+"""Training of RDIA-LS and the methods beside it, epoch by epoch, with all data on the device [released schedule]."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from influence.by_loss import Split, smallest, smallest_of_each_label, split_by_loss, split_counts
+from models.robust_loss import Objective, rdia_ls_loss
+
+Method = Literal["rdia-ls", "erm", "self-teaching"]
+METHODS: tuple[Method, ...] = ("rdia-ls", "erm", "self-teaching")
+Warmup = Literal["released", "balanced"]
+WARMUPS: tuple[Warmup, ...] = ("released", "balanced")
+Optimizer = Literal["adam", "sgd"]
+OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "sgd")
+
+BETAS = (0.9, 0.999)
+LATE_BETA1 = 0.1  # Released: Adam's beta1 once the rate falls
+MOMENTUM = 0.9  # of --optimizer sgd
+EVALUATION_BATCH = 1_000
+
+
+class Settings(NamedTuple):
+    """What training depends on besides data, network and seeds."""
+
+    method: Method = "rdia-ls"
+    objective: Objective = "released"
+    warmup: Warmup = "released"
+    gamma: float = 0.2  # weight of the clean term, in [0, 1]
+    forget_rate: float = 0.4  # share of a batch that is not kept as clean, reached after num_gradual epochs
+    discard_rate: float = 0.2  # share of a batch that is discarded after the warm-up
+    n_epoch: int = 200  # epoch 0 is the evaluation of the untrained network
+    init_epoch: int = 10  # first epoch after the warm-up
+    num_gradual: int = 10
+    epoch_decay_start: int = 80
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    optimizer: Optimizer = "adam"
+    batch_size: int = 128
+    average: float = 0.0  # step of the exponential average of the weights that is evaluated; 0: the weights themselves
+    amp: bool = False  # bfloat16 autocast
+
+
+class Tensors(NamedTuple):
+    """A data set on the device."""
+
+    x: Tensor  # (n, channels, height, width) float32 in [0, 1], or uint8
+    labels: Tensor  # (n,) int64, as given
+    correct: Tensor  # (n,) bool: whether the given label is the true one
+    x_test: Tensor
+    labels_test: Tensor
+    classes: int
+
+
+class State(NamedTuple):
+    """Everything that changes while training, but the epoch."""
+
+    network: nn.Module
+    averaged: nn.Module  # what is evaluated: the network itself unless weights are averaged
+    optimizer: torch.optim.Optimizer
+    order: torch.Generator  # of the batches
+
+
+class Epoch(NamedTuple):
+    """What one epoch did; shares are None where there is nothing to count."""
+
+    epoch: int
+    train_loss: float | None
+    test_accuracy: float  # per cent
+    test_recall: list[float | None]  # per class, per cent
+    clean_share_kept: float | None  # of the samples kept, how many have their true label
+    wrong_share_relabeled: float | None  # of the samples relabeled, how many have not
+
+
+def start(network: nn.Module, settings: Settings, order_seed: int) -> State:
+    """The state before the first epoch."""
+    averaged = copy.deepcopy(network) if settings.average else network
+    fused = next(network.parameters()).device.type in {"cpu", "cuda"}
+    optimizer: torch.optim.Optimizer
+    if settings.optimizer == "adam":
+        optimizer = torch.optim.Adam(network.parameters(), settings.lr, BETAS, weight_decay=settings.weight_decay, fused=fused)
+    else:
+        optimizer = torch.optim.SGD(network.parameters(), settings.lr, MOMENTUM, weight_decay=settings.weight_decay, fused=fused)
+    return State(network, averaged, optimizer, torch.Generator().manual_seed(order_seed))
+
+
+def train(state: State, data: Tensors, settings: Settings, first: int = 0) -> Iterator[Epoch]:
+    """Train from epoch `first` to the last, and give each epoch's record; `state` is what it acts on."""
+    for epoch in range(first, settings.n_epoch):
+        totals = train_epoch(state, data, settings, epoch) if epoch else None
+        yield evaluated(epoch, totals, state.averaged, data, settings)
+
+
+def forget_rate(settings: Settings, epoch: int) -> float:
+    """F(e): `linspace(0, rho, num_gradual)` over the first epochs, then rho."""
+    return (
+        float(np.linspace(0, settings.forget_rate, settings.num_gradual)[epoch])
+        if epoch < settings.num_gradual
+        else settings.forget_rate
+    )
+
+
+def learning_rate(settings: Settings, epoch: int) -> float:
+    """Constant, then falling linearly from `epoch_decay_start` to 0 at `n_epoch`."""
+    start = settings.epoch_decay_start
+    return settings.lr if epoch < start else settings.lr * (settings.n_epoch - epoch) / (settings.n_epoch - start)
+
+
+def set_schedule(optimizer: torch.optim.Optimizer, settings: Settings, epoch: int) -> None:
+    """The epoch's rate and, for Adam, beta1."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(settings, epoch)
+        if "betas" in group:
+            group["betas"] = (BETAS[0] if epoch < settings.epoch_decay_start else LATE_BETA1, BETAS[1])
+
+
+class Totals(NamedTuple):
+    """Sums over the batches of an epoch, on the device: one transfer an epoch."""
+
+    loss: Tensor
+    kept_correct: Tensor
+    relabeled_wrong: Tensor
+    kept: int
+    relabeled: int
+    batches: int
+
+
+def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> Totals:
+    """One pass over the training set, in batches without replacement, the last partial one dropped."""
+    set_schedule(state.optimizer, settings, epoch)
+    state.network.train()
+    device, size = data.labels.device, settings.batch_size
+    batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
+    loss_sum, kept_correct, relabeled_wrong = (torch.zeros((), device=device) for _ in range(3))
+    kept = relabeled = 0
+    for batch in batches:
+        labels, correct = data.labels.index_select(0, batch), data.correct.index_select(0, batch)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.amp):
+            logits = state.network(as_pixels(data.x.index_select(0, batch))).float()
+        split = choose(logits.detach(), labels, data.classes, settings, epoch)
+        loss = batch_loss(logits, labels, split, settings, epoch)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        state.optimizer.step()
+        if settings.average:
+            follow(state.averaged, state.network, settings.average)
+        loss_sum += loss.detach()
+        kept_correct += correct[split.clean].sum()
+        relabeled_wrong += (~correct[split.relabeled]).sum()
+        kept, relabeled = kept + len(split.clean), relabeled + len(split.relabeled)
+    return Totals(loss_sum, kept_correct, relabeled_wrong, kept, relabeled, len(batches))
+
+
+def as_pixels(x: Tensor) -> Tensor:
+    """Bytes as float32 in [0, 1]; floats as they are."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x
+
+
+def choose(logits: Tensor, labels: Tensor, classes: int, settings: Settings, epoch: int) -> Split:
+    """Which samples of a batch are kept and which relabeled. logits: (B, K) without gradient, labels: (B,)."""
+    if settings.method == "erm":
+        everything = torch.arange(len(labels), device=labels.device)
+        return Split(everything, everything[:0])
+    losses = cross_entropy(logits, labels, reduction="none")
+    counts = split_counts(len(labels), forget_rate(settings, epoch), settings.discard_rate)
+    if settings.method == "rdia-ls" and epoch >= settings.init_epoch:
+        return split_by_loss(losses, counts)
+    keep = counts.clean or len(labels)  # Released: all of them if that is none
+    if settings.warmup == "balanced" and epoch < settings.init_epoch:
+        kept = smallest_of_each_label(losses, labels, classes, keep)
+    else:
+        kept = smallest(losses, keep)
+    return Split(kept, kept[:0])
+
+
+def batch_loss(logits: Tensor, labels: Tensor, split: Split, settings: Settings, epoch: int) -> Tensor:
+    """RDIA-LS's objective after the warm-up; else the mean cross-entropy of the kept samples."""
+    if settings.method == "rdia-ls" and epoch >= settings.init_epoch:
+        return rdia_ls_loss(logits, labels, split.clean, split.relabeled, settings.gamma, settings.objective)
+    return cross_entropy(logits[split.clean], labels[split.clean])
+
+
+@torch.no_grad()
+def follow(averaged: nn.Module, network: nn.Module, step: float) -> None:
+    """averaged += step (network - averaged), parameters and buffers; a buffer of integers is copied."""
+    pairs = list(zip(averaged.state_dict().values(), network.state_dict().values(), strict=True))
+    floats = [(a, b) for a, b in pairs if a.is_floating_point()]
+    torch._foreach_lerp_([a for a, _ in floats], [b for _, b in floats], step)
+    for a, b in pairs:
+        if not a.is_floating_point():
+            a.copy_(b)
+
+
+@torch.no_grad()
+def evaluated(epoch: int, totals: Totals | None, network: nn.Module, data: Tensors, settings: Settings) -> Epoch:
+    """The epoch's record; the transfers from the device are made here, at once."""
+    network.eval()
+    predicted = []
+    for rows in torch.arange(len(data.labels_test), device=data.labels.device).split(EVALUATION_BATCH):
+        with torch.autocast(data.labels.device.type, torch.bfloat16, enabled=settings.amp):
+            predicted.append(network(as_pixels(data.x_test[rows])).argmax(1))
+    right = torch.cat(predicted) == data.labels_test
+    found = torch.bincount(data.labels_test, right, data.classes)
+    present = torch.bincount(data.labels_test, minlength=data.classes)
+    sums = [totals.loss, totals.kept_correct, totals.relabeled_wrong] if totals else [torch.zeros(()).to(right.device)] * 3
+    numbers = torch.cat([found, present, torch.stack([value.double() for value in sums])]).tolist()
+    hits, sizes, (loss, kept_correct, relabeled_wrong) = numbers[: data.classes], numbers[data.classes : -3], numbers[-3:]
+    return Epoch(
+        epoch=epoch,
+        train_loss=loss / totals.batches if totals else None,
+        test_accuracy=100 * sum(hits) / len(right),
+        test_recall=[100 * hit / size if size else None for hit, size in zip(hits, sizes, strict=True)],
+        clean_share_kept=kept_correct / totals.kept if totals and totals.kept else None,
+        wrong_share_relabeled=relabeled_wrong / totals.relabeled if totals and totals.relabeled else None,
+    )
+
+
+def snapshot(state: State) -> dict[str, Any]:
+    """`state` as tensors and numbers, for a checkpoint."""
+    return {
+        "network": state.network.state_dict(),
+        "averaged": state.averaged.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "order": state.order.get_state(),
+    }
+
+
+def restore(state: State, kept: dict[str, Any]) -> None:
+    """Bring `state` to what `snapshot` has kept."""
+    state.network.load_state_dict(kept["network"])
+    state.averaged.load_state_dict(kept["averaged"])
+    state.optimizer.load_state_dict(kept["optimizer"])
+    state.order.set_state(kept["order"])
