@@ -8,14 +8,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from data.errors import InputError
 from data.noise import NoiseType, redraw_labels
 from data.pictures import Pictures, load_pictures
 from data.streams import generator, stream_seed
-from Figure.results import Record
-from models.networks import Network, build
-from models.training import Epoch, Settings, State, Tensors, start, train
+from Figure.checkpoint import load_checkpoint, save_checkpoint
+from Figure.results import Record, append_line, write_lines
+from models.networks import DOWNSAMPLED, Network, build
+from models.training import Epoch, Settings, State, Tensors, restore, snapshot, start, train
 
 LAST = 10  # epochs whose mean test accuracy is reported
+FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
 
 class DeepConfig(NamedTuple):
@@ -37,14 +40,20 @@ class DeepConfig(NamedTuple):
 def prepare(config: DeepConfig, data_dir: Path, device: torch.device) -> tuple[Tensors, State]:
     """Load, corrupt, put on the device, initialise."""
     pictures = load_pictures(config.dataset, data_dir, config.seed)
+    shape, n, batch = pictures.x.shape[1:], len(pictures.labels), config.settings.batch_size
+    if n < batch or not len(pictures.labels_test):
+        raise InputError(f"--dataset {config.dataset}: has {n} training samples, less than a batch of {batch}; lower --batch_size")
+    if config.network not in {"auto", "mlp"} and min(shape[1:]) < DOWNSAMPLED:
+        raise InputError(
+            f"--network {config.network}: takes pictures of 8 by 8 and more, these are {shape[1]} by {shape[2]}; use mlp"
+        )
     data = on_device(pictures, config, device)
-    shape = (int(data.x.shape[1]), int(data.x.shape[2]), int(data.x.shape[3]))
     network = build(config.network, shape, data.classes, stream_seed(config.seed, "initialisation")).to(device)
     return data, start(network, config.settings, stream_seed(config.seed, "order"))
 
 
 def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> Tensors:
-    """The pictures with noise in their training labels, as tensors. Bytes become float32 where that is small (MNIST's size)."""
+    """The pictures with noise in their training labels, as tensors."""
     classes = len(pictures.classes)
     given = redraw_labels(pictures.labels, classes, config.noise_rate, config.noise_type, generator(config.seed, "noise"))
     x, x_test = (torch.from_numpy(np.array(part)).to(device) for part in (pictures.x, pictures.x_test))
@@ -56,38 +65,75 @@ def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> T
     return Tensors(x, labels, correct, x_test, labels_test, classes)
 
 
-FLOAT_PIXELS = 2**27  # 0.5 GB of float32
+def run_deep(
+    config: DeepConfig,
+    data_dir: Path,
+    device: torch.device,
+    folder: Path | None = None,
+    resume: bool = False,
+    each: Callable[[Epoch], None] = lambda _: None,
+) -> Record:
+    """Train to the end, and give the record; `each` is called with every epoch that is trained here.
 
-
-def run_deep(config: DeepConfig, data_dir: Path, device: torch.device, each: Callable[[Epoch], None] = lambda _: None) -> Record:
-    """Train from the start to the end; `each` is called with every epoch."""
-    begin = time.perf_counter()
+    folder: gets a line an epoch (`epochs.jsonl`) and a checkpoint, from which `resume` goes on: to the very metrics of a run
+    without interruption, on the CPU to the bit. Raises `InputError` for a checkpoint that is damaged or of another configuration.
+    """
     data, state = prepare(config, data_dir, device)
-    history = []
-    for epoch in train(state, data, config.settings):
-        history.append(epoch)
+    lines = resumed(folder, config, state) if folder and resume else []
+    if folder:
+        write_lines(folder / "epochs.jsonl", lines)
+    begin = time.perf_counter()
+    for epoch in train(state, data, config.settings, first=len(lines)):
+        lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
+        if folder:
+            append_line(folder / "epochs.jsonl", lines[-1])
+            save_checkpoint(folder, config.flat(), lines, snapshot(state))
         each(epoch)
-    return deep_record(config, history, time.perf_counter() - begin)
+        begin = time.perf_counter()
+    return deep_record(config, lines)
 
 
-def deep_record(config: DeepConfig, history: list[Epoch], seconds: float) -> Record:
-    """The object that `RDIA-LS.py --json` prints."""
-    accuracy = [epoch.test_accuracy for epoch in history]
-    final, settings = history[-1], config.settings
+def resumed(folder: Path, config: DeepConfig, state: State) -> list[Record]:
+    """The lines of the epochs in `folder`'s checkpoint, to which `state` is brought; none if there is no checkpoint."""
+    kept = load_checkpoint(folder, config.flat())
+    if kept is None:
+        return []
+    restore(state, kept.state)
+    return kept.lines
+
+
+def deep_record(config: DeepConfig, lines: list[Record]) -> Record:
+    """The object that `RDIA-LS.py --json` prints. lines: one per epoch, from epoch 0."""
+    accuracy, settings = [line["test_accuracy"] for line in lines], config.settings
     return {
-        "dataset": config.dataset,
-        "method": settings.method,
-        "noise_rate": config.noise_rate,
-        "noise_type": config.noise_type,
-        "gamma": settings.gamma,
-        "objective": settings.objective,
-        "seed": config.seed,
+        **{name: getattr(config, name) for name in ("dataset", "noise_rate", "noise_type", "seed")},
+        **{name: getattr(settings, name) for name in ("method", "gamma", "objective")},
         "epochs": settings.n_epoch,
         "test_accuracy": accuracy,
         "last10": float(np.mean(accuracy[-LAST:])),
         "best": max(accuracy),
-        "test_recall": final.test_recall,
-        "clean_share_kept": final.clean_share_kept,
-        "wrong_share_relabeled": final.wrong_share_relabeled,
-        "seconds": seconds,
+        **{name: lines[-1][name] for name in ("test_recall", "clean_share_kept", "wrong_share_relabeled")},
+        "seconds": sum(line["seconds"] for line in lines),
     }
+
+
+def choose_device(gpu: int | None) -> torch.device:
+    """GPU number `gpu`; without a number the first GPU, or the CPU if there is none. Raises `InputError` if it is not there."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpu is not None and gpu >= count:
+        there = ", ".join(f"{number} ({torch.cuda.get_device_name(number)})" for number in range(count)) or "none"
+        raise InputError(f"--gpu {gpu}: is not there, the GPUs here are: {there}; leave --gpu out to run on what there is")
+    if not count:
+        return torch.device("cpu")
+    torch.set_float32_matmul_precision("high")  # TF32
+    return torch.device("cuda", gpu or 0)
+
+
+LOST = 5.0  # per cent of a class's test samples
+PATIENCE = 5  # epochs after the warm-up
+
+
+def lost_classes(recalls: list[list[float | None]]) -> list[int]:
+    """Classes whose test recall is under 5% in each of the given epochs. recalls: a list per epoch, in per cent."""
+    columns = zip(*recalls, strict=True)
+    return [place for place, column in enumerate(columns) if all(value is not None and value < LOST for value in column)]

@@ -48,3 +48,24 @@ def _found(record: Record, flipped: int) -> str:
     return (
         "".join(f", {name} {'-' if value is None else f'{value:.4f}'}" for name, value in ratios.items()) + " against the flipped"
     )
+
+
+def deep_summary(record: Record) -> str:
+    """What a training run ended with, as text."""
+    noise = f"{record['noise_rate']:.0%} noise ({record['noise_type']})"
+    settings = f"gamma {record['gamma']:g}, objective {record['objective']}, seed {record['seed']}"
+    recall = " ".join("-" if value is None else f"{value:.1f}" for value in record["test_recall"])
+    lines = [
+        f"{record['method']} on {record['dataset']}, {noise}, {settings}",
+        f"test accuracy: {record['last10']:.2f}% (mean of the last ten of {record['epochs']} epochs), best {record['best']:.2f}%",
+        f"test recall of each class, last epoch, %: {recall}",
+        *(f"{text}: {record[key]:.4f}" for key, text in SHARES.items() if record[key] is not None),
+        f"seconds: {record['seconds']:.1f}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+SHARES = {
+    "clean_share_kept": "of the training labels kept as clean, truly clean in the last epoch",
+    "wrong_share_relabeled": "of those relabeled, truly wrong",
+}

@@ -9,9 +9,8 @@ from data.flags import Parser, add_data_dir, run_script, seed
 from Figure.deep import DeepConfig, run_deep
 from Figure.lines import FOLDER, read_lines
 from Figure.results import append_line, environment
-from models.training import Settings
+from models.training import FAST, Settings
 
-FAST = {"n_epoch": 40, "epoch_decay_start": 16, "warmup": "balanced", "average": 0.0005}
 VARIANTS = {
     "released": {},
     "balanced": {"warmup": "balanced"},

@@ -37,6 +37,11 @@ def json_line(record: Record) -> str:
     return json.dumps(record, allow_nan=False) + "\n"
 
 
+def write_lines(path: Path, records: Iterable[Record]) -> None:
+    """Replace a file of JSON lines, whole or not at all. Raises `InputError` where it cannot be written."""
+    _replace(path, "".join(map(json_line, records)))
+
+
 def append_line(path: Path, record: Record) -> None:
     """Append a record to a file of JSON lines by a single write; a torn last line before it is closed first."""
     line = json_line(record).encode()
@@ -61,8 +66,12 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
+    _replace(path, text.getvalue())
+
+
+def _replace(path: Path, text: str) -> None:
     try:
         with replacing(path) as file:
-            file.write(text.getvalue().encode())
+            file.write(text.encode())
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error

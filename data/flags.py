@@ -45,6 +45,16 @@ non_negative = number("a finite number of 0 or more, such as 0.0002", lambda val
 positive = number("a finite number above 0, such as 0.1", lambda value: value > 0)
 
 
+fraction = number("a number from 0 to 1, such as 0.2", lambda value: 0 <= value <= 1)
+
+
+def count(text: str) -> int:
+    """A whole number of 1 or more."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number of 1 or more, such as 200")
+    return int(text)
+
+
 def seed(text: str) -> int:
     """A seed: a whole number of 0 or more, as `numpy.random.SeedSequence` takes it."""
     if not (text.isascii() and text.isdigit()):
@@ -60,15 +70,15 @@ def add_data_dir(flags: Parser) -> None:
     )
 
 
-def run_script(prog: str, main: Callable[[], None]) -> None:
-    """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line and 130."""
+def run_script(prog: str, main: Callable[[], None], remedy: str = "run the same command again") -> None:
+    """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line with a remedy and 130."""
     try:
         main()
         sys.stdout.flush()
     except InputError as error:
         sys.exit(_one_line(prog, str(error)))
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted; nothing half-written is left, run the same command again", file=sys.stderr)
+        print(f"{prog}: interrupted; nothing half-written is left, {remedy}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output, `head` say, has left: not a fault
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -65,10 +65,9 @@ def _digits(seed: int) -> Pictures:
 
 def _public(source: PublicSet, data_dir: Path) -> Pictures:
     train, test = source.read(data_dir, "train"), source.read(data_dir, source.test)
-    parts = [
-        array for images in (train, test) for array in (images.pixels.reshape(-1, *source.shape), images.labels.astype(np.int64))
-    ]
-    return Pictures(*parts, tuple(map(str, range(source.classes))))
+    x, x_test = (images.pixels.reshape(-1, *source.shape) for images in (train, test))
+    labels, labels_test = (images.labels.astype(np.int64) for images in (train, test))
+    return Pictures(x, labels, x_test, labels_test, tuple(map(str, range(source.classes))))
 
 
 def _folder(path: Path, seed: int) -> Pictures:

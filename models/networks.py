@@ -6,8 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Network = Literal["mlp", "cnn", "resnet18"]
-NETWORKS: tuple[Network, ...] = ("mlp", "cnn", "resnet18")
+Network = Literal["auto", "mlp", "cnn", "resnet18"]
+NETWORKS: tuple[Network, ...] = ("auto", "mlp", "cnn", "resnet18")
+DOWNSAMPLED = 8  # by the networks with convolutions: the least height and width they take
 
 
 def build(network: Network, shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:
@@ -15,7 +16,15 @@ def build(network: Network, shape: tuple[int, int, int], classes: int, seed: int
     makers: dict[Network, Callable[[tuple[int, int, int], int], nn.Module]] = {"mlp": mlp, "cnn": cnn, "resnet18": PreActResNet18}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return makers[network](shape, classes)
+        return makers[suited(shape) if network == "auto" else network](shape, classes)
+
+
+def suited(shape: tuple[int, int, int]) -> Network:
+    """The released choice: the CNN for CIFAR's size, ResNet-18 for Tiny ImageNet's (64) and above, else the MLP."""
+    channels, height, width = shape
+    if channels < 3 or min(height, width) < 32:
+        return "mlp"
+    return "cnn" if min(height, width) < 64 else "resnet18"
 
 
 def mlp(shape: tuple[int, int, int], classes: int) -> nn.Module:

@@ -1,0 +1,70 @@
+"""Checkpoints of a training run: written whole after every epoch, read as data."""
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from data.errors import InputError
+from data.files import replacing
+from Figure.results import Record
+
+NAME = "checkpoint.pt"
+
+
+class Checkpoint(NamedTuple):
+    """What a run needs to go on."""
+
+    config: Record
+    lines: list[Record]  # one per epoch that is done
+    state: dict[str, Any]  # of `models.training.snapshot`
+
+
+def save_checkpoint(folder: Path, config: Record, lines: list[Record], state: dict[str, Any]) -> None:
+    """Replace `folder`'s checkpoint. Raises `InputError` where it cannot be written."""
+    try:
+        with replacing(folder / NAME) as file:
+            torch.save({"config": json.dumps(config), "lines": json.dumps(lines), "state": state}, file)
+    except OSError as error:
+        raise InputError(
+            f"{folder / NAME}: cannot be written ({error.strerror}); the last one is intact: make room, and add --resume"
+        ) from error
+
+
+def load_checkpoint(folder: Path, config: Record) -> Checkpoint | None:
+    """`folder`'s checkpoint, None if there is none. Raises `InputError` if it is damaged or was made with another `config`."""
+    kept = read_checkpoint(folder)
+    if kept is None:
+        return None
+    for name, value in config.items():
+        if kept.config.get(name) != value:
+            raise InputError(
+                f"--{name} {value}: the run in {folder} was made with {kept.config.get(name)}; give that, or another --result_dir"
+            )
+    return kept
+
+
+def read_checkpoint(folder: Path) -> Checkpoint | None:
+    """`folder`'s checkpoint as it is, None if there is none. Raises `InputError` if it is damaged."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return Checkpoint(json.loads(content["config"]), json.loads(content["lines"]), content["state"])
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: is not a checkpoint that can be read ({reason:.100}); remove it to start anew") from error

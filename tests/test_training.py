@@ -1,0 +1,180 @@
+import copy
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from models.networks import build
+from models.training import (
+    Settings,
+    State,
+    Tensors,
+    batch_loss,
+    choose,
+    follow,
+    forget_rate,
+    learning_rate,
+    restore,
+    set_schedule,
+    snapshot,
+    start,
+    train,
+)
+
+SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, epoch_decay_start=5, batch_size=16, forget_rate=0.5, discard_rate=0.25)
+
+
+def data(dtype: torch.dtype = torch.float32) -> Tensors:
+    """Three classes of 4 x 4 pictures, a third of the training labels wrong; batches of 16 leave 4 of the 100 rows over."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 140)
+    x = rng.random((140, 1, 4, 4)) / 2 + (np.arange(16) % 3 == labels[:, None]).reshape(140, 1, 4, 4) / 2
+    wrong = np.arange(140) % 3 == 0
+    given = np.where(wrong, (labels + 1) % 3, labels)
+    pixels = torch.from_numpy(255 * x).byte() if dtype == torch.uint8 else torch.from_numpy(x).to(dtype)
+    parts = pixels[:100], torch.from_numpy(given[:100]), torch.from_numpy(~wrong[:100])
+    return Tensors(*parts, pixels[100:], torch.from_numpy(labels[100:]), 3)
+
+
+def begin(settings: Settings, order_seed: int = 2) -> State:
+    return start(build("mlp", (1, 4, 4), 3, 1), settings, order_seed)
+
+
+def test_epoch_0_is_the_untrained_network() -> None:
+    state = begin(SETTINGS)
+    before = copy.deepcopy(state.network.state_dict())
+    first = next(train(state, data(), SETTINGS))
+    assert (first.epoch, first.train_loss, first.clean_share_kept) == (0, None, None)
+    assert all(torch.equal(value, before[name]) for name, value in state.network.state_dict().items())
+
+
+def test_forget_rate_rises_linearly_and_stays() -> None:
+    settings = Settings(forget_rate=0.9, num_gradual=10)
+    assert [forget_rate(settings, epoch) for epoch in range(12)] == pytest.approx([0.1 * e for e in range(10)] + [0.9, 0.9])
+
+
+def test_rate_and_beta1_follow_the_released_schedule() -> None:
+    settings = Settings()
+    rates = {0: 1e-3, 79: 1e-3, 80: 1e-3, 140: 0.5e-3, 199: 1e-3 / 120}
+    assert {epoch: learning_rate(settings, epoch) for epoch in rates} == pytest.approx(rates)
+    optimizer = begin(settings).optimizer
+    for epoch, beta1 in ((79, 0.9), (80, 0.1)):
+        set_schedule(optimizer, settings, epoch)
+        assert optimizer.param_groups[0]["betas"] == (beta1, 0.999)
+
+
+def test_sgd_has_no_betas_and_its_rate_follows_too() -> None:
+    settings = SETTINGS._replace(optimizer="sgd", lr=0.1)
+    epochs = list(train(begin(settings), data(), settings))
+    assert epochs[-1].train_loss is not None
+    assert learning_rate(settings, 7) == pytest.approx(0.1 / 3)
+
+
+@pytest.mark.parametrize("method", ["rdia-ls", "erm", "self-teaching"])
+@pytest.mark.parametrize("warmup", ["released", "balanced"])
+def test_how_many_are_kept_and_relabeled(method: str, warmup: str) -> None:
+    settings = SETTINGS._replace(method=method, warmup=warmup)  # type: ignore[arg-type]
+    logits, labels = torch.randn(16, 3, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 3
+    sizes = {}
+    for epoch in (0, 1, 2, 3, 7):
+        split = choose(logits, labels, 3, settings, epoch)
+        sizes[epoch] = (len(split.clean), len(split.relabeled))
+    after = {"rdia-ls": (8, 4), "erm": (16, 0), "self-teaching": (8, 0)}[method]
+    during = [(16, 0), (16, 0), (16, 0)] if method == "erm" else [(16, 0), (12, 0), (8, 0)]
+    assert list(sizes.values()) == [*during, after, after]
+
+
+def test_a_batch_without_a_clean_part_warms_up_on_all_of_it_and_then_relabels() -> None:
+    settings = SETTINGS._replace(forget_rate=0.99, discard_rate=0.25)
+    logits, labels = torch.randn(16, 3, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 3
+    warm, after = choose(logits, labels, 3, settings, 2), choose(logits, labels, 3, settings, 3)
+    assert (len(warm.clean), len(after.clean), len(after.relabeled)) == (16, 0, 12)
+    assert batch_loss(logits, labels, warm, settings, 2) == pytest.approx(cross_entropy(logits, labels).item(), rel=1e-6)
+    assert torch.isfinite(batch_loss(logits, labels, after, settings, 3))
+
+
+def test_the_shares_count_true_labels() -> None:
+    settings = SETTINGS._replace(method="erm", n_epoch=2)
+    last = list(train(begin(settings), data(), settings))[-1]
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(2))[:96]
+    assert last.clean_share_kept == pytest.approx(data().correct[order].double().mean().item())
+    assert last.wrong_share_relabeled is None
+
+
+def test_erm_learns_what_is_there_to_learn() -> None:
+    settings = Settings(method="erm", n_epoch=40, epoch_decay_start=20, batch_size=16)
+    assert list(train(begin(settings), data(), settings))[-1].test_accuracy > 80
+
+
+def test_accuracy_and_recall_are_counted_over_all_test_rows() -> None:
+    state, tensors = begin(SETTINGS), data()
+    epoch = next(train(state, tensors, SETTINGS))
+    predicted = state.network(tensors.x_test).argmax(1).numpy()
+    truth = tensors.labels_test.numpy()
+    assert epoch.test_accuracy == pytest.approx(100 * np.mean(predicted == truth))
+    assert epoch.test_recall == pytest.approx([100 * np.mean(predicted[truth == label] == label) for label in range(3)])
+
+
+def test_a_class_without_test_rows_has_no_recall() -> None:
+    tensors = data()._replace(classes=4)
+    state = start(build("mlp", (1, 4, 4), 4, 1), SETTINGS, 2)
+    assert next(train(state, tensors, SETTINGS)).test_recall[3] is None
+
+
+def test_bytes_train_as_floats_do() -> None:
+    as_bytes = data(torch.uint8)
+    as_floats = as_bytes._replace(x=as_bytes.x.float() / 255, x_test=as_bytes.x_test.float() / 255)
+    first, second = (list(train(begin(SETTINGS), tensors, SETTINGS)) for tensors in (as_bytes, as_floats))
+    assert first == second
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7])
+@pytest.mark.parametrize("average", [0.0, 0.1])
+def test_what_is_interrupted_and_restored_ends_as_if_it_had_not_been(stop: int, average: float) -> None:
+    settings, tensors = SETTINGS._replace(average=average), data()
+    whole = list(train(begin(settings), tensors, settings))
+    state = begin(settings)
+    part = list(itertools.islice(train(state, tensors, settings), stop))
+    kept = copy.deepcopy(snapshot(state))
+    other = start(build("mlp", (1, 4, 4), 3, 99), settings, 77)
+    restore(other, kept)
+    assert part + list(train(other, tensors, settings, first=stop)) == whole
+
+
+def test_order_and_initialisation_are_streams_of_their_own() -> None:
+    settings = SETTINGS._replace(n_epoch=3)
+    same, other = (list(train(begin(settings, order), data(), settings)) for order in (2, 3))
+    assert same[0] == other[0]
+    assert same[1:] != other[1:]
+
+
+def test_the_average_follows_by_its_step_and_copies_counters() -> None:
+    ahead, behind = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2)
+    with torch.no_grad():
+        ahead.weight.fill_(3.0)
+        behind.weight.fill_(1.0)
+    ahead.num_batches_tracked = torch.tensor(5)
+    follow(behind, ahead, 0.25)
+    assert behind.weight.tolist() == [1.5, 1.5]
+    assert behind.num_batches_tracked == 5
+    assert ahead.weight.tolist() == [3.0, 3.0]
+
+
+def test_averaging_does_not_change_what_is_trained() -> None:
+    plain, averaged = begin(SETTINGS), begin(SETTINGS._replace(average=0.1))
+    list(train(plain, data(), SETTINGS))
+    list(train(averaged, data(), SETTINGS._replace(average=0.1)))
+    assert all(torch.equal(a, b) for a, b in zip(plain.network.parameters(), averaged.network.parameters(), strict=True))
+    assert not torch.equal(next(averaged.network.parameters()), next(averaged.averaged.parameters()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_cpu_and_gpu_agree() -> None:
+    records = []
+    for device in ("cpu", "cuda"):
+        tensors = data()._replace(**{name: part.to(device) for name, part in data()._asdict().items() if name != "classes"})
+        records.append(list(train(start(build("mlp", (1, 4, 4), 3, 1).to(device), SETTINGS, 2), tensors, SETTINGS))[-1])
+    assert records[0].train_loss == pytest.approx(records[1].train_loss, rel=1e-3)
+    assert records[0].test_accuracy == pytest.approx(records[1].test_accuracy, abs=5)
