@@ -151,5 +151,9 @@ def main() -> None:
     sys.stdout.write(json_line(record) if flags.json else deep_summary(record))
 
 
-if __name__ == "__main__":
+def cli() -> None:
     run_script("RDIA-LS.py", main, remedy="add --resume to go on if --result_dir was given")
+
+
+if __name__ == "__main__":
+    cli()

@@ -167,5 +167,9 @@ def main() -> None:
     print(results_table(outcome.record, int(outcome.given.flipped.sum())))
 
 
-if __name__ == "__main__":
+def cli() -> None:
     run_script("RDIA.py", main)
+
+
+if __name__ == "__main__":
+    cli()

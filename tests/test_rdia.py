@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 import RDIA
-from data.flags import run_script
+from tests.invoke import ROOT, Invoke
 
-ROOT = Path(RDIA.__file__).parent
 KEYS = [
     "dataset",
     "noise",
@@ -33,18 +32,8 @@ KEYS = [
 
 
 @pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def call(*flags: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["RDIA.py", *map(str, flags)])
-        status: Any = 0
-        try:
-            run_script("RDIA.py", RDIA.main)
-        except SystemExit as end:
-            status = end.code
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    return Invoke(RDIA, "RDIA.py", monkeypatch, capsys)
 
 
 def process(*flags: object, code: str = "") -> subprocess.CompletedProcess[str]:
@@ -77,7 +66,7 @@ def test_json_is_exactly_one_object_with_the_documented_keys() -> None:
     assert (record["n_train"], record["n_validation"], record["n_test"]) == (202, 87, 72)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(invoke: Any) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(invoke: Invoke) -> None:
     first, second, other = (without_seconds(invoke("--json", "--seed", seed)[1]) for seed in (3, 3, 4))
     assert json.dumps(first) == json.dumps(second)
     assert first["methods"] != other["methods"]
@@ -88,7 +77,7 @@ def test_torch_is_not_imported() -> None:
     assert process(code=code).returncode == 0
 
 
-def test_a_huge_alpha_relabels_nothing_and_gives_erm(invoke: Any) -> None:
+def test_a_huge_alpha_relabels_nothing_and_gives_erm(invoke: Invoke) -> None:
     record = json.loads(invoke("--alpha", 1e9, "--json")[1])
     assert record["relabeled"] == 0
     assert record["precision"] is None
@@ -96,13 +85,13 @@ def test_a_huge_alpha_relabels_nothing_and_gives_erm(invoke: Any) -> None:
     assert record["methods"]["RDIA"] == record["methods"]["ERM"] == record["methods"]["Random"]
 
 
-def test_without_noise_recall_has_nothing_to_count(invoke: Any) -> None:
+def test_without_noise_recall_has_nothing_to_count(invoke: Invoke) -> None:
     record = json.loads(invoke("--noise", 0, "--json")[1])
     assert record["recall"] is None
     assert record["relabeled"] > 0
 
 
-def test_the_solver_does_not_change_the_answer(invoke: Any) -> None:
+def test_the_solver_does_not_change_the_answer(invoke: Invoke) -> None:
     records = [json.loads(invoke("--json", "--solver", solver)[1]) for solver in ("cholesky", "cg")]
     assert records[0]["relabeled"] == records[1]["relabeled"]
     losses = [record["methods"]["RDIA"]["test"]["log_loss"] for record in records]
@@ -119,7 +108,7 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "mine.npz"
 
 
-def test_relabeled_csv_is_the_audit_of_the_run(mine: Path, invoke: Any) -> None:
+def test_relabeled_csv_is_the_audit_of_the_run(mine: Path, invoke: Invoke) -> None:
     out = mine.parent / "out"
     record = json.loads(invoke("--dataset", mine, "--noise", 0.2, "--result_dir", out, "--json")[1])
     with (out / "relabeled.csv").open() as file:
@@ -137,7 +126,7 @@ def test_relabeled_csv_is_the_audit_of_the_run(mine: Path, invoke: Any) -> None:
     assert all(0 <= int(row["index"]) < 210 for row in rows)  # the first 70% of 300 rows train, in the file's order
 
 
-def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invoke: Any) -> None:
+def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invoke: Invoke) -> None:
     out = mine.parent / "out"
     printed = [without_seconds(invoke("--dataset", mine, "--seed", seed, "--result_dir", out, "--json")[1]) for seed in (1, 2)]
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
@@ -145,7 +134,7 @@ def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invok
     assert {"C", "solver", "residual", "python", "numpy", "scipy", "scikit-learn", "device", "commit", "seconds"} <= set(lines[0])
 
 
-def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Any) -> None:
+def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Invoke) -> None:
     content = dict(np.load(mine))
     content["y_test"] = content["y_test"][::-1]
     np.savez(mine.with_name("other.npz"), **content)
@@ -158,13 +147,13 @@ def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Any) 
     assert (folders[0] / "relabeled.csv").read_bytes() == (folders[1] / "relabeled.csv").read_bytes()
 
 
-def test_noise_put_into_a_users_own_labels_is_said(mine: Path, invoke: Any) -> None:
+def test_noise_put_into_a_users_own_labels_is_said(mine: Path, invoke: Invoke) -> None:
     assert "--noise 0" in invoke("--dataset", mine)[2]
     assert invoke("--dataset", mine, "--noise", 0)[2] == ""
     assert invoke("--dataset", mine, "--quiet")[2] == ""
 
 
-def test_an_image_folders_audit_names_the_files(tmp_path: Path, invoke: Any) -> None:
+def test_an_image_folders_audit_names_the_files(tmp_path: Path, invoke: Invoke) -> None:
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -198,7 +187,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("flags", "named"), BAD.values(), ids=BAD)
-def test_a_bad_flag_is_one_line_and_status_2(flags: list[str], named: str, invoke: Any) -> None:
+def test_a_bad_flag_is_one_line_and_status_2(flags: list[str], named: str, invoke: Invoke) -> None:
     status, out, err = invoke(*flags, "--json")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert named in err
@@ -217,7 +206,7 @@ FILES = {
 
 
 @pytest.mark.parametrize(("text", "named"), FILES.values(), ids=FILES)
-def test_a_bad_file_is_one_line_and_status_2(text: str, named: str, tmp_path: Path, invoke: Any) -> None:
+def test_a_bad_file_is_one_line_and_status_2(text: str, named: str, tmp_path: Path, invoke: Invoke) -> None:
     path = tmp_path / "mine.svm"
     path.write_text(text)
     status, out, err = invoke("--dataset", path, "--result_dir", tmp_path / "out")
@@ -227,28 +216,28 @@ def test_a_bad_file_is_one_line_and_status_2(text: str, named: str, tmp_path: Pa
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_features_that_cannot_be_fitted_are_one_line(tmp_path: Path, invoke: Any) -> None:
+def test_features_that_cannot_be_fitted_are_one_line(tmp_path: Path, invoke: Invoke) -> None:
     (tmp_path / "mine.svm").write_text("\n".join(row + " 3:1e200" for row in ROWS))
     status, _, err = invoke("--dataset", tmp_path / "mine.svm", "--noise", 0)
     assert (status, err.count("\n")) == (2, 1)
     assert "scale the features" in err
 
 
-def test_a_result_directory_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, invoke: Any) -> None:
+def test_a_result_directory_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, invoke: Invoke) -> None:
     (tmp_path / "file").write_text("")
     status, out, err = invoke("--result_dir", tmp_path / "file" / "out")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "--result_dir" in err
 
 
-def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path, invoke: Any) -> None:
+def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path, invoke: Invoke) -> None:
     (tmp_path / "file").write_text("")
     status, _, err = invoke("--dataset", "realsim", "--data_dir", tmp_path / "file")
     assert (status, err.count("\n")) == (2, 1)
     assert "--data_dir" in err
 
 
-def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setattr("data.sources.LIBSVM_URL", f"http://127.0.0.1:{unused.getsockname()[1]}/")
@@ -261,7 +250,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Any
     assert not list((tmp_path / "libsvm").iterdir())
 
 
-def test_a_fault_of_the_program_keeps_its_traceback(invoke: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_program_keeps_its_traceback(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RDIA, "fit_logistic", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         invoke()
@@ -278,7 +267,7 @@ LIBSVM = Path(os.environ.get("RDIA_DATA", "")) / "libsvm"
 
 
 @pytest.mark.skipif(not (LIBSVM / "breast-cancer_scale").exists(), reason="RDIA_DATA has no libsvm/breast-cancer_scale")
-def test_breast_cancer_gives_the_measured_losses_on_clean_labels(tmp_path: Path, invoke: Any) -> None:
+def test_breast_cancer_gives_the_measured_losses_on_clean_labels(tmp_path: Path, invoke: Invoke) -> None:
     """Without noise nothing is random: the released procedure gives 0.0914, 0.0731 and 0.0783 (README, results)."""
     (tmp_path / "libsvm").mkdir()
     (tmp_path / "libsvm" / "breast-cancer_scale").symlink_to((LIBSVM / "breast-cancer_scale").resolve())

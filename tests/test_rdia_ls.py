@@ -1,0 +1,226 @@
+"""RDIA-LS.py end to end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from Figure.deep import lost_classes
+from tests.invoke import ROOT, Invoke, script
+
+SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5)
+KEYS = {
+    *("dataset", "method", "noise_rate", "noise_type", "gamma", "objective", "seed", "epochs", "test_accuracy", "last10", "best"),
+    *("test_recall", "clean_share_kept", "wrong_share_relabeled", "seconds"),
+}
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+
+
+def record(text: str) -> dict[str, Any]:
+    """The object that --json prints, without its seconds."""
+    return {key: value for key, value in json.loads(text).items() if key != "seconds"}
+
+
+def test_the_first_command_of_a_newcomer_learns_the_digits() -> None:
+    command = [sys.executable, "RDIA-LS.py", "--gamma", "0.2", "--n_epoch", "60", "--epoch_decay_start", "30", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ended.stderr == ""
+    result = json.loads(ended.stdout)
+    assert set(result) == KEYS
+    assert result["test_accuracy"][0] < 30  # the untrained network
+    assert result["last10"] > 80  # with 40% of the labels wrong
+    assert result["clean_share_kept"] > 0.9
+    assert result["wrong_share_relabeled"] > 0.6
+
+
+def test_json_sums_up_its_own_list(invoke: Invoke) -> None:
+    result = json.loads(invoke(*SHORT, "--json").out)
+    assert len(result["test_accuracy"]) == result["epochs"] == 14
+    assert result["last10"] == pytest.approx(np.mean(result["test_accuracy"][-10:]))
+    assert result["best"] == max(result["test_accuracy"])
+    assert len(result["test_recall"]) == 10
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(invoke: Invoke) -> None:
+    first, second, other = (record(invoke(*SHORT, "--json", "--seed", seed).out) for seed in (3, 3, 4))
+    assert json.dumps(first) == json.dumps(second)
+    assert first["test_accuracy"] != other["test_accuracy"]
+
+
+@pytest.mark.parametrize(
+    "flags", [("--method", "erm"), ("--method", "self-teaching"), ("--objective", "corrected"), ("--warmup", "balanced")]
+)
+def test_what_it_is_compared_with_runs_and_differs(flags: tuple[str, str], invoke: Invoke) -> None:
+    assert record(invoke(*SHORT, *flags, "--json").out)["test_accuracy"] != record(invoke(*SHORT, "--json").out)["test_accuracy"]
+
+
+def test_a_result_directory_holds_lines_curve_and_checkpoint(tmp_path: Path, invoke: Invoke) -> None:
+    out = tmp_path / "out"
+    printed = record(invoke(*SHORT, "--result_dir", out, "--json").out)
+    assert {path.name for path in out.iterdir()} == {"checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl"}
+    epochs = [json.loads(line) for line in (out / "epochs.jsonl").read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs] == list(range(14))
+    assert [epoch["test_accuracy"] for epoch in epochs] == printed["test_accuracy"]
+    assert set(epochs[0]) == {
+        *("epoch", "train_loss", "test_accuracy", "test_recall", "clean_share_kept", "wrong_share_relabeled", "seconds")
+    }
+    line = json.loads((out / "results.jsonl").read_text())
+    assert {key: line[key] for key in printed} == printed
+    assert line["config"]["forget_rate"] == 0.4
+
+
+@pytest.mark.parametrize("stop", [1, 7, 13])
+@pytest.mark.parametrize("recipe", ["released", "fast"])
+def test_an_interrupted_run_resumes_to_the_metrics_of_a_whole_one(
+    stop: int, recipe: str, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = (*SHORT, "--recipe", recipe, "--result_dir", tmp_path / "out", "--json")
+    whole = record(invoke(*flags[:-3], "--json").out)
+
+    def interrupt(*_: object, done: list[int] = []) -> None:  # noqa: B006
+        done.append(1)
+        if len(done) == stop:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(invoke.module.Watch, "__call__", interrupt)
+    ended = invoke(*flags)
+    assert ended.status == 130
+    assert "--resume" in ended.err
+    monkeypatch.setattr(invoke.module.Watch, "__call__", lambda *_: None)
+    refused = invoke(*flags)
+    assert refused.status == 2
+    assert f"epoch {stop} of 14" in refused.err
+    assert record(invoke(*flags, "--resume").out) == whole
+    assert len((tmp_path / "out" / "epochs.jsonl").read_text().splitlines()) == 14
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"), [("gamma", 0.3), ("seed", 2), ("noise_rate", 0.2), ("warmup", "balanced"), ("network", "mlp")]
+)
+def test_a_checkpoint_of_another_run_is_refused_by_the_flag(flag: str, value: object, tmp_path: Path, invoke: Invoke) -> None:
+    invoke(*SHORT, "--result_dir", tmp_path)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    ended = invoke(*SHORT, "--result_dir", tmp_path, "--resume", f"--{flag}", value)
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert f"--{flag} {value}" in ended.err
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_resuming_a_finished_run_prints_it_again(tmp_path: Path, invoke: Invoke) -> None:
+    first = record(invoke(*SHORT, "--result_dir", tmp_path, "--json").out)
+    assert record(invoke(*SHORT, "--result_dir", tmp_path, "--json", "--resume").out) == first
+
+
+class Evil:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (Path("evil"),)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", "truncated", "pickle", "keys"])
+def test_a_damaged_checkpoint_is_refused_and_never_run(
+    content: bytes | str, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    invoke(*SHORT, "--result_dir", tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    if content == "truncated":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif content == "pickle":
+        torch.save({"config": Evil()}, path)
+    elif content == "keys":
+        torch.save({"config": "{}"}, path)
+    else:
+        path.write_bytes(content)  # type: ignore[arg-type]
+    ended = invoke(*SHORT, "--result_dir", tmp_path, "--resume")
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert "checkpoint.pt" in ended.err
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_class_that_is_lost_is_named_in_a_warning(tmp_path: Path, invoke: Invoke) -> None:
+    """Class 2 has features of class 1 and half its samples: its losses are never among the smallest."""
+    rng = np.random.default_rng(0)
+    labels = np.concatenate([np.zeros(200), np.ones(200), np.full(60, 2)]).astype(int)
+    x = rng.random((460, 6)) / 3 + np.eye(6)[np.minimum(labels, 1)]
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
+    flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--noise_rate", 0.3, "--n_epoch", 12, "--init_epoch", 5)
+    assert "class 2 are found since the warm-up; try --warmup balanced" in invoke(*flags).err
+    assert invoke(*flags, "--quiet").err == ""
+
+
+def test_lost_classes_are_those_under_5_per_cent_throughout() -> None:
+    assert lost_classes([[4.9, 0.0, 90.0, None], [0.0, 5.0, 2.0, None]]) == [0]
+
+
+def test_flags_that_have_no_meaning_any_more_say_so_once(invoke: Invoke) -> None:
+    ended = invoke(*SHORT, "--print_freq", 50, "--num_workers", 4, "--model_type", "coteaching", "--fr_type", "type_1")
+    assert ended.status == 0
+    assert ended.err.count("ignored") == 1
+    assert all(name in ended.err for name in ("--print_freq", "--num_workers", "--model_type", "--fr_type"))
+
+
+def test_every_flag_of_the_released_script_is_taken(invoke: Invoke) -> None:
+    flags = {
+        "lr": 0.001,
+        "noise_rate": 0.2,
+        "forget_rate": 0.2,
+        "noise_type": "pairflip",
+        "num_gradual": 5,
+        "dataset": "digits",
+        "n_epoch": 3,
+        "optimizer": "adam",
+        "seed": 1,
+        "gamma": 0.2,
+        "weight_decay": 0.00001,
+        "print_freq": 50,
+        "num_workers": 4,
+        "epoch_decay_start": 2,
+        "model_type": "coteaching_plus",
+        "fr_type": "type_1",
+    }
+    assert invoke(*(word for name, value in flags.items() for word in (f"--{name}", value))).status == 0
+
+
+BAD = {
+    "a noise rate of one": ("--noise_rate", 1),
+    "a negative forget rate": ("--forget_rate", -0.1),
+    "a discard rate that is no number": ("--discard_rate", "x"),
+    "gamma above one": ("--gamma", 1.1),
+    "gamma nan": ("--gamma", "nan"),
+    "no epochs": ("--n_epoch", 0),
+    "an unknown method": ("--method", "co-teaching"),
+    "an unknown data set": ("--dataset", "imagenet"),
+    "a GPU that is not there": ("--gpu", 97),
+    "resume without a directory": ("--resume",),
+    "a batch larger than the data": ("--batch_size", 5000),
+    "a network too deep for the pictures": ("--network", "cnn", "--dataset", "tiny"),
+}
+
+
+@pytest.mark.parametrize("flags", BAD.values(), ids=BAD)
+def test_a_bad_flag_is_one_line_and_status_2(flags: tuple[object, ...], tmp_path: Path, invoke: Invoke) -> None:
+    np.savez(tmp_path / "tiny.npz", x_train=np.zeros((200, 4, 4)), y_train=np.arange(200) % 2)
+    ended = invoke(*(tmp_path / "tiny.npz" if word == "tiny" else word for word in flags), "--json")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert str(flags[0]) in ended.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_amp_without_a_gpu_is_refused(invoke: Invoke) -> None:
+    assert "--amp" in invoke("--amp").err
+
+
+def test_a_result_directory_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "file").write_text("")
+    ended = invoke("--result_dir", tmp_path / "file" / "out")
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert "--result_dir" in ended.err
