@@ -1,10 +1,12 @@
 """Public data files fetched once: retried, checked, and put in place by a rename."""
 
 import logging
+import lzma
 import shutil
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,8 +45,13 @@ def untar(folder: str) -> Step:
     """Unpack an archive and give its `folder`; tarfile's "data" filter lets nothing out of the working folder."""
 
     def unpack(fetched: Path) -> Path:
-        with tarfile.open(fetched) as archive:
-            archive.extractall(fetched.parent, filter="data")
+        try:
+            with tarfile.open(fetched) as archive:
+                archive.extractall(fetched.parent, filter="data")
+        except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+            raise InputError(f"{fetched.name}: came damaged ({error}); try again later") from error
+        if not (fetched.parent / folder).is_dir():
+            raise InputError(f"{fetched.name}: came without the folder {folder}; try again later")
         return fetched.parent / folder
 
     return unpack
@@ -60,9 +67,11 @@ def _fetch(url: str, md5: str | None, work: Path, target: Path) -> Path:
     try:
         return Path(source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)))
     except (requests.RequestException, ValueError) as error:
-        response = getattr(error, "response", None)
-        cause = f"HTTP status {response.status_code}" if response is not None else type(error).__name__
-        cause = "the checksum is wrong" if isinstance(error, ValueError) and response is None else cause
+        cause = type(error).__name__
+        if not isinstance(error, requests.RequestException):  # pooch's word for another hash
+            cause = "the checksum is wrong"
+        elif error.response is not None:
+            cause = f"HTTP status {error.response.status_code}"
         raise InputError(
             f"{target}: not there, and {url} could not be fetched ({cause}); put the file there by hand,"
             " or use --dataset wdbc or digits, which need none"

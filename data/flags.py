@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Leave with status 2 and one line."""
-        self.exit(2, f"{self.prog}: error: {message} (--help lists the flags)\n")
+        self.exit(_one_line(self.prog, f"{message} (--help lists the flags)"))
 
 
 def number(expected: str, accept: Callable[[float], bool]) -> Callable[[str], float]:

@@ -117,6 +117,7 @@ def _cifar_batch(path: Path, labels_key: str) -> Images:
 def svhn(data_dir: Path, part: str) -> Images:
     """SVHN's "train" or "test" pictures, (n, 3072), channel by channel; the file's class 10 is the digit 0."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     name = f"{part}_32x32.mat"
     path = data_dir / name
@@ -126,7 +127,7 @@ def svhn(data_dir: Path, part: str) -> Images:
         content = loadmat(path, variable_names=["X", "y"])
         pixels = content["X"].transpose(3, 2, 0, 1)  # (n, 3, 32, 32)
         labels = content["y"].reshape(-1).astype(np.int64) % 10
-    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError, zlib.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError) as error:
         raise InputError(f"{path}: is not an SVHN file ({error}); remove it, and it is fetched again") from error
     return _paired(path, pixels.reshape(len(pixels), -1), labels)
 
@@ -155,7 +156,7 @@ def image_folder(folder: Path, shape: tuple[int, ...] | None = None) -> Folder:
 
     shape: what every picture has to have; the first picture's own if None. Raises `InputError` that names the file.
     """
-    paths = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in PICTURES and not path.name.startswith("."))
+    paths = sorted(path for path in folder.glob("[!.]*/[!.]*") if path.suffix.lower() in PICTURES)
     if not paths:
         raise InputError(f"{folder}: has no pictures; expected {folder}/CLASS/*.png")
     shape = shape or _picture(paths[0]).shape
@@ -176,7 +177,10 @@ def _picture(path: Path) -> np.ndarray:
 
     try:
         with Image.open(path) as picture:
-            grey = picture.mode in {"1", "L", "I", "I;16", "F"}
-            return np.asarray(picture.convert("L" if grey else "RGB"))
+            if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+                return (np.asarray(picture) // 257).astype(np.uint8)
+            if picture.mode == "P":  # with transparency in its palette Pillow warns unless it is kept at first
+                return np.asarray(picture.convert("RGBA").convert("RGB"))
+            return np.asarray(picture.convert("L" if picture.mode in {"1", "L", "LA", "F"} else "RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: is not a picture that can be read ({error}); mend or remove it") from error

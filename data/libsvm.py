@@ -57,7 +57,7 @@ def parse_libsvm(path: Path) -> LibsvmFile:
         with open_bytes(path) as file:
             x, y = load_svmlight_file(file, dtype=np.float64, zero_based=True)
             file.seek(0)
-            spelling = _spelling(file, np.unique(y))
+            spelling = _spelling(file, np.unique(y[np.isfinite(y)]))
     except UNREADABLE as error:
         raise InputError(f"{path}: {_first_fault(path) or error}") from error
     if not len(y):
@@ -122,11 +122,11 @@ def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
 def _from_cache(cache: Path, key: np.ndarray) -> LibsvmFile | None:
     """What `cache` holds; None if it is missing, damaged, or of another version of the file."""
     try:
-        with np.load(cache, allow_pickle=False) as kept:
+        with cache.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if not np.array_equal(kept["key"], key):
                 return None
             x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
             x.check_format(full_check=True)
             return LibsvmFile(x, kept["y"], tuple(str(label) for label in kept["spelling"]))
-    except (*UNREADABLE, KeyError, zipfile.BadZipFile):
+    except (*UNREADABLE, KeyError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile):
         return None

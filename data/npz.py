@@ -1,13 +1,13 @@
 """A user's `.npz`: x_train, y_train and, where there are any, x_test, y_test, x_val, y_val."""
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from data.errors import InputError
+from data.libsvm import UNREADABLE
 
 
 class Labelled(NamedTuple):
@@ -25,6 +25,8 @@ def read_npz(path: Path) -> dict[str, Labelled]:
     parts = {key[2:]: _part(path, key[2:], arrays) for key in ("x_train", "x_test", "x_val") if key in arrays}
     for name, part in parts.items():
         row, expected = part.x.shape[1:], parts["train"].x.shape[1:]
+        if (part.x.dtype == np.uint8) != (parts["train"].x.dtype == np.uint8):  # bytes are pixels, and will be divided by 255
+            raise InputError(f"{path}: x_{name} holds {part.x.dtype}, x_train {parts['train'].x.dtype}; make them alike")
         if row != expected:
             raise InputError(f"{path}: a row of x_{name} has the shape {row}, of x_train {expected}; make them alike")
     return parts
@@ -32,10 +34,13 @@ def read_npz(path: Path) -> dict[str, Labelled]:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as content:
-            return {name: content[name] for name in content.files if name[:2] in {"x_", "y_"}}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files if name[:2] in {"x_", "y_"}}
+    except (*UNREADABLE, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: is not an .npz of plain arrays ({error}); write it with numpy.savez") from error
+    if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise InputError(f"{path}: is not an .npz of plain arrays ({strange[0]} is none); write it with numpy.savez")
+    return arrays
 
 
 def _part(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:

@@ -22,6 +22,9 @@ class Pictures(NamedTuple):
     classes: tuple[str, ...]  # how the source writes each label
 
 
+LEAST = 5  # samples without a test part of their own
+
+
 class PublicSet(NamedTuple):
     """A data set of torchvision's."""
 
@@ -60,7 +63,7 @@ def _digits(seed: int) -> Pictures:
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    return _divided((x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y, tuple(map(str, range(10))), seed)
+    return _divided("digits", (x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y, tuple(map(str, range(10))), seed)
 
 
 def _public(source: PublicSet, data_dir: Path) -> Pictures:
@@ -75,7 +78,7 @@ def _folder(path: Path, seed: int) -> Pictures:
     _several(f"{path / 'train'}", train.classes)
     x = _channels_first(train.pixels.reshape(-1, *train.shape))
     if not (path / "test").is_dir():
-        return _divided(x, train.labels, train.classes, seed)
+        return _divided(str(path), x, train.labels, train.classes, seed)
     test = image_folder(path / "test", train.shape)
     labels_test = _places(f"{path / 'test'}", np.array(test.classes)[test.labels], np.array(train.classes))
     return Pictures(x, train.labels, _channels_first(test.pixels.reshape(-1, *test.shape)), labels_test, train.classes)
@@ -88,7 +91,7 @@ def _npz(path: Path, seed: int) -> Pictures:
     _several(str(path), classes)
     x = _channels_first(parts["train"].x)
     if "test" not in parts:
-        return _divided(x, labels, classes, seed)
+        return _divided(str(path), x, labels, classes, seed)
     return Pictures(x, labels, _channels_first(parts["test"].x), _places(f"{path}: y_test", parts["test"].y, values), classes)
 
 
@@ -116,8 +119,12 @@ def _channels_first(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
 
 
-def _divided(x: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Pictures:
+def _divided(name: str, x: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Pictures:
     """Rows without a test part: shuffled by the seed, the last 20% are the test set."""
+    if len(labels) < LEAST:
+        raise InputError(
+            f"{name}: has {len(labels)} samples, expected {LEAST} or more, to take a fifth of them for the test; add test samples"
+        )
     order = generator(seed, "split").permutation(len(labels))
     train, test = np.split(order, [len(order) - len(order) // 5])
     return Pictures(x[train], labels[train].astype(np.int64), x[test], labels[test].astype(np.int64), classes)

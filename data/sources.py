@@ -123,7 +123,8 @@ def _expect_shape(rows: int, columns: int) -> Step:
     def check(fetched: Path) -> Path:
         x = parse_libsvm(fetched).x
         if x.shape[0] != rows or x.shape[1] > columns + 1:
-            raise InputError(f"{fetched.name}: came with {x.shape[0]} rows, expected {rows}; try again later")
+            size = f"{x.shape[0]} rows and {x.shape[1] - 1} columns"
+            raise InputError(f"{fetched.name}: came with {size}, expected {rows} and {columns} at most; try again later")
         return fetched
 
     return check
@@ -219,4 +220,7 @@ def _part(x: Matrix, positive: np.ndarray) -> Part:
 def _flat(x: np.ndarray) -> Matrix:
     """Rows (n, ...) as (n, d) float64, bytes divided by 255."""
     matrix = compact(x.reshape(len(x), -1))
-    return matrix / 255 if x.dtype == np.uint8 else matrix
+    if x.dtype == np.uint8:
+        values = matrix.data if sp.issparse(matrix) else matrix
+        values /= 255  # in place, of a copy: a CSR matrix itself would multiply by 1 / 255, which is not quite the same
+    return matrix

@@ -89,6 +89,19 @@ def test_a_test_label_that_training_has_not_is_named(tmp_path: Path) -> None:
         load_pictures(str(tmp_path / "a.npz"), Path(), 1)
 
 
+def test_too_few_samples_to_take_a_test_part_from_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=[0, 1, 0, 1])
+    with pytest.raises(InputError, match="has 4 samples, expected 5 or more"):
+        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+
+
+def test_bytes_beside_other_numbers_are_refused(tmp_path: Path) -> None:
+    x = np.eye(4, dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=[0, 1, 0, 1], x_test=x.astype(int), y_test=[0, 1, 0, 1])
+    with pytest.raises(InputError, match="x_test holds int64, x_train uint8"):
+        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+
+
 def test_symmetric_noise_goes_to_every_other_class_alike() -> None:
     labels = np.repeat(np.arange(5), 20_000)
     noisy, flipped = redraw_labels(labels, 5, 0.4, "symmetric", np.random.default_rng(0))

@@ -1,0 +1,154 @@
+import gc
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.errors import InputError
+from data.npz import read_npz
+
+X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1])
+
+
+def write(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "a.npz", **arrays)
+    return folder / "a.npz"
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_the_parts_that_are_there_are_given(save: Callable[..., None], tmp_path: Path) -> None:
+    save(tmp_path / "a.npz", x_train=X, y_train=Y, x_val=X[:1], y_val=Y[:1])
+    parts = read_npz(tmp_path / "a.npz")
+    assert parts.keys() == {"train", "val"}
+    assert parts["train"].x.tolist() == X.tolist()
+    assert parts["train"].y.tolist() == [0, 1, 1]
+    assert (parts["val"].x.tolist(), parts["val"].y.tolist()) == ([[0, 1]], [0])
+
+
+@pytest.mark.parametrize("y", [np.array(["cat", "dog", "dog"]), np.array([False, True, True]), np.array([0.5, 2.0, 2.0])])
+def test_labels_are_strings_or_numbers_of_any_kind(y: np.ndarray, tmp_path: Path) -> None:
+    assert read_npz(write(tmp_path, x_train=X, y_train=y))["train"].y.tolist() == y.tolist()
+
+
+def test_arrays_of_other_names_are_neither_read_nor_refused(tmp_path: Path) -> None:
+    parts = read_npz(write(tmp_path, x_train=X, y_train=Y, notes=np.array([{"by": "hand"}], dtype=object)))
+    assert parts.keys() == {"train"}
+
+
+NAN = np.where(X == 3, np.nan, X)
+BAD_FILES = {
+    "no x_train": ({"x_test": X, "y_test": Y}, r"has the arrays \['x_test', 'y_test'\], expected x_train and y_train"),
+    "no y_train": ({"x_train": X}, r"x_train is \(3, 2\) and y_train \(0,\), expected \(n, \.\.\.\) and \(n,\)"),
+    "no y_test": ({"x_train": X, "y_train": Y, "x_test": X}, r"x_test is \(3, 2\) and y_test \(0,\)"),
+    "a label too few": ({"x_train": X, "y_train": Y[:2]}, r"x_train is \(3, 2\) and y_train \(2,\)"),
+    "one-hot labels": ({"x_train": X, "y_train": np.eye(3)[Y]}, r"y_train \(3, 3\)"),
+    "one feature without a column": ({"x_train": X[:, 0], "y_train": Y}, r"x_train is \(3,\)"),
+    "no rows": ({"x_train": X[:0], "y_train": Y[:0]}, "n of 1 or more"),
+    "other columns in x_test": (
+        {"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y},
+        r"a row of x_test has the shape \(1,\), of x_train \(2,\)",
+    ),
+    "other pictures in x_val": (
+        {"x_train": np.zeros((3, 2, 3)), "y_train": Y, "x_val": np.zeros((3, 3, 2)), "y_val": Y},
+        r"a row of x_val has the shape \(3, 2\), of x_train \(2, 3\)",
+    ),
+    "strings": ({"x_train": X.astype(str), "y_train": Y}, "x_train holds <U32, expected numbers"),
+    "complex numbers": ({"x_train": X * 1j, "y_train": Y}, "x_train holds complex128, expected numbers"),
+    "nan": ({"x_train": NAN, "y_train": Y}, r"x_train row 1 \(counted from 0\) has a value that is not a finite number"),
+    "inf": ({"x_train": X, "y_train": Y, "x_test": np.where(X == 4, np.inf, X), "y_test": Y}, "x_test row 2 "),
+    "nan label": ({"x_train": X, "y_train": np.array([0, 1, np.nan])}, "y_train row 2 "),
+}
+
+
+@pytest.mark.parametrize(("arrays", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_arrays_that_cannot_be_used_are_refused_by_name(arrays: dict[str, np.ndarray], message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"a\.npz: .*{message}"):
+        read_npz(write(tmp_path, **arrays))
+
+
+class Bomb:
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.trace),)
+
+
+@pytest.mark.parametrize("name", ["x_train", "y_train"])
+def test_an_object_array_is_refused_and_not_unpickled(name: str, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    arrays = {"x_train": X, "y_train": Y, name: np.array([Bomb(trace)], dtype=object)}
+    with pytest.raises(InputError, match=r"a\.npz: is not an \.npz of plain arrays \(Object arrays cannot be loaded"):
+        read_npz(write(tmp_path, **arrays))
+    assert not trace.exists()
+
+
+def no_bytes(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-60])
+
+
+def cut_within_an_array(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[content.index(X.tobytes()) + 9] ^= 1
+    path.write_bytes(content)
+
+
+def text(path: Path) -> None:
+    path.write_text("1 1:1\n")
+
+
+def a_pickle(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"x_train": X, "y_train": Y}))
+
+
+def a_single_array(path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, X)
+
+
+def members_that_are_no_arrays(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x_train", "1 2")
+        archive.writestr("y_train", "1 2")
+
+
+def members_packed_in_a_way_unknown(path: Path) -> None:
+    content = path.read_bytes()
+    central = content.index(b"PK\x01\x02")
+    path.write_bytes(content[: central + 10] + b"\x63\x00" + content[central + 12 :])
+
+
+def a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES = [
+    no_bytes,
+    cut_short,
+    cut_within_an_array,
+    text,
+    a_pickle,
+    a_single_array,
+    members_that_are_no_arrays,
+    members_packed_in_a_way_unknown,
+    a_folder,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_file_that_is_no_npz_is_named(damage: Callable[[Path], None], tmp_path: Path) -> None:
+    path = write(tmp_path, x_train=X, y_train=Y)
+    damage(path)
+    with pytest.raises(InputError, match=r"a\.npz: is not an \.npz of plain arrays .*; write it with numpy\.savez$"):
+        read_npz(path)
+    gc.collect()  # a file left open is an error of this test, not of a later one
