@@ -75,20 +75,18 @@ def _spread(values: list[float]) -> str:
 
 def main() -> None:
     flags = Parser("Figure.reproduce_ls", __doc__)
-    flags.add_argument("variant", choices=VARIANTS, nargs="*", help="what to run")
+    flags.add_argument("variant", choices=VARIANTS, nargs="?", help="what to run")
     flags.add_argument("--rate", type=rate, default=0.8, help="noise rate (0.8)")
     flags.add_argument("--seeds", type=count, default=10, help="seeds 1 to this many (10)")
     add_data_dir(flags)
     given = flags.parse_args()
     torch.set_num_threads(1)
     path = FOLDER / "ls.jsonl"
-    wanted = [
-        (variant, mnist_config(variant, given.rate, number)) for number in range(1, given.seeds + 1) for variant in given.variant
-    ]
-    for variant, config in tqdm(wanted, unit="run", disable=not sys.stderr.isatty()):
+    wanted = [mnist_config(given.variant, given.rate, number) for number in range(1, given.seeds + 1) if given.variant]
+    for config in tqdm(wanted, unit="run", disable=not sys.stderr.isatty()):
         if config.flat() not in [line["config"] for line in read_lines(path)]:
             record = run_deep(config, given.data_dir, torch.device("cpu"))
-            append_line(path, {**record, "variant": variant, "config": config.flat(), **environment()})
+            append_line(path, {**record, "variant": given.variant, "config": config.flat(), **environment()})
     paste_into(ROOT / "README.md", "ls", table(read_lines(path)))
 
 
