@@ -7,7 +7,7 @@ import pytest
 
 import RDIA
 from data.errors import InputError
-from Figure import reproduce
+from Figure import reproduce, reproduce_ls
 from Figure.influence_plot import draw, slope_and_correlation
 from Figure.lines import FOLDER, by_key, read_lines
 from Figure.results import ROOT
@@ -58,6 +58,21 @@ def test_the_kept_runs_relabel_as_many_as_the_released_procedure(alpha: float) -
 def test_the_readme_shows_what_the_kept_runs_say(dataset: str) -> None:
     readme = (ROOT / "README.md").read_text()
     assert paste(readme, dataset, alpha_table(read_lines(FOLDER / f"{dataset}.jsonl"), dataset)) == readme
+
+
+def test_the_readme_shows_what_the_kept_trainings_say() -> None:
+    readme = (ROOT / "README.md").read_text()
+    lines = read_lines(FOLDER / "ls.jsonl")
+    assert paste(readme, "ls", reproduce_ls.table(lines)) == readme
+    configs = [reproduce_ls.mnist_config(line["variant"], line["noise_rate"], line["seed"]).flat() for line in lines]
+    assert configs == [line["config"] for line in lines]
+
+
+def test_a_seed_that_loses_a_class_is_counted_apart() -> None:
+    base = {"variant": "released", "noise_rate": 0.8, "best": 91.0, "epochs": 200}
+    lines = [{**base, "last10": last, "test_recall": [99.0, worst]} for last, worst in ((88.0, 70.0), (86.0, 60.0), (79.0, 0.0))]
+    row = reproduce_ls.table(lines).splitlines()[-1]
+    assert row == "| released | 80% | 3 | 84.33 ± 4.73 | 1 | 87.00 ± 1.41 | 91.00 ± 0.00 | 200 |"
 
 
 def test_the_kept_predictions_agree_with_retraining() -> None:
