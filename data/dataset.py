@@ -1,5 +1,6 @@
 """A data set by name or path, cut into training, validation and test rows."""
 
+import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from data import sources
 from data.errors import InputError
 from data.sources import Part, Source
 from data.streams import generator
+
+log = logging.getLogger(__name__)
 
 BUILT_IN = {"wdbc": sources.wdbc, "digits": sources.digits}
 TORCHVISION_SETS = ("mnist", "cifar10", "svhn")
@@ -62,6 +65,8 @@ def divide(source: Source, name: str, rng: np.random.Generator) -> Dataset:
     for role, part in (("training", train), ("validation", validation), ("test", test)):
         if not len(part.labels):
             raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; expected 10 rows or more")
+        if len(np.unique(part.labels)) == 1:
+            log.warning("note: the %s rows are all of class %s: is the file sorted?", role, source.classes[part.labels[0]])
     return Dataset(train, validation, test, source.classes, source.files)
 
 

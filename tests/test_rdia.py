@@ -147,6 +147,14 @@ def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Invok
     assert (folders[0] / "relabeled.csv").read_bytes() == (folders[1] / "relabeled.csv").read_bytes()
 
 
+def test_a_sorted_file_with_a_validation_part_of_one_class_is_noted(tmp_path: Path, invoke: Invoke) -> None:
+    rows = [f"{label} 1:{label + number / 50} 2:{number % 3}" for label in (0, 1) for number in range(40)]
+    (tmp_path / "mine.svm").write_text("\n".join(rows))
+    (tmp_path / "mine.svm.t").write_text("\n".join(rows))
+    ended = invoke("--dataset", tmp_path / "mine.svm", "--noise", 0)
+    assert (ended.status, ended.err) == (0, "note: the validation rows are all of class 1: is the file sorted?\n")
+
+
 def test_noise_put_into_a_users_own_labels_is_said(mine: Path, invoke: Invoke) -> None:
     assert "--noise 0" in invoke("--dataset", mine)[2]
     assert invoke("--dataset", mine, "--noise", 0)[2] == ""
