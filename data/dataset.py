@@ -62,9 +62,11 @@ def divide(source: Source, name: str, rng: np.random.Generator) -> Dataset:
         _take(source.train, order[rows]) for rows in (slice(n_fit), slice(n_fit, n_train), slice(n_train, n))
     )
     validation, test = source.validation or validation, source.test or test
-    for role, part in (("training", train), ("validation", validation), ("test", test)):
+    parts = {"training": train, "validation": validation, "test": test}
+    for role, part in parts.items():
         if not len(part.labels):
             raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; expected 10 rows or more")
+    for role, part in parts.items():
         if len(np.unique(part.labels)) == 1:
             log.warning("note: the %s rows are all of class %s: is the file sorted?", role, source.classes[part.labels[0]])
     return Dataset(train, validation, test, source.classes, source.files)
