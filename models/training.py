@@ -124,14 +124,11 @@ def set_schedule(optimizer: torch.optim.Optimizer, settings: Settings, epoch: in
 
 
 class Totals(NamedTuple):
-    """Sums over the batches of an epoch, on the device: one transfer an epoch."""
+    """What the batches of an epoch did, on the device: one transfer an epoch."""
 
-    loss: Tensor
-    kept_correct: Tensor
-    relabeled_wrong: Tensor
-    kept: int
-    relabeled: int
-    batches: int
+    losses: Tensor  # (batches,)
+    kept: Tensor  # places in the training set of all samples that were kept, batch after batch
+    relabeled: Tensor  # and of all that were relabeled
 
 
 def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> Totals:
@@ -139,11 +136,10 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
     set_schedule(state.optimizer, settings, epoch)
     state.network.train()
     device, size = data.labels.device, settings.batch_size
-    batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
-    loss_sum, kept_correct, relabeled_wrong = (torch.zeros((), device=device) for _ in range(3))
-    kept = relabeled = 0
-    for batch in batches:
-        labels, correct = data.labels.index_select(0, batch), data.correct.index_select(0, batch)
+    losses, kept, relabeled = [], [], []
+    order = torch.randperm(len(data.labels), generator=state.order).to(device)
+    for batch in order.split(size)[: len(order) // size]:
+        labels = data.labels.index_select(0, batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.amp):
             logits = state.network(as_pixels(data.x.index_select(0, batch))).float()
         split = choose(logits.detach(), labels, data.classes, settings, epoch)
@@ -153,11 +149,10 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
         state.optimizer.step()
         if settings.average:
             follow(state.averaged, state.network, settings.average)
-        loss_sum += loss.detach()
-        kept_correct += correct[split.clean].sum()
-        relabeled_wrong += (~correct[split.relabeled]).sum()
-        kept, relabeled = kept + len(split.clean), relabeled + len(split.relabeled)
-    return Totals(loss_sum, kept_correct, relabeled_wrong, kept, relabeled, len(batches))
+        losses.append(loss.detach())
+        kept.append(batch[split.clean])
+        relabeled.append(batch[split.relabeled])
+    return Totals(torch.stack(losses), torch.cat(kept), torch.cat(relabeled))
 
 
 def as_pixels(x: Tensor) -> Tensor:
@@ -202,26 +197,29 @@ def follow(averaged: nn.Module, network: nn.Module, step: float) -> None:
 
 @torch.no_grad()
 def evaluated(epoch: int, totals: Totals | None, network: nn.Module, data: Tensors, settings: Settings) -> Epoch:
-    """The epoch's record; the transfers from the device are made here, at once."""
-    network.eval()
-    predicted = []
-    for rows in torch.arange(len(data.labels_test), device=data.labels.device).split(EVALUATION_BATCH):
-        with torch.autocast(data.labels.device.type, torch.bfloat16, enabled=settings.amp):
-            predicted.append(network(as_pixels(data.x_test[rows])).argmax(1))
-    right = torch.cat(predicted) == data.labels_test
-    found = torch.bincount(data.labels_test, right, data.classes)
-    present = torch.bincount(data.labels_test, minlength=data.classes)
-    sums = [totals.loss, totals.kept_correct, totals.relabeled_wrong] if totals else [torch.zeros(()).to(right.device)] * 3
-    numbers = torch.cat([found, present, torch.stack([value.double() for value in sums])]).tolist()
-    hits, sizes, (loss, kept_correct, relabeled_wrong) = numbers[: data.classes], numbers[data.classes : -3], numbers[-3:]
+    """The epoch's record; the transfers from the device are made here."""
+    predicted = predict(network, data.x_test, settings)
+    hits = torch.bincount(data.labels_test[predicted == data.labels_test], minlength=data.classes).tolist()
+    sizes = torch.bincount(data.labels_test, minlength=data.classes).tolist()
     return Epoch(
         epoch=epoch,
-        train_loss=loss / totals.batches if totals else None,
-        test_accuracy=100 * sum(hits) / len(right),
+        train_loss=totals.losses.double().mean().item() if totals else None,
+        test_accuracy=100 * sum(hits) / sum(sizes),
         test_recall=[100 * hit / size if size else None for hit, size in zip(hits, sizes, strict=True)],
-        clean_share_kept=kept_correct / totals.kept if totals and totals.kept else None,
-        wrong_share_relabeled=relabeled_wrong / totals.relabeled if totals and totals.relabeled else None,
+        clean_share_kept=_share(data.correct[totals.kept]) if totals else None,
+        wrong_share_relabeled=_share(~data.correct[totals.relabeled]) if totals else None,
     )
+
+
+def predict(network: nn.Module, x: Tensor, settings: Settings) -> Tensor:
+    """The class with the largest logit, (n,). x: (n, channels, height, width)."""
+    network.eval()
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.amp):
+        return torch.cat([network(as_pixels(rows)).argmax(1) for rows in x.split(EVALUATION_BATCH)])
+
+
+def _share(flags: Tensor) -> float | None:
+    return flags.double().mean().item() if len(flags) else None
 
 
 def snapshot(state: State) -> dict[str, Any]:
