@@ -4,20 +4,23 @@ import math
 from typing import Literal
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, softplus
 
 Objective = Literal["released", "corrected"]
 OBJECTIVES: tuple[Objective, ...] = ("released", "corrected")
+LINEAR = 40.0  # softplus(x) is x in float64 from here on
 SMALLEST = 1e-7  # Released: 1 - p_y is clamped to it from below before its logarithm
 
 
 def relabeled_losses(logits: Tensor, labels: Tensor) -> Tensor:
     """-ln(1 - phi_m), the cross-entropy of a sample that R has relabeled (Kong et al. 2022), in nats, (n,).
 
-    Computed as logsumexp(all logits) - logsumexp(logits without m). logits: (n, K), labels: (n,) the given labels m.
+    That is logsumexp(all logits) - logsumexp(logits without m) = softplus(z_m - logsumexp(logits without m)), which loses no
+    digits where the two are close. logits: (n, K), labels: (n,) the given labels m.
     """
-    given = one_hot(labels, logits.shape[1]).bool()
-    return logits.logsumexp(1) - logits.masked_fill(given, -math.inf).logsumexp(1)
+    given = labels.unsqueeze(1)
+    others = logits.scatter(1, given, -math.inf).logsumexp(1)
+    return softplus(logits.gather(1, given).squeeze(1) - others, threshold=LINEAR)
 
 
 def clean_loss(logits: Tensor, labels: Tensor, objective: Objective) -> Tensor:
