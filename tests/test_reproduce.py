@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 import RDIA
 from data.errors import InputError
-from Figure import reproduce, reproduce_ls
+from Figure import recipe, reproduce, reproduce_ls
 from Figure.influence_plot import draw, slope_and_correlation
 from Figure.lines import FOLDER, by_key, read_lines
 from Figure.results import ROOT
@@ -66,6 +67,24 @@ def test_the_readme_shows_what_the_kept_trainings_say() -> None:
     assert paste(readme, "ls", reproduce_ls.table(lines)) == readme
     configs = [reproduce_ls.mnist_config(line["variant"], line["noise_rate"], line["seed"]).flat() for line in lines]
     assert configs == [line["config"] for line in lines]
+
+
+@pytest.mark.parametrize("noise_rate", recipe.RATES)
+@pytest.mark.parametrize("truth", [10.0, 50.0, 97.0, 100.0])
+def test_accuracy_on_true_labels_is_found_from_that_on_noisy_ones(truth: float, noise_rate: float) -> None:
+    noisy = truth * (1 - noise_rate) + (100 - truth) * noise_rate / 9
+    assert recipe.estimate(noisy, noise_rate) == pytest.approx(truth)
+
+
+def test_the_recipe_is_the_candidate_with_the_best_mean() -> None:
+    keys = itertools.product(recipe.RATES, recipe.EPOCHS, recipe.AVERAGES)
+    lines = [
+        {"noise_rate": rate, "n_epoch": n_epoch, "average": average, "estimated": 90.0 + (n_epoch == 40) + 2 * (average == 0.0005)}
+        for rate, n_epoch, average in keys
+    ]
+    rows = recipe.table(lines).splitlines()
+    assert rows[2] == "| 40 | 0.0005 | 93.00 | 93.00 | 93.00 | 93.00 |"
+    assert len(rows) == 2 + len(recipe.EPOCHS) * len(recipe.AVERAGES)
 
 
 def test_a_seed_that_loses_a_class_is_counted_apart() -> None:
