@@ -124,7 +124,7 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
         download(f"{site.url}a", md5(b"content"), target, as_it_is)
     assert str(refused.value) == (
         f"{target}: not there, and {site.url}a could not be fetched ({cause});"
-        " put the file there by hand, or use --dataset wdbc or digits, which need none"
+        " put the file there by hand, give the folder that has it as --data_dir, or use --dataset wdbc or digits, which need none"
     )
     assert list(target.parent.iterdir()) == []
 
