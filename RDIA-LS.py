@@ -140,6 +140,8 @@ def main() -> None:
         raise InputError("--resume: needs the --result_dir of the run that is to go on")
     if folder and not flags.resume:
         refuse_to_overwrite(writable_folder(folder, "--result_dir"))
+    if folder and flags.resume and not (writable_folder(folder, "--result_dir") / NAME).exists():
+        log.warning("note: there is no checkpoint in %s, the run begins at epoch 0", folder)
     config = configure(flags)
     watch = Watch(config.settings, flags.quiet)
     try:

@@ -20,7 +20,7 @@ import numpy as np
 from data.dataset import NAMES, Dataset, load
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, non_negative, positive, rate, run_script, seed
+from data.flags import Parser, add_data_dir, non_negative, rate, run_script, seed, weight
 from data.noise import NoisyLabels, flip_count, flip_share
 from data.streams import generator
 from Figure.report import describe, results_table
@@ -123,6 +123,19 @@ def save(outcome: Outcome, config: Config, folder: Path) -> None:
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 
+def notes(outcome: Outcome, config: Config) -> list[str]:
+    """What a user should know of a run that went well."""
+    found = list(outcome.dataset.notes)
+    if config.noise and config.dataset not in NAMES:
+        found.append(
+            f"a share of {config.noise:g} of your training labels was flipped on purpose; --noise 0 takes them as they are"
+        )
+    erm, rdia = (outcome.record["methods"][name]["validation"]["log_loss"] for name in ("ERM", "RDIA"))
+    if rdia > erm:
+        found.append(f"RDIA's validation log-loss, {rdia:.4g}, is above ERM's, {erm:.4g}: raise --alpha, or scale the features")
+    return found
+
+
 def parser() -> Parser:
     flags = Parser("RDIA.py", __doc__)
     flags.add_argument("--dataset", default="wdbc", help=f"{', '.join(NAMES)}, or a LIBSVM file, an .npz or a folder of pictures")
@@ -131,7 +144,7 @@ def parser() -> Parser:
     )
     flags.add_argument("--alpha", type=non_negative, default=0.0002, help="samples with Phi above this are relabeled (0.0002)")
     flags.add_argument("--seed", type=seed, default=1, help="governs split, noise and Random, each by its own stream (1)")
-    flags.add_argument("--C", type=positive, default=0.1, help="weight of the losses against the penalty (0.1)")
+    flags.add_argument("--C", type=weight, default=0.1, help="weight of the losses against the penalty (0.1)")
     flags.add_argument("--solver", choices=SOLVERS, default="auto", help="how the Hessian is inverted (auto: by the sizes)")
     add_data_dir(flags)
     flags.add_argument("--result_dir", type=Path, help="append the run to results.jsonl there, and write relabeled.csv")
@@ -153,10 +166,8 @@ def main() -> None:
         raise InputError(f"--dataset {config.dataset}: {error}") from error
     finally:
         stages.close()
-    if config.noise and config.dataset not in NAMES:
-        log.warning(
-            "note: a share of %g of your training labels was flipped on purpose; --noise 0 takes them as they are", config.noise
-        )
+    for note in notes(outcome, config):
+        log.warning("note: %s", note)
     if flags.result_dir:
         save(outcome, config, flags.result_dir)
     if flags.json:

@@ -66,5 +66,4 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         pickle.UnpicklingError,
         zipfile.BadZipFile,
     ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: is not a checkpoint that can be read ({reason:.100}); remove it to start anew") from error
+        raise InputError(f"{path}: is not a checkpoint, or is damaged; remove it to start anew") from error

@@ -21,9 +21,9 @@ def draw_curve(record: Record, path: Path) -> None:
     ax.axhline(record["last10"], color="0.45", linestyle="--", linewidth=1, label=f"mean of the last ten, {record['last10']:.2f}%")
     ax.set_xlabel("epoch")
     ax.set_ylabel("test accuracy (%)")
-    noise = f"{record['noise_rate']:.0%} {record['noise_type']}"
+    noise = "no noise put in" if record["noise_type"] == "none" else f"{record['noise_rate']:.0%} {record['noise_type']} noise"
     ax.set_title(
-        f"{record['method']} on {Path(record['dataset']).name}, {noise} noise, gamma {record['gamma']:g}, seed {record['seed']}",
+        f"{record['method']} on {Path(record['dataset']).name}, {noise}, gamma {record['gamma']:g}, seed {record['seed']}",
         fontsize=10,
     )
     ax.legend(loc="lower right", fontsize=9)

@@ -1,5 +1,6 @@
 """One run of RDIA-LS or a method beside it: from a configuration to its record."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,8 @@ def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> T
     labels, correct, labels_test = (
         torch.from_numpy(part).to(device) for part in (given.labels, ~given.flipped, pictures.labels_test)
     )
-    return Tensors(x, labels, correct, x_test, labels_test, classes)
+    known = config.noise_type != "none"
+    return Tensors(x, labels, correct if known else None, x_test, labels_test, classes)
 
 
 def run_deep(
@@ -84,6 +86,9 @@ def run_deep(
         write_lines(folder / "epochs.jsonl", lines)
     begin = time.perf_counter()
     for epoch in train(state, data, config.settings, first=len(lines)):
+        if epoch.train_loss is not None and not math.isfinite(epoch.train_loss):
+            lr = config.settings.lr
+            raise InputError(f"--lr {lr:g}: the training loss is {epoch.train_loss} in epoch {epoch.epoch}; give a smaller --lr")
         lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
         if folder:
             append_line(folder / "epochs.jsonl", lines[-1])

@@ -52,7 +52,9 @@ def _found(record: Record, flipped: int) -> str:
 
 def deep_summary(record: Record) -> str:
     """What a training run ended with, as text."""
-    noise = f"{record['noise_rate']:.0%} noise ({record['noise_type']})"
+    noise = f"{record['noise_rate']:.0%} {record['noise_type']} noise"
+    if record["noise_type"] == "none":
+        noise = f"labels as they are, {record['noise_rate']:.0%} of them taken to be wrong"
     settings = f"gamma {record['gamma']:g}, objective {record['objective']}, seed {record['seed']}"
     recall = " ".join("-" if value is None else f"{value:.1f}" for value in record["test_recall"])
     lines = [

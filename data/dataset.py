@@ -1,6 +1,5 @@
 """A data set by name or path, cut into training, validation and test rows."""
 
-import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,10 @@ from data.errors import InputError
 from data.sources import Part, Source
 from data.streams import generator
 
-log = logging.getLogger(__name__)
+OWN_VALIDATION = (
+    "the validation labels are trusted, and 30% of your own training rows were taken for it, which are not examined themselves;"
+    " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
+)
 
 BUILT_IN = {"wdbc": sources.wdbc, "digits": sources.digits}
 TORCHVISION_SETS = ("mnist", "cifar10", "svhn")
@@ -27,6 +29,7 @@ class Dataset(NamedTuple):
     test: Part
     classes: tuple[str, str]  # how the source writes label 0 and label 1
     files: tuple[str, ...] | None  # the picture file of each source row, for an image folder
+    notes: tuple[str, ...]  # what whoever uses the data should know
 
 
 def load(name: str, data_dir: Path, seed: int) -> Dataset:
@@ -34,7 +37,10 @@ def load(name: str, data_dir: Path, seed: int) -> Dataset:
 
     data_dir: where public sets lie, and where they are downloaded to. Raises `InputError`.
     """
-    return divide(_source(name, data_dir), name, generator(seed, "split"))
+    source = _source(name, data_dir)
+    if name not in NAMES and not source.validation:
+        source = source._replace(notes=(*source.notes, OWN_VALIDATION))
+    return divide(source, name, generator(seed, "split"))
 
 
 def _source(name: str, data_dir: Path) -> Source:
@@ -65,11 +71,13 @@ def divide(source: Source, name: str, rng: np.random.Generator) -> Dataset:
     parts = {"training": train, "validation": validation, "test": test}
     for role, part in parts.items():
         if not len(part.labels):
-            raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; expected 10 rows or more")
-    for role, part in parts.items():
-        if len(np.unique(part.labels)) == 1:
-            log.warning("note: the %s rows are all of class %s: is the file sorted?", role, source.classes[part.labels[0]])
-    return Dataset(train, validation, test, source.classes, source.files)
+            raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; add rows")
+    notes = tuple(
+        f"the {role} rows are all of class {source.classes[part.labels[0]]}: is the file sorted?"
+        for role, part in parts.items()
+        if len(np.unique(part.labels)) == 1
+    )
+    return Dataset(train, validation, test, source.classes, source.files, source.notes + notes)
 
 
 def _take(part: Part, rows: np.ndarray) -> Part:

@@ -74,5 +74,5 @@ def _fetch(url: str, md5: str | None, work: Path, target: Path) -> Path:
             cause = f"HTTP status {error.response.status_code}"
         raise InputError(
             f"{target}: not there, and {url} could not be fetched ({cause}); put the file there by hand,"
-            " give the folder that has it as --data_dir, or use --dataset wdbc or digits, which need none"
+            " give the folder that has it as --data_dir, or use --dataset digits, which needs none"
         ) from error

@@ -1,6 +1,7 @@
 """Values of command-line flags, read as data from outside: each is checked before any work begins."""
 
 import argparse
+import errno
 import math
 import os
 import signal
@@ -45,6 +46,7 @@ non_negative = number("a finite number of 0 or more, such as 0.0002", lambda val
 positive = number("a finite number above 0, such as 0.1", lambda value: value > 0)
 
 
+weight = number("a number from 1e-9 to 1e9, such as 0.1", lambda value: 1e-9 <= value <= 1e9)
 fraction = number("a number from 0 to 1, such as 0.2", lambda value: 0 <= value <= 1)
 
 
@@ -81,8 +83,18 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = "run the same 
         print(f"{prog}: interrupted; nothing half-written is left, {remedy}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output, `head` say, has left: not a fault
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output()
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _leave_output()
+        sys.exit(_one_line(prog, "there is no room for the output (No space left on device); make room, and run it again"))
+
+
+def _leave_output() -> None:
+    """Send what is still to be written to nowhere, so that Python's own flush at the end finds no fault."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _one_line(prog: str, message: str) -> int:

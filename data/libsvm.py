@@ -36,7 +36,7 @@ def open_bytes(path: Path) -> IO[bytes]:
 
 
 def read_libsvm(path: Path) -> LibsvmFile:
-    """Read a LIBSVM file, from the cache `NAME.cache.npz` beside it if that was made from the file as it is now.
+    """Read a LIBSVM file, from the cache `NAME.rdia-cache.npz` beside it if that was made from the file as it is now.
 
     Raises `InputError` for a file that is missing, empty, truncated, malformed (with the line) or not finite.
     """
@@ -45,7 +45,7 @@ def read_libsvm(path: Path) -> LibsvmFile:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     key = np.array([CACHE_FORMAT, stat.st_size, stat.st_mtime_ns])
-    cache = path.with_name(path.name + ".cache.npz")
+    cache = path.with_name(path.name + ".rdia-cache.npz")
     return _from_cache(cache, key) or _into_cache(cache, key, parse_libsvm(path))
 
 
@@ -77,7 +77,7 @@ def _spelling(file: IO[bytes], distinct: np.ndarray) -> tuple[str, ...]:
     found: dict[float, str] = {}
     for line in file:
         label = line.partition(b"#")[0].split(maxsplit=1)[:1]
-        if label:
+        if label and float(label[0]) in distinct:
             found.setdefault(float(label[0]), label[0].decode("ascii"))
             if len(found) == len(distinct):
                 break
@@ -91,7 +91,8 @@ def _first_fault(path: Path) -> str | None:
             for number, line in enumerate(file, start=1):
                 if not _well_formed(line.partition(b"#")[0].split()):
                     shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]
-                    return f"line {number} is '{shown}', expected 'label index:value ...' with ascending indices; mend the line"
+                    expected = "'label index:value ...', all numbers, indices ascending"
+                    return f"line {number} is '{shown}', expected {expected}; mend the line"
     except UNREADABLE as error:
         return f"cannot be unpacked ({error}); the file is damaged or cut short, fetch or copy it again"
     return None

@@ -9,6 +9,8 @@ import numpy as np
 from data.errors import InputError
 from data.libsvm import UNREADABLE
 
+NAMES = {"x_train", "y_train", "x_test", "y_test", "x_val", "y_val"}
+
 
 class Labelled(NamedTuple):
     """One part of the file."""
@@ -20,6 +22,9 @@ class Labelled(NamedTuple):
 def read_npz(path: Path) -> dict[str, Labelled]:
     """The parts "train", "test" and "val" that the file has. Raises `InputError` where it cannot be used."""
     arrays = _arrays(path)
+    unknown = sorted(set(arrays) - NAMES) + [key for key in arrays if key[0] == "y" and f"x{key[1:]}" not in arrays]
+    if "x_train" in arrays and unknown:
+        raise InputError(f"{path}: has {unknown[0]}, which is not used so; expected pairs of {', '.join(sorted(NAMES))}; rename it")
     if "x_train" not in arrays:
         raise InputError(f"{path}: has the arrays {sorted(arrays)}, expected x_train and y_train (x_test, y_test, x_val, y_val)")
     parts = {key[2:]: _part(path, key[2:], arrays) for key in ("x_train", "x_test", "x_val") if key in arrays}
@@ -37,7 +42,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files if name[:2] in {"x_", "y_"}}
     except (*UNREADABLE, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is not an .npz of plain arrays ({error}); write it with numpy.savez") from error
+        reason = "it holds Python objects, or is no archive" if "pickle" in str(error) else error
+        raise InputError(f"{path}: is not an .npz of plain arrays ({reason}); write it with numpy.savez") from error
     if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise InputError(f"{path}: is not an .npz of plain arrays ({strange[0]} is none); write it with numpy.savez")
     return arrays

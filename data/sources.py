@@ -3,7 +3,6 @@
 A source has two classes. Its rows keep the order of the file they are in; `data.dataset` cuts them into parts.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +16,6 @@ from data.images import Images, cifar10, image_folder, mnist, svhn
 from data.libsvm import OPENERS, LibsvmFile, parse_libsvm, read_libsvm
 from data.matrix import Matrix, compact
 from data.npz import Labelled, read_npz
-
-log = logging.getLogger(__name__)
 
 
 class Part(NamedTuple):
@@ -39,6 +36,7 @@ class Source(NamedTuple):
     shuffle: bool = False  # whether train is shuffled before it is cut
     n_train: int | None = None  # how many of train's rows remain where test is None; None: all but the last 20%
     files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
+    notes: tuple[str, ...] = ()  # what whoever uses the data should know
 
 
 class LibsvmSet(NamedTuple):
@@ -98,7 +96,7 @@ def libsvm_set(name: str, data_dir: Path) -> Source:
         return source
     n = len(source.train.labels)
     if n != entry.rows:
-        log.warning("%s has %d rows, not %d: it is divided in the same proportion", entry.file, n, entry.rows)
+        source = source._replace(notes=(f"{entry.file} has {n} rows, not {entry.rows}: it is divided in the same proportion",))
     return source._replace(shuffle=entry.shuffle, n_train=n * (entry.n_train or 0) // entry.rows)
 
 
@@ -146,9 +144,13 @@ def libsvm_file(path: Path) -> Source:
 def _libsvm_source(name: str, files: dict[str, LibsvmFile]) -> Source:
     """Bring the files of one set to the same columns: the format counts them from 1, some files from 0."""
     first = 0 if any(file.x.nnz and file.x.indices.min() == 0 for file in files.values()) else 1
-    columns = max(file.x.shape[1] for file in files.values()) - first
+    columns = max(0, max(file.x.shape[1] for file in files.values()) - first)
+    places = {role: file.x.indices - first for role, file in files.items()}
+    if columns > sum(map(len, places.values())):  # some are never used: their weight is 0, and their number may be anything
+        used = np.unique(np.concatenate(list(places.values())))
+        columns, places = len(used), {role: np.searchsorted(used, place) for role, place in places.items()}
     parts = {
-        role: Labelled(sp.csr_array((x.data, x.indices - first, x.indptr), shape=(len(y), columns)), y)
+        role: Labelled(sp.csr_array((x.data, places[role], x.indptr), shape=(len(y), columns)), y)
         for role, (x, y, _) in files.items()
     }
     return _source(name, parts, files["train"].spelling)
@@ -183,10 +185,13 @@ def _source(name: str, parts: Mapping[str, Labelled], spelling: Sequence[str]) -
         shown = ", ".join(spelling[:5]) + (", ..." if len(spelling) > 5 else "")
         noun = "class" if len(values) == 1 else "classes"
         raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2; keep the rows of two classes")
+    if not parts["train"].x.shape[1]:
+        raise InputError(f"{name}: has labels and no features; add features")
     for role, (_, y) in parts.items():
         strange = y[~np.isin(y, values)]
         if len(strange):
-            raise InputError(f"{name}: has the {role} label {strange[0]}, expected {values[0]} or {values[1]} as in training")
+            known = " or ".join(repr(value) for value in values.tolist())
+            raise InputError(f"{name}: has the {role} label {strange[0].item()!r}, expected {known} as in training")
     built = {role: _part(x, y == values[1]) for role, (x, y) in parts.items()}
     classes = (spelling[0], spelling[1])
     return Source(built["train"], classes, built.get("test"), built.get("val"), shuffle="test" not in built)

@@ -23,6 +23,7 @@ BETAS = (0.9, 0.999)
 LATE_BETA1 = 0.1  # Released: Adam's beta1 once the rate falls
 MOMENTUM = 0.9  # of --optimizer sgd
 EVALUATION_BATCH = 1_000
+SHORTEST = 5  # weights are averaged over at most a fifth of the steps: small data sets have few
 
 
 class Settings(NamedTuple):
@@ -55,7 +56,7 @@ class Tensors(NamedTuple):
 
     x: Tensor  # (n, channels, height, width) float32 in [0, 1], or uint8
     labels: Tensor  # (n,) int64, as given
-    correct: Tensor  # (n,) bool: whether the given label is the true one
+    correct: Tensor | None  # (n,) bool: whether the given label is the true one; None where that is not known
     x_test: Tensor
     labels_test: Tensor
     classes: int
@@ -148,7 +149,7 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
         loss.backward()
         state.optimizer.step()
         if settings.average:
-            follow(state.averaged, state.network, settings.average)
+            follow(state.averaged, state.network, max(settings.average, SHORTEST / (settings.n_epoch * (len(order) // size))))
         losses.append(loss.detach())
         kept.append(batch[split.clean])
         relabeled.append(batch[split.relabeled])
@@ -206,8 +207,8 @@ def evaluated(epoch: int, totals: Totals | None, network: nn.Module, data: Tenso
         train_loss=totals.losses.double().mean().item() if totals else None,
         test_accuracy=100 * sum(hits) / sum(sizes),
         test_recall=[100 * hit / size if size else None for hit, size in zip(hits, sizes, strict=True)],
-        clean_share_kept=_share(data.correct[totals.kept]) if totals else None,
-        wrong_share_relabeled=_share(~data.correct[totals.relabeled]) if totals else None,
+        clean_share_kept=_share(data.correct[totals.kept]) if totals and data.correct is not None else None,
+        wrong_share_relabeled=_share(~data.correct[totals.relabeled]) if totals and data.correct is not None else None,
     )
 
 

@@ -124,7 +124,7 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
         download(f"{site.url}a", md5(b"content"), target, as_it_is)
     assert str(refused.value) == (
         f"{target}: not there, and {site.url}a could not be fetched ({cause});"
-        " put the file there by hand, give the folder that has it as --data_dir, or use --dataset wdbc or digits, which need none"
+        " put the file there by hand, give the folder that has it as --data_dir, or use --dataset digits, which needs none"
     )
     assert list(target.parent.iterdir()) == []
 
@@ -262,14 +262,14 @@ def test_a_libsvm_set_is_fetched_and_then_read_from_disk(
     assert sorted(np.concatenate([part.x[:, 0] for part in first[:3]])) == list(range(1, 21))
     assert first.train.x.tolist() == again.train.x.tolist()
     names = {path.name for path in (tmp_path / "data" / "libsvm").iterdir()}
-    assert names == {"skin_nonskin", "skin_nonskin.cache.npz"}
+    assert names == {"skin_nonskin", "skin_nonskin.rdia-cache.npz"}
 
 
 def test_a_packed_libsvm_set_stays_packed(libsvm_site: Site, tmp_path: Path) -> None:
     (libsvm_site.folder / "real-sim.xz").write_bytes(lzma.compress(rows(20)))
     assert len(load("realsim", tmp_path / "data", 1).test.labels) == 10
     names = {path.name for path in (tmp_path / "data" / "libsvm").iterdir()}
-    assert names == {"real-sim.xz", "real-sim.xz.cache.npz"}
+    assert names == {"real-sim.xz", "real-sim.xz.rdia-cache.npz"}
 
 
 BAD_SETS = {

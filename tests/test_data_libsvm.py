@@ -35,7 +35,7 @@ def write(path: Path, content: bytes = TEXT) -> Path:
 
 
 def cache_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.cache.npz")
+    return path.with_name(f"{path.name}.rdia-cache.npz")
 
 
 def assert_is_text(read: LibsvmFile) -> None:
@@ -222,3 +222,9 @@ def test_plain_text_named_as_an_archive_is_refused(suffix: str, tmp_path: Path) 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent: cannot be read \(No such file or directory\); check the path$"):
         read_libsvm(tmp_path / "absent")
+
+
+def test_a_first_label_that_is_nan_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.svm").write_text("nan 1:1\n-1 1:2\n+1 1:3\n")
+    with pytest.raises(InputError, match=r"row 0 \(counted from 0\)"):
+        read_libsvm(tmp_path / "a.svm")

@@ -83,7 +83,7 @@ class Bomb:
 def test_an_object_array_is_refused_and_not_unpickled(name: str, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
     arrays = {"x_train": X, "y_train": Y, name: np.array([Bomb(trace)], dtype=object)}
-    with pytest.raises(InputError, match=r"a\.npz: is not an \.npz of plain arrays \(Object arrays cannot be loaded"):
+    with pytest.raises(InputError, match=r"a\.npz: is not an \.npz of plain arrays \(it holds Python objects"):
         read_npz(write(tmp_path, **arrays))
     assert not trace.exists()
 
@@ -152,3 +152,12 @@ def test_a_file_that_is_no_npz_is_named(damage: Callable[[Path], None], tmp_path
     with pytest.raises(InputError, match=r"a\.npz: is not an \.npz of plain arrays .*; write it with numpy\.savez$"):
         read_npz(path)
     gc.collect()  # a file left open is an error of this test, not of a later one
+
+
+@pytest.mark.parametrize("key", ["x_valid", "y_valid", "y_val", "x_validation"])
+def test_an_array_whose_name_is_not_used_is_refused(key: str, tmp_path: Path) -> None:
+    """Trusted validation rows under another name must not be passed over in silence."""
+    arrays = {"x_train": np.eye(4), "y_train": np.arange(4) % 2, key: np.eye(4) if key[0] == "x" else np.arange(4)}
+    np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=f"has {key}, which is not used so"):
+        read_npz(tmp_path / "a.npz")

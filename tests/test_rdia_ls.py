@@ -161,6 +161,27 @@ def test_lost_classes_are_those_under_5_per_cent_throughout() -> None:
     assert lost_classes([[4.9, 0.0, 90.0, None], [0.0, 5.0, 2.0, None]]) == [0]
 
 
+def test_of_labels_as_they_are_nothing_is_claimed(invoke: Invoke) -> None:
+    result = record(invoke(*SHORT, "--noise_type", "none", "--noise_rate", 0.3, "--json").out)
+    assert result["clean_share_kept"] is None
+    assert result["wrong_share_relabeled"] is None
+    text = invoke(*SHORT, "--noise_type", "none", "--noise_rate", 0.3).out
+    assert "labels as they are, 30% of them taken to be wrong" in text
+    assert "truly" not in text
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path, invoke: Invoke) -> None:
+    ended = invoke(*SHORT, "--lr", 1e30, "--json", "--result_dir", tmp_path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "--lr 1e+30" in ended.err
+
+
+def test_resuming_where_there_is_nothing_begins_and_says_so(tmp_path: Path, invoke: Invoke) -> None:
+    ended = invoke(*SHORT, "--result_dir", tmp_path / "new", "--resume")
+    assert ended.status == 0
+    assert "no checkpoint" in ended.err
+
+
 def test_flags_that_have_no_meaning_any_more_say_so_once(invoke: Invoke) -> None:
     ended = invoke(*SHORT, "--print_freq", 50, "--num_workers", 4, "--model_type", "coteaching", "--fr_type", "type_1")
     assert ended.status == 0

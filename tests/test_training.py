@@ -99,7 +99,9 @@ def test_the_shares_count_true_labels() -> None:
     settings = SETTINGS._replace(method="erm", n_epoch=2)
     last = list(train(begin(settings), data(), settings))[-1]
     order = torch.randperm(100, generator=torch.Generator().manual_seed(2))[:96]
-    assert last.clean_share_kept == pytest.approx(data().correct[order].double().mean().item())
+    correct = data().correct
+    assert correct is not None
+    assert last.clean_share_kept == pytest.approx(correct[order].double().mean().item())
     assert last.wrong_share_relabeled is None
 
 
@@ -160,6 +162,16 @@ def test_the_average_follows_by_its_step_and_copies_counters() -> None:
     assert behind.weight.tolist() == [1.5, 1.5]
     assert behind.num_batches_tracked == 5
     assert ahead.weight.tolist() == [3.0, 3.0]
+
+
+def test_with_few_steps_the_average_is_over_a_fifth_of_them() -> None:
+    """42 steps at 0.0005 each would leave the average where it began: it moves by 5 / 42 at least."""
+    settings = SETTINGS._replace(average=0.0005)
+    state = begin(settings)
+    before = next(state.averaged.parameters()).clone()
+    list(train(state, data(), settings))
+    moved = (next(state.averaged.parameters()) - before).norm() / (next(state.network.parameters()) - before).norm()
+    assert moved > 0.5
 
 
 def test_averaging_does_not_change_what_is_trained() -> None:

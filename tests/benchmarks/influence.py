@@ -83,7 +83,7 @@ def process_over_fits(dataset: str, data_dir: Path) -> str:
 
 def cached_over_parsed(path: Path) -> str:
     """Seconds of a second read over the first."""
-    cache = path.with_name(path.name + ".cache.npz")
+    cache = path.with_name(path.name + ".rdia-cache.npz")
     firsts, seconds = [], []
     for _ in range(REPEATS):
         cache.unlink(missing_ok=True)
