@@ -1,6 +1,7 @@
 """Training of RDIA-LS and the methods beside it, epoch by epoch, with all data on the device [released schedule]."""
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -198,18 +199,33 @@ def follow(averaged: nn.Module, network: nn.Module, step: float) -> None:
 
 @torch.no_grad()
 def evaluated(epoch: int, totals: Totals | None, network: nn.Module, data: Tensors, settings: Settings) -> Epoch:
-    """The epoch's record; the transfers from the device are made here."""
-    predicted = predict(network, data.x_test, settings)
-    hits = torch.bincount(data.labels_test[predicted == data.labels_test], minlength=data.classes).tolist()
-    sizes = torch.bincount(data.labels_test, minlength=data.classes).tolist()
+    """The epoch's record. All its numbers leave the device in one transfer, the epoch's only wait for it."""
+    right = predict(network, data.x_test, settings) == data.labels_test
+    by_class = torch.zeros(2, data.classes, dtype=torch.float64, device=right.device)
+    by_class.index_add_(1, data.labels_test, torch.stack([right, torch.ones_like(right)]).double())
+    means = [_mean(totals.losses), *_shares(totals, data)] if totals else []
+    numbers = torch.cat([by_class.flatten(), *(mean.unsqueeze(0) for mean in means)]).tolist()
+    hits, sizes, rest = numbers[: data.classes], numbers[data.classes : 2 * data.classes], numbers[2 * data.classes :]
+    loss, kept, relabeled = rest if totals else [math.nan] * 3
     return Epoch(
         epoch=epoch,
-        train_loss=totals.losses.double().mean().item() if totals else None,
+        train_loss=loss if totals else None,
         test_accuracy=100 * sum(hits) / sum(sizes),
         test_recall=[100 * hit / size if size else None for hit, size in zip(hits, sizes, strict=True)],
-        clean_share_kept=_share(data.correct[totals.kept]) if totals and data.correct is not None else None,
-        wrong_share_relabeled=_share(~data.correct[totals.relabeled]) if totals and data.correct is not None else None,
+        clean_share_kept=None if math.isnan(kept) else kept,
+        wrong_share_relabeled=None if math.isnan(relabeled) else relabeled,
     )
+
+
+def _shares(totals: Totals, data: Tensors) -> list[Tensor]:
+    """How many of the kept have their true label, and of the relabeled have not; nan where there are none or it is not known."""
+    if data.correct is None:
+        return [_mean(totals.losses[:0])] * 2
+    return [_mean(data.correct[totals.kept]), _mean(~data.correct[totals.relabeled])]
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.double().mean()  # nan of nothing
 
 
 def predict(network: nn.Module, x: Tensor, settings: Settings) -> Tensor:
@@ -217,10 +233,6 @@ def predict(network: nn.Module, x: Tensor, settings: Settings) -> Tensor:
     network.eval()
     with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.amp):
         return torch.cat([network(as_pixels(rows)).argmax(1) for rows in x.split(EVALUATION_BATCH)])
-
-
-def _share(flags: Tensor) -> float | None:
-    return flags.double().mean().item() if len(flags) else None
 
 
 def snapshot(state: State) -> dict[str, Any]:
