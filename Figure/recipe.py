@@ -1,6 +1,6 @@
 """How `RDIA-LS.py --recipe fast` was chosen: on noisy training labels held out, never on the test set.
 
-    python -m Figure.recipe          # MNIST; about a quarter of an hour of one core; lines in Figure/recipe.jsonl
+    python -m Figure.recipe          # MNIST; about a quarter of an hour of one core; lines in Figure/recipe.jsonl, table in README.md
 
 A tenth of the noisy training set is held out. From the accuracy a on its noisy labels the accuracy on true ones is estimated by
 (a - q) / (1 - rho - q), with q = rho / (K - 1) the rate at which symmetric noise hits a given wrong class. The candidate with the
@@ -20,7 +20,8 @@ from data.noise import redraw_labels
 from data.pictures import load_pictures
 from data.streams import generator, stream_seed
 from Figure.lines import FOLDER, read_lines
-from Figure.results import Record, append_line, environment
+from Figure.results import ROOT, Record, append_line, environment
+from Figure.tables import paste_into
 from models.networks import build
 from models.training import Settings, Tensors, start, train
 
@@ -92,7 +93,7 @@ def main() -> None:
     missing = [key for key in itertools.product(RATES, EPOCHS, AVERAGES) if key not in done]
     for rate, n_epoch, average in tqdm(missing, unit="run", disable=not sys.stderr.isatty()):
         append_line(path, {**candidate(rate, n_epoch, average, held_out(rate, data_dir)), **environment()})
-    print(table(read_lines(path)))
+    paste_into(ROOT / "README.md", "recipe", table(read_lines(path)))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from Figure.influence_plot import draw, slope_and_correlation
 from Figure.lines import FOLDER, by_key, read_lines
 from Figure.results import ROOT
 from Figure.tables import ALPHAS, NOISES, alpha_table, mean_sd, paste
+from models.training import FAST
 
 # Means of the released procedure run on the real data: three noise draws on MNIST 1 vs 7, twenty on breast-cancer.
 MNIST = {
@@ -65,6 +66,7 @@ def test_the_readme_shows_what_the_kept_trainings_say() -> None:
     readme = (ROOT / "README.md").read_text()
     lines = read_lines(FOLDER / "ls.jsonl")
     assert paste(readme, "ls", reproduce_ls.table(lines)) == readme
+    assert paste(readme, "recipe", recipe.table(read_lines(FOLDER / "recipe.jsonl"))) == readme
     configs = [reproduce_ls.mnist_config(line["variant"], line["noise_rate"], line["seed"]).flat() for line in lines]
     assert configs == [line["config"] for line in lines]
 
@@ -85,6 +87,11 @@ def test_the_recipe_is_the_candidate_with_the_best_mean() -> None:
     rows = recipe.table(lines).splitlines()
     assert rows[2] == "| 40 | 0.0005 | 93.00 | 93.00 | 93.00 | 93.00 |"
     assert len(rows) == 2 + len(recipe.EPOCHS) * len(recipe.AVERAGES)
+
+
+def test_the_fast_recipe_is_the_one_that_was_chosen() -> None:
+    best = recipe.table(read_lines(FOLDER / "recipe.jsonl")).splitlines()[2].split("|")
+    assert (int(best[1]), float(best[2])) == (FAST["n_epoch"], FAST["average"])
 
 
 def test_a_seed_that_loses_a_class_is_counted_apart() -> None:
