@@ -1,6 +1,6 @@
 """How `RDIA-LS.py --recipe fast` was chosen: on noisy training labels held out, never on the test set.
 
-    python -m Figure.recipe          # MNIST; about a quarter of an hour of one core; lines in Figure/recipe.jsonl, table in README.md
+    python -m Figure.recipe      # MNIST; a quarter of an hour of one core; lines in Figure/recipe.jsonl, table in README.md
 
 A tenth of the noisy training set is held out. From the accuracy a on its noisy labels the accuracy on true ones is estimated by
 (a - q) / (1 - rho - q), with q = rho / (K - 1) the rate at which symmetric noise hits a given wrong class. The candidate with the
