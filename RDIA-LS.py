@@ -24,6 +24,7 @@ from data.pictures import PICTURE_SETS
 from Figure.checkpoint import NAME, read_checkpoint
 from Figure.curve import draw_curve
 from Figure.deep import LOST, PATIENCE, DeepConfig, choose_device, lost_classes, run_deep
+from Figure.lines import read_lines
 from Figure.report import deep_summary
 from Figure.results import Record, append_line, environment, json_line
 from models.networks import NETWORKS
@@ -121,6 +122,11 @@ class Watch:
         self._bar.close()
 
 
+def is_kept(record: Record, folder: Path) -> bool:
+    """Whether `folder` has this very run's line: it is finished, and was only resumed."""
+    return any({key: line.get(key) for key in record} == record for line in read_lines(folder / "results.jsonl"))
+
+
 def save(record: Record, config: DeepConfig, device: str, folder: Path) -> None:
     """The run as one line, and its curve."""
     append_line(folder / "results.jsonl", {**record, "config": config.flat(), **environment(), "device": device})
@@ -148,7 +154,7 @@ def main() -> None:
         record = run_deep(config, flags.data_dir, device, folder, flags.resume, watch)
     finally:
         watch.close()
-    if folder:
+    if folder and not (flags.resume and is_kept(record, folder)):
         save(record, config, str(device), folder)
     sys.stdout.write(json_line(record) if flags.json else deep_summary(record))
 

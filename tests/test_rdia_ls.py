@@ -118,6 +118,7 @@ def test_a_checkpoint_of_another_run_is_refused_by_the_flag(flag: str, value: ob
 def test_resuming_a_finished_run_prints_it_again(tmp_path: Path, invoke: Invoke) -> None:
     first = record(invoke(*SHORT, "--result_dir", tmp_path, "--json").out)
     assert record(invoke(*SHORT, "--result_dir", tmp_path, "--json", "--resume").out) == first
+    assert (tmp_path / "results.jsonl").read_text().count("\n") == 1
 
 
 class Evil:
