@@ -144,10 +144,12 @@ def main() -> None:
         raise InputError("--amp: is for a GPU, and there is none here; leave it out")
     if flags.resume and not folder:
         raise InputError("--resume: needs the --result_dir of the run that is to go on")
-    if folder and not flags.resume:
-        refuse_to_overwrite(writable_folder(folder, "--result_dir"))
-    if folder and flags.resume and not (writable_folder(folder, "--result_dir") / NAME).exists():
-        log.warning("note: there is no checkpoint in %s, the run begins at epoch 0", folder)
+    if folder:
+        writable_folder(folder, "--result_dir")
+        if not flags.resume:
+            refuse_to_overwrite(folder)
+        elif not (folder / NAME).exists():
+            log.warning("note: there is no checkpoint in %s, the run begins at epoch 0", folder)
     config = configure(flags)
     watch = Watch(config.settings, flags.quiet)
     try:

@@ -2,20 +2,15 @@
 
 from pathlib import Path
 
-from data.files import replacing
+from Figure.picture import save, subplots
 from Figure.results import Record
 
 
 def draw_curve(record: Record, path: Path) -> None:
     """One run's test accuracy, with its best epoch and the mean of the last ten."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     accuracy = record["test_accuracy"]
     best = accuracy.index(max(accuracy))
-    figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+    figure, ((ax,),) = subplots(1, 1, size=(7, 4))
     ax.plot(accuracy, color="#0072B2", label="test accuracy")
     ax.plot(best, accuracy[best], "o", color="#D55E00", label=f"best, {accuracy[best]:.2f}% at epoch {best}")
     ax.axhline(record["last10"], color="0.45", linestyle="--", linewidth=1, label=f"mean of the last ten, {record['last10']:.2f}%")
@@ -28,6 +23,4 @@ def draw_curve(record: Record, path: Path) -> None:
     )
     ax.legend(loc="lower right", fontsize=9)
     ax.grid(alpha=0.3)
-    with replacing(path) as file:
-        figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path)

@@ -18,6 +18,8 @@ from Figure.results import Record, append_line, write_lines
 from models.networks import DOWNSAMPLED, Network, build
 from models.training import Epoch, Settings, State, Tensors, restore, snapshot, start, train
 
+LOST = 5.0  # per cent of a class's test samples: below it the class counts as lost
+PATIENCE = 5  # epochs after the warm-up before a lost class is named
 LAST = 10  # epochs whose mean test accuracy is reported
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
@@ -132,10 +134,6 @@ def choose_device(gpu: int | None) -> torch.device:
         return torch.device("cpu")
     torch.set_float32_matmul_precision("high")  # TF32
     return torch.device("cuda", gpu or 0)
-
-
-LOST = 5.0  # per cent of a class's test samples
-PATIENCE = 5  # epochs after the warm-up
 
 
 def lost_classes(recalls: list[list[float | None]]) -> list[int]:

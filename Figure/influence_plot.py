@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.files import replacing
+from Figure.picture import save, subplots
 from Figure.results import Record
 
 
@@ -16,12 +16,7 @@ def slope_and_correlation(predicted: np.ndarray, actual: np.ndarray) -> tuple[fl
 
 def draw(records: Sequence[Record], path: Path) -> None:
     """One panel a data set: a dot a sample, the line on which prediction and retraining agree."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, len(records), figsize=(4 * len(records), 4), layout="constrained", squeeze=False)
+    figure, axes = subplots(1, len(records), size=(4 * len(records), 4))
     for ax, record in zip(axes[0], records, strict=True):
         predicted, actual = np.array(record["predicted"]), np.array(record["actual"])
         slope, correlation = slope_and_correlation(predicted, actual)
@@ -33,6 +28,4 @@ def draw(records: Sequence[Record], path: Path) -> None:
         ax.set_ylabel("actual, refitted (nats)")
     axes[0, 0].legend(loc="upper left", fontsize=9)
     figure.suptitle("Change of the summed validation log-loss when one training label is flipped", fontsize=11)
-    with replacing(path) as file:
-        figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
-    plt.close(figure)
+    save(figure, path)

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 import RDIA
-from data.flags import Parser, add_data_dir, run_script, seed
+from data.flags import Parser, add_data_dir, count, run_script
 from data.noise import flip_share
 from data.streams import generator
 from Figure.influence_plot import draw
@@ -95,7 +95,7 @@ TARGETS: dict[str, Callable[[int, Path], None]] = {
 def main() -> None:
     flags = Parser("Figure.reproduce", __doc__)
     flags.add_argument("target", choices=[*TARGETS, "all"], nargs="+", help="what to make")
-    flags.add_argument("--seeds", type=seed, help="seeds 1 to this many (3 for alpha, 20 for cancer)")
+    flags.add_argument("--seeds", type=count, help="seeds 1 to this many (3 for alpha, 20 for cancer)")
     add_data_dir(flags)
     given: argparse.Namespace = flags.parse_args()
     for target in TARGETS if "all" in given.target else given.target:

@@ -86,12 +86,11 @@ class Epoch(NamedTuple):
 def start(network: nn.Module, settings: Settings, order_seed: int) -> State:
     """The state before the first epoch."""
     averaged = copy.deepcopy(network) if settings.average else network
-    fused = next(network.parameters()).device.type in {"cpu", "cuda"}
     optimizer: torch.optim.Optimizer
     if settings.optimizer == "adam":
-        optimizer = torch.optim.Adam(network.parameters(), settings.lr, BETAS, weight_decay=settings.weight_decay, fused=fused)
+        optimizer = torch.optim.Adam(network.parameters(), settings.lr, BETAS, weight_decay=settings.weight_decay, fused=True)
     else:
-        optimizer = torch.optim.SGD(network.parameters(), settings.lr, MOMENTUM, weight_decay=settings.weight_decay, fused=fused)
+        optimizer = torch.optim.SGD(network.parameters(), settings.lr, MOMENTUM, weight_decay=settings.weight_decay, fused=True)
     return State(network, averaged, optimizer, torch.Generator().manual_seed(order_seed))
 
 
@@ -139,8 +138,9 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
     state.network.train()
     device, size = data.labels.device, settings.batch_size
     losses, kept, relabeled = [], [], []
-    order = torch.randperm(len(data.labels), generator=state.order).to(device)
-    for batch in order.split(size)[: len(order) // size]:
+    batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
+    step = max(settings.average, SHORTEST / (settings.n_epoch * len(batches)))
+    for batch in batches:
         labels = data.labels.index_select(0, batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.amp):
             logits = state.network(as_pixels(data.x.index_select(0, batch))).float()
@@ -150,7 +150,7 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
         loss.backward()
         state.optimizer.step()
         if settings.average:
-            follow(state.averaged, state.network, max(settings.average, SHORTEST / (settings.n_epoch * (len(order) // size))))
+            follow(state.averaged, state.network, step)
         losses.append(loss.detach())
         kept.append(batch[split.clean])
         relabeled.append(batch[split.relabeled])
