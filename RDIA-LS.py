@@ -29,7 +29,8 @@ from Figure.report import deep_summary
 from Figure.results import Record, append_line, environment, json_line
 from models.networks import NETWORKS
 from models.robust_loss import OBJECTIVES
-from models.training import FAST, METHODS, OPTIMIZERS, WARMUPS, Epoch, Settings
+from models.settings import FAST, METHODS, OPTIMIZERS, WARMUPS, Settings
+from models.training import Epoch
 
 log = logging.getLogger(__name__)
 

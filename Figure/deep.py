@@ -8,15 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from data.errors import InputError
 from data.noise import NoiseType, redraw_labels
 from data.pictures import Pictures, load_pictures
-from data.streams import generator, stream_seed
-from Figure.checkpoint import load_checkpoint, save_checkpoint
+from data.streams import Stream, generator, stream_seed
+from Figure.checkpoint import NAME, load_checkpoint, save_checkpoint
 from Figure.results import Record, append_line, write_lines
+from models.methods import companion
 from models.networks import DOWNSAMPLED, Network, build
-from models.training import Epoch, Settings, State, Tensors, restore, snapshot, start, train
+from models.settings import Settings
+from models.training import Epoch, State, Tensors, restore, snapshot, start, train
 
 LOST = 5.0  # per cent of a class's test samples: below it the class counts as lost
 PATIENCE = 5  # epochs after the warm-up before a lost class is named
@@ -51,8 +54,12 @@ def prepare(config: DeepConfig, data_dir: Path, device: torch.device) -> tuple[T
             f"--network {config.network}: takes pictures of 8 by 8 and more, these are {shape[1]} by {shape[2]}; use mlp"
         )
     data = on_device(pictures, config, device)
-    network = build(config.network, shape, data.classes, stream_seed(config.seed, "initialisation")).to(device)
-    return data, start(network, config.settings, stream_seed(config.seed, "order"))
+
+    def network(stream: Stream) -> nn.Module:
+        return build(config.network, shape, data.classes, stream_seed(config.seed, stream)).to(device)
+
+    beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
+    return data, start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
 
 
 def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> Tensors:
@@ -105,7 +112,10 @@ def resumed(folder: Path, config: DeepConfig, state: State) -> list[Record]:
     kept = load_checkpoint(folder, config.flat())
     if kept is None:
         return []
-    restore(state, kept.state)
+    try:
+        restore(state, kept.state)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InputError(f"{folder / NAME}: is of other data or another version of the program; remove it to start anew") from error
     return kept.lines
 
 

@@ -23,7 +23,8 @@ from Figure.lines import FOLDER, read_lines
 from Figure.results import ROOT, Record, append_line, environment
 from Figure.tables import paste_into
 from models.networks import build
-from models.training import Settings, Tensors, start, train
+from models.settings import Settings
+from models.training import Tensors, start, train
 
 RATES = (0.2, 0.5, 0.8)
 EPOCHS = (20, 40, 50)  # at most a quarter of the released 200
@@ -61,7 +62,12 @@ def candidate(rate: float, n_epoch: int, average: float, data: Tensors) -> Recor
         epoch_decay_start=2 * n_epoch // 5,
         average=average,
     )
-    state = start(build("mlp", (1, 28, 28), 10, stream_seed(SEED, "initialisation")), settings, stream_seed(SEED, "order"))
+    state = start(
+        build("mlp", (1, 28, 28), 10, stream_seed(SEED, "initialisation")),
+        torch.nn.Identity(),
+        settings,
+        stream_seed(SEED, "order"),
+    )
     last = [epoch.test_accuracy for epoch in train(state, data, settings)][-LAST:]
     estimated = float(np.mean([estimate(accuracy, rate) for accuracy in last]))
     return {"noise_rate": rate, "n_epoch": n_epoch, "average": average, "held_out": float(np.mean(last)), "estimated": estimated}

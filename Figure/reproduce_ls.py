@@ -15,26 +15,28 @@ import torch
 from tqdm import tqdm
 
 from data.flags import Parser, add_data_dir, count, rate, run_script
+from data.noise import NoiseType
 from Figure.deep import LOST, DeepConfig, run_deep
 from Figure.lines import FOLDER, read_lines
 from Figure.results import ROOT, Record, append_line, environment
 from Figure.tables import paste_into
-from models.training import FAST, Settings
+from models.settings import FAST, METHODS, Settings
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "released": {},
     "balanced": {"warmup": "balanced"},
     "fast": FAST,
     "corrected": {"objective": "corrected"},
-    "self-teaching": {"method": "self-teaching"},
-    "erm": {"method": "erm"},
+    **{method: {"method": method} for method in METHODS[1:]},
 }
 
 
-def mnist_config(variant: str, noise_rate: float, number: int) -> DeepConfig:
+def mnist_config(
+    variant: str, noise_rate: float, number: int, noise_type: NoiseType = "symmetric", gamma: float = 0.2
+) -> DeepConfig:
     """The authors' MNIST command with one thing changed."""
-    settings = Settings(gamma=0.2, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
-    return DeepConfig("mnist", noise_rate, "symmetric", number, "mlp", settings._replace(**VARIANTS[variant]))
+    settings = Settings(gamma=gamma, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
+    return DeepConfig("mnist", noise_rate, noise_type, number, "mlp", settings._replace(**VARIANTS[variant]))
 
 
 def table(lines: list[Record]) -> str:
@@ -52,7 +54,12 @@ def table(lines: list[Record]) -> str:
     rows = [head, ["---"] * len(head)]
     for noise_rate in sorted({line["noise_rate"] for line in lines}, reverse=True):
         for variant in VARIANTS:
-            mine = [line for line in lines if (line["variant"], line["noise_rate"]) == (variant, noise_rate)]
+            mine = [
+                line
+                for line in lines
+                if (line["variant"], line["noise_rate"], line["gamma"], line["noise_type"])
+                == (variant, noise_rate, 0.2, "symmetric")
+            ]
             if mine:
                 rows.append([variant, f"{noise_rate:.0%}", *_cells(mine)])
     cells = "\n".join("| " + " | ".join(row) + " |" for row in rows)
@@ -76,12 +83,18 @@ def main() -> None:
     flags = Parser("Figure.reproduce_ls", __doc__)
     flags.add_argument("variant", choices=VARIANTS, nargs="?", help="what to run")
     flags.add_argument("--rate", type=rate, default=0.8, help="noise rate (0.8)")
+    flags.add_argument("--noise_type", choices=["symmetric", "pairflip"], default="symmetric", help="(symmetric)")
+    flags.add_argument("--gamma", type=float, default=0.2, help="(0.2)")
     flags.add_argument("--seeds", type=count, default=10, help="seeds 1 to this many (10)")
     add_data_dir(flags)
     given = flags.parse_args()
     torch.set_num_threads(1)
     path = FOLDER / "ls.jsonl"
-    wanted = [mnist_config(given.variant, given.rate, number) for number in range(1, given.seeds + 1) if given.variant]
+    wanted = [
+        mnist_config(given.variant, given.rate, number, given.noise_type, given.gamma)
+        for number in range(1, given.seeds + 1)
+        if given.variant
+    ]
     for config in tqdm(wanted, unit="run", disable=not sys.stderr.isatty()):
         if config.flat() not in [line["config"] for line in read_lines(path)]:
             record = run_deep(config, given.data_dir, torch.device("cpu"))

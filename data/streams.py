@@ -4,13 +4,14 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "noise", "random", "initialisation", "order"]
+Stream = Literal["split", "noise", "random", "initialisation", "order", "peer"]
 STREAMS: tuple[Stream, ...] = (
     "split",
     "noise",
     "random",
     "initialisation",
     "order",
+    "peer",
 )  # append only: a stream's place in the list is its key
 
 

@@ -3,53 +3,20 @@
 import copy
 import math
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from influence.by_loss import Split, smallest, smallest_of_each_label, split_by_loss, split_counts
-from models.robust_loss import Objective, rdia_ls_loss
-
-Method = Literal["rdia-ls", "erm", "self-teaching"]
-METHODS: tuple[Method, ...] = ("rdia-ls", "erm", "self-teaching")
-Warmup = Literal["released", "balanced"]
-WARMUPS: tuple[Warmup, ...] = ("released", "balanced")
-Optimizer = Literal["adam", "sgd"]
-OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "sgd")
+from models.methods import Batch, take_step
+from models.settings import Settings, learning_rate
+from models.transition import Transition
 
 BETAS = (0.9, 0.999)
 LATE_BETA1 = 0.1  # Released: Adam's beta1 once the rate falls
 MOMENTUM = 0.9  # of --optimizer sgd
 EVALUATION_BATCH = 1_000
 SHORTEST = 5  # weights are averaged over at most a fifth of the steps: small data sets have few
-
-
-class Settings(NamedTuple):
-    """What training depends on besides data, network and seeds."""
-
-    method: Method = "rdia-ls"
-    objective: Objective = "released"
-    warmup: Warmup = "released"
-    gamma: float = 0.2  # weight of the clean term, in [0, 1]
-    forget_rate: float = 0.4  # share of a batch that is not kept as clean, reached after num_gradual epochs
-    discard_rate: float = 0.2  # share of a batch that is discarded after the warm-up
-    n_epoch: int = 200  # epoch 0 is the evaluation of the untrained network
-    init_epoch: int = 10  # first epoch after the warm-up
-    num_gradual: int = 10
-    epoch_decay_start: int = 80
-    lr: float = 1e-3
-    weight_decay: float = 0.0
-    optimizer: Optimizer = "adam"
-    batch_size: int = 128
-    average: float = 0.0  # step of the exponential average of the weights that is evaluated; 0: the weights themselves
-    amp: bool = False  # bfloat16 autocast
-
-
-# What `--recipe fast` sets (README, results).
-FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "warmup": "balanced", "average": 0.0005}
 
 
 class Tensors(NamedTuple):
@@ -68,6 +35,7 @@ class State(NamedTuple):
 
     network: nn.Module
     averaged: nn.Module  # what is evaluated: the network itself unless weights are averaged
+    companion: nn.Module  # what the method trains beside it (`models.methods.companion`)
     optimizer: torch.optim.Optimizer
     order: torch.Generator  # of the batches
 
@@ -83,15 +51,16 @@ class Epoch(NamedTuple):
     wrong_share_relabeled: float | None  # of the samples relabeled, how many have not
 
 
-def start(network: nn.Module, settings: Settings, order_seed: int) -> State:
+def start(network: nn.Module, companion: nn.Module, settings: Settings, order_seed: int) -> State:
     """The state before the first epoch."""
     averaged = copy.deepcopy(network) if settings.average else network
+    parameters = [*network.parameters(), *companion.parameters()]  # one optimizer: it treats each by itself
     optimizer: torch.optim.Optimizer
     if settings.optimizer == "adam":
-        optimizer = torch.optim.Adam(network.parameters(), settings.lr, BETAS, weight_decay=settings.weight_decay, fused=True)
+        optimizer = torch.optim.Adam(parameters, settings.lr, BETAS, weight_decay=settings.weight_decay, fused=True)
     else:
-        optimizer = torch.optim.SGD(network.parameters(), settings.lr, MOMENTUM, weight_decay=settings.weight_decay, fused=True)
-    return State(network, averaged, optimizer, torch.Generator().manual_seed(order_seed))
+        optimizer = torch.optim.SGD(parameters, settings.lr, MOMENTUM, weight_decay=settings.weight_decay, fused=True)
+    return State(network, averaged, companion, optimizer, torch.Generator().manual_seed(order_seed))
 
 
 def train(state: State, data: Tensors, settings: Settings, first: int = 0) -> Iterator[Epoch]:
@@ -99,21 +68,6 @@ def train(state: State, data: Tensors, settings: Settings, first: int = 0) -> It
     for epoch in range(first, settings.n_epoch):
         totals = train_epoch(state, data, settings, epoch) if epoch else None
         yield evaluated(epoch, totals, state.averaged, data, settings)
-
-
-def forget_rate(settings: Settings, epoch: int) -> float:
-    """F(e): `linspace(0, rho, num_gradual)` over the first epochs, then rho."""
-    return (
-        float(np.linspace(0, settings.forget_rate, settings.num_gradual)[epoch])
-        if epoch < settings.num_gradual
-        else settings.forget_rate
-    )
-
-
-def learning_rate(settings: Settings, epoch: int) -> float:
-    """Constant, then falling linearly from `epoch_decay_start` to 0 at `n_epoch`."""
-    start = settings.epoch_decay_start
-    return settings.lr if epoch < start else settings.lr * (settings.n_epoch - epoch) / (settings.n_epoch - start)
 
 
 def set_schedule(optimizer: torch.optim.Optimizer, settings: Settings, epoch: int) -> None:
@@ -135,7 +89,10 @@ class Totals(NamedTuple):
 def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> Totals:
     """One pass over the training set, in batches without replacement, the last partial one dropped."""
     set_schedule(state.optimizer, settings, epoch)
+    if epoch == settings.init_epoch and isinstance(state.companion, Transition):
+        state.companion.estimate(predict(state.network, data.x, settings), data.labels)
     state.network.train()
+    state.companion.train()
     device, size = data.labels.device, settings.batch_size
     losses, kept, relabeled = [], [], []
     batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
@@ -143,9 +100,9 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
     for batch in batches:
         labels = data.labels.index_select(0, batch)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.amp):
-            logits = state.network(as_pixels(data.x.index_select(0, batch))).float()
-        split = choose(logits.detach(), labels, data.classes, settings, epoch)
-        loss = batch_loss(logits, labels, split, settings, epoch)
+            pixels = as_pixels(data.x.index_select(0, batch))
+            logits, second = state.network(pixels).float(), state.companion(pixels).float()
+        loss, split = take_step(Batch(logits, labels, second), settings, epoch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         state.optimizer.step()
@@ -162,30 +119,6 @@ def as_pixels(x: Tensor) -> Tensor:
     return x.float().div_(255) if x.dtype == torch.uint8 else x
 
 
-def choose(logits: Tensor, labels: Tensor, classes: int, settings: Settings, epoch: int) -> Split:
-    """Which samples of a batch are kept and which relabeled. logits: (B, K) without gradient, labels: (B,)."""
-    if settings.method == "erm":
-        everything = torch.arange(len(labels), device=labels.device)
-        return Split(everything, everything[:0])
-    losses = cross_entropy(logits, labels, reduction="none")
-    counts = split_counts(len(labels), forget_rate(settings, epoch), settings.discard_rate)
-    if settings.method == "rdia-ls" and epoch >= settings.init_epoch:
-        return split_by_loss(losses, counts)
-    keep = counts.clean or len(labels)  # Released: all of them if that is none
-    if settings.warmup == "balanced" and epoch < settings.init_epoch:
-        kept = smallest_of_each_label(losses, labels, classes, keep)
-    else:
-        kept = smallest(losses, keep)
-    return Split(kept, kept[:0])
-
-
-def batch_loss(logits: Tensor, labels: Tensor, split: Split, settings: Settings, epoch: int) -> Tensor:
-    """RDIA-LS's objective after the warm-up; else the mean cross-entropy of the kept samples."""
-    if settings.method == "rdia-ls" and epoch >= settings.init_epoch:
-        return rdia_ls_loss(logits, labels, split.clean, split.relabeled, settings.gamma, settings.objective)
-    return cross_entropy(logits[split.clean], labels[split.clean])
-
-
 @torch.no_grad()
 def follow(averaged: nn.Module, network: nn.Module, step: float) -> None:
     """averaged += step (network - averaged), parameters and buffers; a buffer of integers is copied."""
@@ -200,7 +133,7 @@ def follow(averaged: nn.Module, network: nn.Module, step: float) -> None:
 @torch.no_grad()
 def evaluated(epoch: int, totals: Totals | None, network: nn.Module, data: Tensors, settings: Settings) -> Epoch:
     """The epoch's record. All its numbers leave the device in one transfer, the epoch's only wait for it."""
-    right = predict(network, data.x_test, settings) == data.labels_test
+    right = predict(network, data.x_test, settings).argmax(1) == data.labels_test
     by_class = torch.zeros(2, data.classes, dtype=torch.float64, device=right.device)
     by_class.index_add_(1, data.labels_test, torch.stack([right, torch.ones_like(right)]).double())
     means = [_mean(totals.losses), *_shares(totals, data)] if totals else []
@@ -228,11 +161,12 @@ def _mean(values: Tensor) -> Tensor:
     return values.double().mean()  # nan of nothing
 
 
+@torch.no_grad()
 def predict(network: nn.Module, x: Tensor, settings: Settings) -> Tensor:
-    """The class with the largest logit, (n,). x: (n, channels, height, width)."""
+    """Probabilities, (n, K). x: (n, channels, height, width)."""
     network.eval()
     with torch.autocast(x.device.type, torch.bfloat16, enabled=settings.amp):
-        return torch.cat([network(as_pixels(rows)).argmax(1) for rows in x.split(EVALUATION_BATCH)])
+        return torch.cat([network(as_pixels(rows)).float().softmax(1) for rows in x.split(EVALUATION_BATCH)])
 
 
 def snapshot(state: State) -> dict[str, Any]:
@@ -240,6 +174,7 @@ def snapshot(state: State) -> dict[str, Any]:
     return {
         "network": state.network.state_dict(),
         "averaged": state.averaged.state_dict(),
+        "companion": state.companion.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "order": state.order.get_state(),
     }
@@ -249,5 +184,6 @@ def restore(state: State, kept: dict[str, Any]) -> None:
     """Bring `state` to what `snapshot` has kept."""
     state.network.load_state_dict(kept["network"])
     state.averaged.load_state_dict(kept["averaged"])
+    state.companion.load_state_dict(kept["companion"])
     state.optimizer.load_state_dict(kept["optimizer"])
     state.order.set_state(kept["order"])

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from Figure.deep import lost_classes
+from models.settings import METHODS
 from tests.invoke import ROOT, Invoke, script
 
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5)
@@ -57,7 +58,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(invoke: Invoke)
 
 
 @pytest.mark.parametrize(
-    "flags", [("--method", "erm"), ("--method", "self-teaching"), ("--objective", "corrected"), ("--warmup", "balanced")]
+    "flags", [*(("--method", name) for name in METHODS[1:]), ("--objective", "corrected"), ("--warmup", "balanced")]
 )
 def test_what_it_is_compared_with_runs_and_differs(flags: tuple[str, str], invoke: Invoke) -> None:
     assert record(invoke(*SHORT, *flags, "--json").out)["test_accuracy"] != record(invoke(*SHORT, "--json").out)["test_accuracy"]
@@ -219,7 +220,7 @@ BAD = {
     "gamma above one": ("--gamma", 1.1),
     "gamma nan": ("--gamma", "nan"),
     "no epochs": ("--n_epoch", 0),
-    "an unknown method": ("--method", "co-teaching"),
+    "an unknown method": ("--method", "decoupling"),
     "an unknown data set": ("--dataset", "imagenet"),
     "a GPU that is not there": ("--gpu", 97),
     "resume without a directory": ("--resume",),

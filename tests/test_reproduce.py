@@ -13,7 +13,7 @@ from Figure.influence_plot import draw, slope_and_correlation
 from Figure.lines import FOLDER, by_key, read_lines
 from Figure.results import ROOT
 from Figure.tables import ALPHAS, NOISES, alpha_table, mean_sd, paste
-from models.training import FAST
+from models.settings import FAST
 
 # Means of the released procedure run on the real data: three noise draws on MNIST 1 vs 7, twenty on breast-cancer.
 MNIST = {

@@ -4,24 +4,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
+from models.methods import companion
 from models.networks import build
-from models.training import (
-    Settings,
-    State,
-    Tensors,
-    batch_loss,
-    choose,
-    follow,
-    forget_rate,
-    learning_rate,
-    restore,
-    set_schedule,
-    snapshot,
-    start,
-    train,
-)
+from models.settings import METHODS, Method, Settings, forget_rate, learning_rate
+from models.training import State, Tensors, follow, restore, set_schedule, snapshot, start, train
 
 SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, epoch_decay_start=5, batch_size=16, forget_rate=0.5, discard_rate=0.25)
 
@@ -39,7 +26,8 @@ def data(dtype: torch.dtype = torch.float32) -> Tensors:
 
 
 def begin(settings: Settings, order_seed: int = 2) -> State:
-    return start(build("mlp", (1, 4, 4), 3, 1), settings, order_seed)
+    beside = companion(settings.method, 3, lambda: build("mlp", (1, 4, 4), 3, 9))
+    return start(build("mlp", (1, 4, 4), 3, 1), beside, settings, order_seed)
 
 
 def test_epoch_0_is_the_untrained_network() -> None:
@@ -52,7 +40,8 @@ def test_epoch_0_is_the_untrained_network() -> None:
 
 def test_forget_rate_rises_linearly_and_stays() -> None:
     settings = Settings(forget_rate=0.9, num_gradual=10)
-    assert [forget_rate(settings, epoch) for epoch in range(12)] == pytest.approx([0.1 * e for e in range(10)] + [0.9, 0.9])
+    assert [forget_rate(settings, epoch) for epoch in range(12)] == [*np.linspace(0, 0.9, 10), 0.9, 0.9]
+    assert [forget_rate(settings._replace(num_gradual=1), epoch) for epoch in range(2)] == [0, 0.9]
 
 
 def test_rate_and_beta1_follow_the_released_schedule() -> None:
@@ -72,29 +61,6 @@ def test_sgd_has_no_betas_and_its_rate_follows_too() -> None:
     assert learning_rate(settings, 7) == pytest.approx(0.1 / 3)
 
 
-@pytest.mark.parametrize("method", ["rdia-ls", "erm", "self-teaching"])
-@pytest.mark.parametrize("warmup", ["released", "balanced"])
-def test_how_many_are_kept_and_relabeled(method: str, warmup: str) -> None:
-    settings = SETTINGS._replace(method=method, warmup=warmup)  # type: ignore[arg-type]
-    logits, labels = torch.randn(16, 3, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 3
-    sizes = {}
-    for epoch in (0, 1, 2, 3, 7):
-        split = choose(logits, labels, 3, settings, epoch)
-        sizes[epoch] = (len(split.clean), len(split.relabeled))
-    after = {"rdia-ls": (8, 4), "erm": (16, 0), "self-teaching": (8, 0)}[method]
-    during = [(16, 0), (16, 0), (16, 0)] if method == "erm" else [(16, 0), (12, 0), (8, 0)]
-    assert list(sizes.values()) == [*during, after, after]
-
-
-def test_a_batch_without_a_clean_part_warms_up_on_all_of_it_and_then_relabels() -> None:
-    settings = SETTINGS._replace(forget_rate=0.99, discard_rate=0.25)
-    logits, labels = torch.randn(16, 3, generator=torch.Generator().manual_seed(0)), torch.arange(16) % 3
-    warm, after = choose(logits, labels, 3, settings, 2), choose(logits, labels, 3, settings, 3)
-    assert (len(warm.clean), len(after.clean), len(after.relabeled)) == (16, 0, 12)
-    assert batch_loss(logits, labels, warm, settings, 2) == pytest.approx(cross_entropy(logits, labels).item(), rel=1e-6)
-    assert torch.isfinite(batch_loss(logits, labels, after, settings, 3))
-
-
 def test_the_shares_count_true_labels() -> None:
     settings = SETTINGS._replace(method="erm", n_epoch=2)
     last = list(train(begin(settings), data(), settings))[-1]
@@ -110,6 +76,34 @@ def test_erm_learns_what_is_there_to_learn() -> None:
     assert list(train(begin(settings), data(), settings))[-1].test_accuracy > 80
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_more_than_chance(method: Method) -> None:
+    settings = Settings(method=method, n_epoch=30, epoch_decay_start=20, batch_size=16, forget_rate=1 / 3, discard_rate=1 / 6)
+    assert np.mean([epoch.test_accuracy for epoch in train(begin(settings), data(), settings)][-5:]) > 60
+
+
+def test_the_peer_of_co_teaching_is_trained_and_not_evaluated() -> None:
+    settings, tensors = SETTINGS._replace(method="co-teaching"), data()
+    state = begin(settings)
+    before = copy.deepcopy(state.companion.state_dict())
+    last = list(train(state, tensors, settings))[-1]
+    assert not any(torch.equal(value, before[name]) for name, value in state.companion.state_dict().items())
+    right = state.network(tensors.x_test).argmax(1) == tensors.labels_test
+    assert last.test_accuracy == pytest.approx(100 * right.double().mean().item())
+
+
+@pytest.mark.parametrize(("method", "moves"), [("f-correction", False), ("s-model", True)])
+def test_the_transition_is_estimated_after_the_warm_up_and_learned_by_s_model_alone(method: Method, moves: bool) -> None:
+    settings, tensors = SETTINGS._replace(method=method), data()
+    scores = [
+        state.companion.state_dict()["scores"].clone() for state in [begin(settings)] for _ in train(state, tensors, settings)
+    ]
+    assert all(not score.any() for score in scores[: settings.init_epoch])
+    estimated = scores[settings.init_epoch]
+    assert estimated.any()
+    assert torch.equal(estimated, scores[-1]) is not moves
+
+
 def test_accuracy_and_recall_are_counted_over_all_test_rows() -> None:
     state, tensors = begin(SETTINGS), data()
     epoch = next(train(state, tensors, SETTINGS))
@@ -121,7 +115,7 @@ def test_accuracy_and_recall_are_counted_over_all_test_rows() -> None:
 
 def test_a_class_without_test_rows_has_no_recall() -> None:
     tensors = data()._replace(classes=4)
-    state = start(build("mlp", (1, 4, 4), 4, 1), SETTINGS, 2)
+    state = start(build("mlp", (1, 4, 4), 4, 1), torch.nn.Identity(), SETTINGS, 2)
     assert next(train(state, tensors, SETTINGS)).test_recall[3] is None
 
 
@@ -133,14 +127,16 @@ def test_bytes_train_as_floats_do() -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 4, 7])
-@pytest.mark.parametrize("average", [0.0, 0.1])
-def test_what_is_interrupted_and_restored_ends_as_if_it_had_not_been(stop: int, average: float) -> None:
-    settings, tensors = SETTINGS._replace(average=average), data()
+@pytest.mark.parametrize(("method", "average"), [("rdia-ls", 0.1), *((method, 0.0) for method in METHODS)])
+def test_what_is_interrupted_and_restored_ends_as_if_it_had_not_been(stop: int, method: Method, average: float) -> None:
+    settings, tensors = SETTINGS._replace(average=average, method=method), data()
     whole = list(train(begin(settings), tensors, settings))
     state = begin(settings)
     part = list(itertools.islice(train(state, tensors, settings), stop))
     kept = copy.deepcopy(snapshot(state))
-    other = start(build("mlp", (1, 4, 4), 3, 99), settings, 77)
+    other = begin(settings, 77)
+    with torch.no_grad():
+        next(other.network.parameters()).fill_(0.5)
     restore(other, kept)
     assert part + list(train(other, tensors, settings, first=stop)) == whole
 
@@ -187,6 +183,7 @@ def test_cpu_and_gpu_agree() -> None:
     records = []
     for device in ("cpu", "cuda"):
         tensors = data()._replace(**{name: part.to(device) for name, part in data()._asdict().items() if name != "classes"})
-        records.append(list(train(start(build("mlp", (1, 4, 4), 3, 1).to(device), SETTINGS, 2), tensors, SETTINGS))[-1])
+        state = start(build("mlp", (1, 4, 4), 3, 1).to(device), torch.nn.Identity(), SETTINGS, 2)
+        records.append(list(train(state, tensors, SETTINGS))[-1])
     assert records[0].train_loss == pytest.approx(records[1].train_loss, rel=1e-3)
     assert records[0].test_accuracy == pytest.approx(records[1].test_accuracy, abs=5)

@@ -19,7 +19,8 @@ from torchvision.transforms.functional import to_tensor
 
 from data.flags import Parser, run_script
 from models.networks import build
-from models.training import FAST, Settings, Tensors, start, train_epoch
+from models.settings import FAST, Settings
+from models.training import Tensors, start, train_epoch
 
 REPEATS = 5
 N, BATCH, RATE, EPOCH = 60_000, 128, 0.8, 20
@@ -36,7 +37,7 @@ def generated(device: torch.device) -> Tensors:
 
 def ours(data: Tensors, settings: Settings) -> Callable[[], None]:
     """An epoch of `models.training` after the warm-up."""
-    state = start(build("mlp", (1, 28, 28), 10, 0).to(data.x.device), settings, 0)
+    state = start(build("mlp", (1, 28, 28), 10, 0).to(data.x.device), torch.nn.Identity(), settings, 0)
 
     def epoch() -> None:
         train_epoch(state, data, settings, EPOCH).losses.sum().item()  # the epoch's one transfer
