@@ -42,6 +42,18 @@ def test_the_fit_is_where_the_written_objective_has_no_gradient(make, kind) -> N
     np.testing.assert_allclose(w, weighted_fit(problem.x, problem.labels, np.ones(len(x.sum(axis=1)))), atol=1e-6)
 
 
+@pytest.mark.parametrize("make", PROBLEMS)
+def test_samples_that_weigh_more_are_fitted_as_if_they_were_more(make) -> None:  # type: ignore[no-untyped-def]
+    problem, rng = make(), np.random.default_rng(2)
+    omega = rng.uniform(0.2, 5, len(problem.labels))
+    w = fit_logistic(problem.x, problem.labels, C, omega)
+    np.testing.assert_allclose(w, weighted_fit(problem.x, problem.labels, omega), atol=1e-6)
+    twice = np.r_[problem.x, problem.x], np.r_[problem.labels, problem.labels]
+    np.testing.assert_allclose(fit_logistic(problem.x, problem.labels, C, 2.0), fit_logistic(*twice, C), atol=1e-6)
+    value = objective(w, problem.x, problem.labels, C, omega)
+    assert value < objective(fit_logistic(problem.x, problem.labels, C), problem.x, problem.labels, C, omega)
+
+
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
 def test_rows_of_one_class_are_fitted_too(label, kind) -> None:  # type: ignore[no-untyped-def]
