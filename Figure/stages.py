@@ -9,7 +9,10 @@ from tqdm import tqdm
 
 
 class Stages:
-    """`with stages("fit"): ...` times a stage and moves the bar; the bar shows only on a terminal, and not if `quiet`."""
+    """`with stages("fit"): ...` times a stage and moves the bar; the bar shows only on a terminal, and not if `quiet`.
+
+    A stage that is entered again adds to its seconds.
+    """
 
     def __init__(self, total: int, quiet: bool = True) -> None:
         self.seconds: dict[str, float] = {}
@@ -20,7 +23,7 @@ class Stages:
         self._bar.set_description(name)
         start = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - start
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
         self._bar.update()
 
     def close(self) -> None:

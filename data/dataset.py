@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data import sources
+from data import images, sources
 from data.errors import InputError
 from data.sources import Part, Source
 from data.streams import generator
@@ -41,6 +41,13 @@ def load(name: str, data_dir: Path, seed: int) -> Dataset:
     if name not in NAMES and not source.validation:
         source = source._replace(notes=(*source.notes, OWN_VALIDATION))
     return divide(source, name, generator(seed, "split"))
+
+
+def is_here(name: str, data_dir: Path) -> bool:
+    """Whether one of `NAMES` can be loaded without a download."""
+    if name in sources.LIBSVM_SETS:
+        return sources.libsvm_set_is_here(name, data_dir)
+    return name in BUILT_IN or images.is_here(name, data_dir)
 
 
 def _source(name: str, data_dir: Path) -> Source:

@@ -35,6 +35,18 @@ SVHN_MD5 = {
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
+def is_here(name: str, data_dir: Path) -> bool:
+    """Whether `data_dir` has the files of "mnist", "cifar10", "cifar100" or "svhn"."""
+    raw = data_dir / "MNIST" / "raw"
+    wanted = {
+        "mnist": [raw / name for name in MNIST_MD5],
+        "cifar10": [data_dir / "cifar-10-batches-py"],
+        "cifar100": [data_dir / "cifar-100-python"],
+        "svhn": [data_dir / name for name in SVHN_MD5],
+    }[name]
+    return all(path.exists() or path.with_name(f"{path.name}.gz").exists() for path in wanted)
+
+
 class Images(NamedTuple):
     """Pictures and their classes."""
 

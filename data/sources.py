@@ -100,6 +100,12 @@ def libsvm_set(name: str, data_dir: Path) -> Source:
     return source._replace(shuffle=entry.shuffle, n_train=n * (entry.n_train or 0) // entry.rows)
 
 
+def libsvm_set_is_here(name: str, data_dir: Path) -> bool:
+    """Whether `data_dir` has the files of a set of the LIBSVM page."""
+    entry = LIBSVM_SETS[name]
+    return all(_packed_or_plain(data_dir / "libsvm" / file) for file in (entry.file, entry.test) if file)
+
+
 def _libsvm_path(entry: LibsvmSet, file: str, data_dir: Path) -> Path:
     """The file of a set, plain or compressed, downloaded if there is none."""
     path = data_dir / "libsvm" / file

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "noise", "random", "initialisation", "order", "peer"]
+Stream = Literal["split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids"]
 STREAMS: tuple[Stream, ...] = (
     "split",
     "noise",
@@ -12,6 +12,9 @@ STREAMS: tuple[Stream, ...] = (
     "initialisation",
     "order",
     "peer",
+    "subsample",
+    "optlr",
+    "uids",
 )  # append only: a stream's place in the list is its key
 
 
