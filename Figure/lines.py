@@ -1,12 +1,61 @@
-"""Result lines kept beside this file: what has been run is read back and not run again."""
+"""Result lines that are kept: what has been run is read back, and not run again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from Figure.results import Record
+from Figure.results import Record, append_line, environment
 
 FOLDER = Path(__file__).resolve().parent
+
+
+def anywhere(_: Path) -> bool:
+    """Whatever data is there."""
+    return True
+
+
+class Run(NamedTuple):
+    """One run that a target wants: made once, kept as one line."""
+
+    file: str  # it is kept in FILE.jsonl
+    config: Record  # everything its numbers depend on but the machine: its key
+    make: Callable[[Path], Record]  # from the folder of public data to its numbers; can be pickled
+    possible: Callable[[Path], bool] = anywhere  # whether it is to be made here, with that folder
+
+
+class Store(NamedTuple):
+    """A folder of kept lines; one machine of several appends to files of its own, `shard` in their name, and reads all."""
+
+    folder: Path = FOLDER
+    shard: str = ""
+
+    def read(self, file: str) -> list[Record]:
+        """All kept lines of a file and of its shards; of several with one configuration the last."""
+        paths = [self.folder / f"{file}.jsonl", *sorted(self.folder.glob(f"{file}.*-of-*.jsonl"))]
+        return list({key(line["config"]): line for path in paths for line in read_lines(path)}.values())
+
+    def append(self, run: Run, record: Record) -> None:
+        """Keep what a run gave. Raises `InputError` where the folder cannot be written."""
+        path = self.folder / f"{run.file}{self.shard}.jsonl"
+        append_line(path, {"config": run.config, **record, **environment()})
+
+    def missing(self, runs: Sequence[Run]) -> list[Run]:
+        """The runs that are not kept, each once."""
+        kept = {file: {key(line["config"]) for line in self.read(file)} for file in {run.file for run in runs}}
+        return list({key(run.config): run for run in runs if key(run.config) not in kept[run.file]}.values())
+
+    def lines(self, runs: Sequence[Run]) -> list[Record]:
+        """The kept lines of these runs with any seed, by seed."""
+        wanted = {(run.file, key(run.config, but="seed")) for run in runs}
+        files = sorted({run.file for run in runs})
+        found = [line for file in files for line in self.read(file) if (file, key(line["config"], but="seed")) in wanted]
+        return sorted(found, key=lambda line: line["config"]["seed"])
+
+
+def key(config: Record, but: str = "") -> str:
+    """A configuration as text, without one of its entries."""
+    return json.dumps({name: value for name, value in config.items() if name != but}, sort_keys=True)
 
 
 def read_lines(path: Path) -> list[Record]:
@@ -18,8 +67,3 @@ def read_lines(path: Path) -> list[Record]:
         except json.JSONDecodeError:
             continue
     return records
-
-
-def by_key(records: Sequence[Record], keys: Sequence[str]) -> dict[tuple[object, ...], Record]:
-    """Records by the values of some of their fields; the last of several counts."""
-    return {tuple(record[key] for key in keys): record for record in records}

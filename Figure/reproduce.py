@@ -1,106 +1,71 @@
 """The paper's tables and figures, from runs that are made once and kept as JSON lines in Figure/.
 
-    python -m Figure.reproduce alpha               # RDIA on MNIST 1 vs 7 by alpha and noise (12 runs a seed)
-    python -m Figure.reproduce cancer --seeds 20   # the same on LIBSVM's breast-cancer
-    python -m Figure.reproduce influence           # predicted against actual change of the validation loss
+    python -m Figure.reproduce all                    # everything: days on one core
+    python -m Figure.reproduce alpha noise --jobs 2   # some targets, on two cores
+    python -m Figure.reproduce deep --shard 2/3       # machine 2 of 3: runs and keeps its part, in files of its own
 
-A run that is kept is not made again; what was interrupted goes on. Tables go into README.md, pictures into Figure/.
+A run that is kept is not made again; what was interrupted goes on, and a changed setting makes anew only what it touches. Tables go
+into README.md, pictures into Figure/; with --result_dir everything goes there. Of several machines (--shard) each keeps
+Figure/NAME.i-of-n.jsonl: copy these files into one Figure/, and the same command without --shard makes tables and pictures.
 """
 
 import argparse
-import sys
-from collections.abc import Callable
+import importlib
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
-import RDIA
+from data.files import writable_folder
 from data.flags import Parser, add_data_dir, count, run_script
-from data.noise import flip_share
-from data.streams import generator
-from Figure.influence_plot import draw
-from Figure.lines import FOLDER, by_key, read_lines
-from Figure.results import ROOT, Record, append_line, environment
-from Figure.stages import Stages
-from Figure.tables import ALPHAS, NOISES, alpha_table, paste_into
-from influence import Fit, logistic_influence
-from models.logistic import fit_logistic, sample_losses
+from Figure.lines import FOLDER, Store
+from Figure.results import ROOT
+from Figure.sweep import shard, sweep
+from Figure.target import Output, Target
 
-KEYS = ("dataset", "noise", "alpha", "seed", "C", "solver")
-SEEDS = {"alpha": 3, "cancer": 20, "influence": 1}
-FLIPS = 150  # samples a data set that are flipped and refitted, one at a time
-C = 0.1
-INFLUENCE_NOISE = 0.2
-
-
-def alpha(dataset: str, seeds: int, data_dir: Path) -> None:
-    """Run RDIA for each alpha, noise and seed that is not kept yet, and write the table."""
-    path = FOLDER / f"{dataset}.jsonl"
-    kept = by_key(read_lines(path), KEYS)
-    wanted = [
-        RDIA.Config(dataset, noise, value, number, C, "auto", data_dir)
-        for number in range(1, seeds + 1)
-        for noise in NOISES
-        for value in ALPHAS
-    ]
-    keys = [tuple(getattr(config, key) for key in KEYS) for config in wanted]
-    missing = [config for config, key in zip(wanted, keys, strict=True) if key not in kept]
-    for config in tqdm(missing, desc=dataset, unit="run", disable=not sys.stderr.isatty()):
-        outcome = RDIA.run(config, Stages(len(RDIA.STAGES)))
-        append_line(path, {**outcome.record, "C": C, "solver": config.solver, **environment()})
-    kept = by_key(read_lines(path), KEYS)
-    paste_into(ROOT / "README.md", dataset, alpha_table([kept[key] for key in keys], dataset))
-
-
-def influence(data_dir: Path, number: int = 1) -> None:
-    """Flip some labels one at a time, fit again, and draw the change against its prediction."""
-    path = FOLDER / "influence.jsonl"
-    datasets = ("wdbc", "digits", "mnist")
-    for dataset in datasets:
-        if (dataset, FLIPS, number) not in by_key(read_lines(path), ("dataset", "flips", "seed")):
-            append_line(path, {**flip_each(dataset, data_dir, number), **environment()})
-    kept = by_key(read_lines(path), ("dataset", "flips", "seed"))
-    draw([kept[dataset, FLIPS, number] for dataset in datasets], FOLDER / "influence.png")
-
-
-def flip_each(dataset: str, data_dir: Path, number: int) -> Record:
-    """Predicted (eta / C) and actual change of the summed validation log-loss, for the half of `FLIPS` samples with the
-    largest predictions and as many drawn from the rest."""
-    data = RDIA.load(dataset, data_dir, number)
-    x, labels = data.train.x, flip_share(data.train.labels, INFLUENCE_NOISE, generator(number, "noise")).labels
-    weights = fit_logistic(x, labels, C)
-    validation = Fit(data.validation.x, data.validation.labels, data.validation.x @ weights)
-    predicted = logistic_influence(Fit(x, labels, x @ weights), validation, C).eta / C
-    order = np.argsort(-np.abs(predicted))
-    rest = generator(number, "random").choice(order[FLIPS // 2 :], FLIPS - FLIPS // 2, replace=False)
-    chosen = np.concatenate([order[: FLIPS // 2], rest])
-    before = sample_losses(validation.logits, validation.labels).sum()
-    actual = []
-    for i in tqdm(chosen, desc=f"{dataset}: flips", disable=not sys.stderr.isatty()):
-        flipped = labels.copy()
-        flipped[i] = 1 - flipped[i]
-        actual.append(float(sample_losses(validation.x @ fit_logistic(x, flipped, C), validation.labels).sum() - before))
-    settings = {"dataset": dataset, "noise": INFLUENCE_NOISE, "seed": number, "C": C, "flips": FLIPS}
-    return {**settings, "rows": data.train.rows[chosen].tolist(), "predicted": predicted[chosen].tolist(), "actual": actual}
-
-
-TARGETS: dict[str, Callable[[int, Path], None]] = {
-    "alpha": lambda seeds, data_dir: alpha("mnist", seeds, data_dir),
-    "cancer": lambda seeds, data_dir: alpha("cancer", seeds, data_dir),
-    "influence": lambda _, data_dir: influence(data_dir),
+# Imported when they are asked for: what needs torch is not loaded for what does not.
+MODULES = {
+    **dict.fromkeys(("alpha", "cancer", "methods", "noise", "influence"), "Figure.linear_targets"),
+    **dict.fromkeys(("deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
+    "framework": "Figure.framework",
 }
 
 
-def main() -> None:
+def target(name: str) -> Target:
+    """A target by name."""
+    return importlib.import_module(MODULES[name]).TARGETS[name]
+
+
+def part(text: str) -> tuple[int, int]:
+    """The value of --shard."""
+    number, _, total = text.partition("/")
+    if not (number.isascii() and number.isdigit() and total.isascii() and total.isdigit() and 1 <= int(number) <= int(total)):
+        raise argparse.ArgumentTypeError(f"got '{text}', expected i/n with i from 1 to n, such as 2/3")
+    return int(number), int(total)
+
+
+def parser() -> Parser:
     flags = Parser("Figure.reproduce", __doc__)
-    flags.add_argument("target", choices=[*TARGETS, "all"], nargs="+", help="what to make")
-    flags.add_argument("--seeds", type=count, help="seeds 1 to this many (3 for alpha, 20 for cancer)")
+    flags.add_argument("target", choices=[*MODULES, "all"], nargs="+", help=f"what to make: {', '.join(MODULES)}, or all")
+    flags.add_argument("--seeds", type=count, help="seeds 1 to this many (by target: 1, 3, 5, 10 or 20)")
+    flags.add_argument("--jobs", type=count, default=1, help="runs at a time on this machine (1)")
+    flags.add_argument("--shard", type=part, metavar="i/n", help="make this machine's part of the runs, and no tables")
+    flags.add_argument("--dask", metavar="ADDRESS", help="make the runs on the workers of this Dask scheduler, as tcp://HOST:8786")
+    flags.add_argument("--result_dir", type=Path, help="where lines, tables and pictures go (Figure/ and README.md)")
     add_data_dir(flags)
-    given: argparse.Namespace = flags.parse_args()
-    for target in TARGETS if "all" in given.target else given.target:
-        TARGETS[target](given.seeds or SEEDS[target], given.data_dir)
+    return flags
+
+
+def main() -> None:
+    given = parser().parse_args()
+    folder = writable_folder(given.result_dir, "--result_dir") if given.result_dir else FOLDER
+    store = Store(folder, f".{given.shard[0]}-of-{given.shard[1]}" if given.shard else "")
+    output = Output(folder, None if given.result_dir else ROOT / "README.md")
+    for name in MODULES if "all" in given.target else dict.fromkeys(given.target):
+        made = target(name)
+        runs = made.wanted(given.seeds or made.seeds)
+        here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
+        sweep(here, store, given.data_dir, given.jobs, given.dask, name)
+        if not given.shard:
+            made.show(store.lines(runs), output, given.data_dir)
 
 
 if __name__ == "__main__":
-    run_script("Figure.reproduce", main)
+    run_script("Figure.reproduce", main, remedy="the same command goes on")

@@ -1,6 +1,7 @@
-"""Markdown tables from result lines, and their place in the README."""
+"""Markdown tables, and their places in the README."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,53 +9,37 @@ import numpy as np
 
 from data.errors import InputError
 from data.files import replacing
-from Figure.published import MNIST_ALPHA
 from Figure.results import Record
 
-ALPHAS = (0.01, 0.002, 0.0002)
-NOISES = (0.0, 0.2, 0.5, 0.8)
 TOLERANCE = 0.10  # of a published value: a cell further off is marked
 
 
-def mean_sd(values: Sequence[float]) -> str:
-    """`mean ± sample standard deviation`; the mean alone for one value."""
-    spread = f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.4f}{spread}"
+def mean_sd(values: Sequence[float], digits: int = 4) -> str:
+    """`mean ± sample standard deviation`; the mean alone for one value; a dash for none."""
+    if not len(values):
+        return "-"
+    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.{digits}f}{spread}"
 
 
-def alpha_table(records: Sequence[Record], dataset: str) -> str:
-    """Test log-loss of RDIA by alpha and noise beside ERM, Random and Dropout; for MNIST also the published values."""
-    rows = [["method", "alpha", *(f"noise {noise:g}" for noise in NOISES)], ["---"] * (2 + len(NOISES))]
-    for alpha in ALPHAS:
-        losses = [_losses(records, "RDIA", alpha, noise) for noise in NOISES]
-        published = [MNIST_ALPHA[alpha, noise] if dataset == "mnist" else np.nan for noise in NOISES]
-        if dataset == "mnist":
-            rows.append(["RDIA, published", f"{alpha:g}", *(f"{value:.4f}" for value in published)])
-        rows.append(["RDIA", f"{alpha:g}", *(_marked(cell, value) for cell, value in zip(losses, published, strict=True))])
-        counts = [[record["relabeled"] for record in _cell(records, alpha, noise)] for noise in NOISES]
-        rows.append(["relabeled", f"{alpha:g}", *(f"{np.mean(count):,.0f}" for count in counts)])
-    others = [("Random", alpha, f"{alpha:g}") for alpha in ALPHAS] + [(name, ALPHAS[0], "") for name in ("ERM", "Dropout")]
-    for method, alpha, shown in others:
-        rows.append([method, shown, *(mean_sd(_losses(records, method, alpha, noise)) for noise in NOISES)])
-    n = len({record["seed"] for record in records})
-    head = (
-        f"{dataset}: test log-loss, mean ± sd of n = {n} seeds, C = {records[0]['C']:g}; relabeled: of {records[0]['n_train']:,}."
-    )
-    return "\n".join([head, "", *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def _cell(records: Sequence[Record], alpha: float, noise: float) -> list[Record]:
-    return [record for record in records if (record["alpha"], record["noise"]) == (alpha, noise)]
-
-
-def _losses(records: Sequence[Record], method: str, alpha: float, noise: float) -> list[float]:
-    return [record["methods"][method]["test"]["log_loss"] for record in _cell(records, alpha, noise)]
-
-
-def _marked(values: list[float], published: float) -> str:
-    """A cell, in bold where its mean is more than a tenth off the published value (nan: none is)."""
-    far = abs(np.mean(values) / published - 1) > TOLERANCE
+def marked(values: Sequence[float], published: float) -> str:
+    """`mean_sd`, in bold where the mean is more than a tenth off the published value (nan: none is)."""
+    far = len(values) and abs(np.mean(values) / published - 1) > TOLERANCE
     return f"**{mean_sd(values)}**" if far else mean_sd(values)
+
+
+def seeds(lines: Sequence[Record]) -> str:
+    """How many seeds stand behind each cell: `n = 5 seeds`, or `n = 3 to 5 seeds` where some are still to be run."""
+    counts = Counter(str({name: value for name, value in line["config"].items() if name != "seed"}) for line in lines).values()
+    if not counts:
+        return "n = 0 seeds"
+    low, high = min(counts), max(counts)
+    return f"n = {high} seed{'s' * (high > 1)}" if low == high else f"n = {low} to {high} seeds"
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
 def paste(readme: str, name: str, table: str) -> str:

@@ -1,18 +1,24 @@
 import itertools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-import RDIA
 from data.errors import InputError
-from Figure import recipe, reproduce, reproduce_ls
-from Figure.influence_plot import draw, slope_and_correlation
-from Figure.lines import FOLDER, by_key, read_lines
-from Figure.results import ROOT
-from Figure.tables import ALPHAS, NOISES, alpha_table, mean_sd, paste
+from Figure import deep_targets, linear_targets, recipe, reproduce
+from Figure.compare import METHODS, Comparison
+from Figure.deep_targets import deep_table, objective_table, warmup_table
+from Figure.flips import Flips, flip_each
+from Figure.influence_plot import draw_influence, slope_and_correlation
+from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
+from Figure.lines import FOLDER, Store
+from Figure.results import ROOT, Record
+from Figure.tables import markdown, marked, mean_sd, paste, seeds
+from Figure.target import Output
 from models.settings import FAST
 
 # Means of the released procedure run on the real data: three noise draws on MNIST 1 vs 7, twenty on breast-cancer.
@@ -34,10 +40,16 @@ CANCER = {
 }
 
 
+def kept(dataset: str, alpha: float, seeds: int = 20) -> list[list[Record]]:
+    """The kept lines of one data set and alpha, a list a noise rate."""
+    lines = [line for line in Store().read("alpha") if (line["config"]["dataset"], line["config"]["alpha"]) == (dataset, alpha)]
+    return [
+        [line for line in lines if line["config"]["noise"] == noise and line["config"]["seed"] <= seeds] for noise in ALPHA_NOISES
+    ]
+
+
 def kept_means(dataset: str, alpha: float, method: str) -> list[float]:
-    lines = [line for line in read_lines(FOLDER / f"{dataset}.jsonl") if line["alpha"] == alpha]
-    losses = [[line["methods"][method]["test"]["log_loss"] for line in lines if line["noise"] == noise] for noise in NOISES]
-    return [float(np.mean(loss)) for loss in losses]
+    return [float(np.mean([line["methods"][method]["test"]["log_loss"] for line in lines])) for lines in kept(dataset, alpha)]
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
@@ -51,24 +63,32 @@ def test_the_kept_runs_reach_the_released_procedure(alpha: float) -> None:
 
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_kept_runs_relabel_as_many_as_the_released_procedure(alpha: float) -> None:
-    lines = [line for line in read_lines(FOLDER / "mnist.jsonl") if line["alpha"] == alpha]
-    counts = [np.mean([line["relabeled"] for line in lines if line["noise"] == noise]) for noise in NOISES]
+    counts = [np.mean([line["relabeled"] for line in lines]) for lines in kept("mnist", alpha)]
     np.testing.assert_allclose(counts, MNIST[f"relabeled {alpha:g}"], rtol=0.03)
 
 
-@pytest.mark.parametrize("dataset", ["mnist", "cancer"])
-def test_the_readme_shows_what_the_kept_runs_say(dataset: str) -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert paste(readme, dataset, alpha_table(read_lines(FOLDER / f"{dataset}.jsonl"), dataset)) == readme
+class Unchanged(Output):
+    """Tables must be in the README already; pictures are drawn elsewhere."""
+
+    def table(self, name: str, text: str) -> None:
+        readme = (ROOT / "README.md").read_text()
+        assert paste(readme, name, text) == readme
 
 
-def test_the_readme_shows_what_the_kept_trainings_say() -> None:
-    readme = (ROOT / "README.md").read_text()
-    lines = read_lines(FOLDER / "ls.jsonl")
-    assert paste(readme, "ls", reproduce_ls.table(lines)) == readme
-    assert paste(readme, "recipe", recipe.table(read_lines(FOLDER / "recipe.jsonl"))) == readme
-    configs = [reproduce_ls.mnist_config(line["variant"], line["noise_rate"], line["seed"]).flat() for line in lines]
-    assert configs == [line["config"] for line in lines]
+@pytest.mark.parametrize("name", reproduce.MODULES)
+def test_the_readme_shows_what_the_kept_runs_say(name: str, tmp_path: Path) -> None:
+    made = reproduce.target(name)
+    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text())
+    made.show(Store().lines(made.wanted(1)), Output(tmp_path, tmp_path / "README.md"), tmp_path)
+    assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
+    for picture in tmp_path.glob("*.png"):
+        assert (FOLDER / picture.name).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", reproduce.MODULES)
+def test_what_is_kept_is_what_the_target_would_make(name: str) -> None:
+    runs = reproduce.target(name).wanted(1)
+    assert len(Store().missing(runs)) < len(runs) or not runs
 
 
 @pytest.mark.parametrize("noise_rate", recipe.RATES)
@@ -78,76 +98,101 @@ def test_accuracy_on_true_labels_is_found_from_that_on_noisy_ones(truth: float, 
     assert recipe.estimate(noisy, noise_rate) == pytest.approx(truth)
 
 
+def recipe_lines(estimated: Callable[[recipe.Candidate], float]) -> list[Record]:
+    configs = [recipe.Candidate(*values) for values in itertools.product([101], recipe.RATES, recipe.EPOCHS, recipe.AVERAGES)]
+    return [{"config": config._asdict(), "estimated": estimated(config)} for config in configs]
+
+
 def test_the_recipe_is_the_candidate_with_the_best_mean() -> None:
-    keys = itertools.product(recipe.RATES, recipe.EPOCHS, recipe.AVERAGES)
-    lines = [
-        {"noise_rate": rate, "n_epoch": n_epoch, "average": average, "estimated": 90.0 + (n_epoch == 40) + 2 * (average == 0.0005)}
-        for rate, n_epoch, average in keys
-    ]
-    rows = recipe.table(lines).splitlines()
-    assert rows[2] == "| 40 | 0.0005 | 93.00 | 93.00 | 93.00 | 93.00 |"
-    assert len(rows) == 2 + len(recipe.EPOCHS) * len(recipe.AVERAGES)
+    lines = recipe_lines(lambda config: 90.0 + (config.n_epoch == 40) + 2 * (config.average == 0.0005))
+    rows = recipe.recipe_table(lines).splitlines()
+    assert rows[4] == "| 40 | 0.0005 | 93.00 | 93.00 | 93.00 | 93.00 |"
+    assert len(rows) == 4 + len(recipe.EPOCHS) * len(recipe.AVERAGES)
 
 
 def test_the_fast_recipe_is_the_one_that_was_chosen() -> None:
-    best = recipe.table(read_lines(FOLDER / "recipe.jsonl")).splitlines()[2].split("|")
+    best = recipe.recipe_table(Store().read("recipe")).splitlines()[4].split("|")
     assert (int(best[1]), float(best[2])) == (FAST["n_epoch"], FAST["average"])
 
 
+def deep_line(seed: int, last10: float, worst: float = 50.0, **changes: Any) -> Record:
+    """A kept line of `RDIA-LS` on MNIST at 80%."""
+    run = deep_targets.mnist_run(("symmetric", 0.8), seed, **changes)
+    shown = {name: run.config[name] for name in ("dataset", "seed", "noise_rate", "noise_type", "gamma", "objective")}
+    return {"config": run.config, **shown, "last10": last10, "best": 91.0, "epochs": 200, "test_recall": [99.0, worst, None]}
+
+
 def test_a_seed_that_loses_a_class_is_counted_apart() -> None:
-    base = {"variant": "released", "noise_rate": 0.8, "best": 91.0, "epochs": 200}
-    lines = [{**base, "last10": last, "test_recall": [99.0, worst]} for last, worst in ((88.0, 70.0), (86.0, 60.0), (79.0, 0.0))]
-    row = reproduce_ls.table(lines).splitlines()[-1]
-    assert row == "| released | 80% | 3 | 84.33 ± 4.73 | 1 | 87.00 ± 1.41 | 91.00 ± 0.00 | 200 |"
+    lines = [deep_line(1, 88.0, 70.0), deep_line(2, 86.0, 60.0), deep_line(3, 79.0, 0.0)]
+    row = warmup_table(lines).splitlines()[-1]
+    assert row == "| rdia-ls | 80% | 3 | 84.33 ± 4.73 | 1 | 87.00 ± 1.41 | 91.00 ± 0.00 | 200 |"
+    row = next(row for row in deep_table(lines).splitlines() if row.startswith("| rdia-ls |"))
+    assert row == "| rdia-ls | - | - | 84.33 ± 4.73 (1 of 3) | - |"
+
+
+def test_objectives_are_compared_over_the_seeds_that_have_both() -> None:
+    released = [deep_line(seed, 80.0 + seed) for seed in (1, 2, 3)]
+    corrected = [deep_line(seed, 70.0, objective="corrected") for seed in (2, 3, 9)]
+    table = objective_table(released + corrected)
+    assert "n = 2 seeds" in table
+    assert "| released | 82.50 ± 0.71 |" in table
+    assert "| corrected | 70.00 ± 0.00 |" in table
+
+
+def compare_line(dataset: str, noise: float, seed: int, **losses: float) -> Record:
+    methods = {name: {"test": {"log_loss": losses.get(name, 0.5)}} for name in METHODS}
+    return {"config": Comparison(dataset, noise, seed, 0.1)._asdict(), "methods": methods, "alpha": 0.01}
+
+
+def test_the_methods_table_names_what_is_not_there_and_marks_the_best(tmp_path: Path) -> None:
+    table = methods_table([compare_line("wdbc", 0.0, 1, RDIA=0.1), compare_line("wdbc", 0.0, 2, RDIA=0.2)], tmp_path)
+    assert "| wdbc | 0.01 | 0.5000 ± 0.0000 |" in table
+    assert "| **0.1500 ± 0.0707** |" in table
+    assert table.count("**") == 2
+    assert "| news20 | not there |" in table
+    assert "| digits | still to be run |" in table
+    assert "n = 2 seeds" in table
+
+
+def test_the_noise_table_has_a_dash_where_nothing_was_run() -> None:
+    table = noise_table([compare_line("mnist", 0.2, 1, ERM=0.3)])
+    assert "| ERM | - | **0.3000** | - | - | - |" in table
+    assert "| RDIA | - | 0.5000 | - | - | - |" in table
+
+
+def test_the_least_mean_is_bold() -> None:
+    assert best_in_bold(["0.2000 ± 0.1", "-", "0.1000", "0.1000 ± 0.2"]) == ["0.2000 ± 0.1", "-", "**0.1000**", "**0.1000 ± 0.2**"]
+
+
+def test_a_cell_far_from_what_is_published_is_bold() -> None:
+    assert (marked([0.1], 0.105), marked([0.1], 0.2), marked([0.1], float("nan"))) == ("0.1000", "**0.1000**", "0.1000")
+
+
+def test_how_many_seeds_stand_behind_a_cell() -> None:
+    lines = [{"config": {"noise": noise, "seed": seed}} for noise, seed in ((0.1, 1), (0.1, 2), (0.2, 1))]
+    assert (seeds(lines), seeds(lines[:2]), seeds(lines[2:]), seeds([])) == (
+        "n = 1 to 2 seeds",
+        "n = 2 seeds",
+        "n = 1 seed",
+        "n = 0 seeds",
+    )
 
 
 def test_the_kept_predictions_agree_with_retraining() -> None:
-    lines = read_lines(FOLDER / "influence.jsonl")
-    assert [line["dataset"] for line in lines] == ["wdbc", "digits", "mnist"]
+    lines = Store().read("influence")
+    assert [line["config"]["dataset"] for line in lines] == ["wdbc", "digits", "mnist"]
     for line in lines:
         slope, correlation = slope_and_correlation(np.array(line["predicted"]), np.array(line["actual"]))
         assert slope == pytest.approx(1, abs=0.02)
         assert correlation > 0.995
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Figure/ and README.md in a folder of their own."""
-    monkeypatch.setattr(reproduce, "FOLDER", tmp_path)
-    monkeypatch.setattr(reproduce, "ROOT", tmp_path)
-    (tmp_path / "README.md").write_text("before\n<!-- wdbc -->\n<!-- /wdbc -->\nafter\n")
-    return tmp_path
-
-
-def test_what_is_kept_is_not_run_again(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reproduce.alpha("wdbc", 1, elsewhere)
-    lines = (elsewhere / "wdbc.jsonl").read_text()
-    assert lines.count("\n") == len(ALPHAS) * len(NOISES)
-    assert "n = 1 seeds" in (elsewhere / "README.md").read_text()
-    runs = []
-
-    def counted(config: RDIA.Config, *rest: object, run: object = RDIA.run) -> object:
-        runs.append(config)
-        return run(config, *rest)  # type: ignore[operator]
-
-    monkeypatch.setattr(RDIA, "run", counted)
-    reproduce.alpha("wdbc", 1, elsewhere)
-    assert not runs
-    (elsewhere / "wdbc.jsonl").write_text(lines[:-20])  # the last line is torn, as by a kill
-    reproduce.alpha("wdbc", 2, elsewhere)
-    assert len(runs) == 1 + len(ALPHAS) * len(NOISES)
-    readme = (elsewhere / "README.md").read_text()
-    assert "n = 2 seeds" in readme
-    assert readme.startswith("before\n")
-    assert readme.endswith("after\n")
-
-
-def test_a_flip_changes_the_validation_loss_as_predicted(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reproduce, "FLIPS", 20)
-    line = reproduce.flip_each("digits", elsewhere, 1)
+def test_a_flip_changes_the_validation_loss_as_predicted(tmp_path: Path) -> None:
+    config = Flips("digits", 1, flips=20)
+    line = flip_each(config, tmp_path)
     np.testing.assert_allclose(line["actual"], line["predicted"], rtol=0.1)
-    draw([line], elsewhere / "plot.png")
-    assert (elsewhere / "plot.png").read_bytes().startswith(b"\x89PNG")
+    draw_influence([{"config": config._asdict(), **line}], tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_slope_and_correlation_of_a_known_line() -> None:
@@ -155,29 +200,26 @@ def test_slope_and_correlation_of_a_known_line() -> None:
     assert (slope, correlation) == (pytest.approx(3), pytest.approx(1))
 
 
-def test_a_torn_line_is_passed_over_and_the_last_of_a_key_counts(tmp_path: Path) -> None:
-    (tmp_path / "lines").write_text('{"a": 1, "b": 1}\n{"a": 1, "b"\n{"a": 1, "b": 2}\n')
-    assert by_key(read_lines(tmp_path / "lines"), ["a"]) == {(1,): {"a": 1, "b": 2}}
-    assert read_lines(tmp_path / "none") == []
-
-
 def test_mean_and_sample_standard_deviation() -> None:
-    assert mean_sd([0.1, 0.3]) == "0.2000 ± 0.1414"
-    assert mean_sd([0.25]) == "0.2500"
+    assert (mean_sd([0.1, 0.3]), mean_sd([0.25]), mean_sd([]), mean_sd([1, 2], 1)) == (
+        "0.2000 ± 0.1414",
+        "0.2500",
+        "-",
+        "1.5 ± 0.7",
+    )
 
 
 def test_a_readme_without_a_place_is_an_error() -> None:
     with pytest.raises(InputError, match="<!-- mnist -->"):
-        paste("no marks", "mnist", "table")
+        paste("no marks", "mnist", markdown(["a"], [["b"]]))
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not (Path(os.environ.get("RDIA_DATA", "")) / "MNIST").exists(), reason="RDIA_DATA has no MNIST")
-@pytest.mark.parametrize("noise", NOISES)
+@pytest.mark.parametrize("noise", ALPHA_NOISES)
 def test_a_run_on_mnist_gives_the_kept_line_again(noise: float) -> None:
-    kept = by_key(read_lines(FOLDER / "mnist.jsonl"), ("noise", "alpha", "seed"))[noise, 0.0002, 1]
-    config = RDIA.Config("mnist", noise, 0.0002, 1, 0.1, "auto", Path(os.environ["RDIA_DATA"]))
-    record = json.loads(json.dumps(RDIA.run(config, RDIA.Stages(8)).record))
-    assert abs(record["relabeled"] - kept["relabeled"]) <= 1  # another BLAS may move one sample over alpha
+    (kept_line,) = (line for lines in kept("mnist", 0.0002, seeds=1) for line in lines if line["config"]["noise"] == noise)
+    record = json.loads(json.dumps(linear_targets.run_rdia(kept_line["config"], Path(os.environ["RDIA_DATA"]))))
+    assert abs(record["relabeled"] - kept_line["relabeled"]) <= 1  # another BLAS may move one sample over alpha
     for name, splits in record["methods"].items():
-        assert splits["test"]["log_loss"] == pytest.approx(kept["methods"][name]["test"]["log_loss"], rel=1e-3)
+        assert splits["test"]["log_loss"] == pytest.approx(kept_line["methods"][name]["test"]["log_loss"], rel=1e-3)

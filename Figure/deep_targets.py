@@ -1,0 +1,198 @@
+"""The targets on networks, MNIST with the released MLP: deep, warmup, gamma, objective, recipe."""
+
+import itertools
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data.images import is_here
+from data.noise import NoiseType
+from Figure.deep import LOST, DeepConfig, choose_device, run_deep
+from Figure.gamma_plot import draw_gamma
+from Figure.lines import Run
+from Figure.published import DEEP
+from Figure.recipe import recipe_runs, recipe_table
+from Figure.results import Record
+from Figure.tables import markdown, mean_sd, seeds
+from Figure.target import Target
+from models.settings import FAST, METHODS, Settings
+
+# RDIA-LS as released, with one thing changed, and the methods it is compared with.
+VARIANTS: dict[str, dict[str, Any]] = {
+    **{method: {"method": method} for method in METHODS[1:]},
+    "rdia-ls": {},
+    "rdia-ls, balanced warm-up": {"warmup": "balanced"},
+    "rdia-ls, fast recipe": FAST,
+}
+WARMUPS = tuple(name for name in VARIANTS if name.startswith("rdia-ls"))
+NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.2), ("symmetric", 0.5), ("symmetric", 0.8), ("pairflip", 0.45))
+GAMMAS = (0.2, 0.4, 0.6, 0.8)
+GAMMA_RATES = (0.2, 0.8)
+MNIST_SETTINGS = "MNIST, MLP, gamma 0.2, weight decay 1e-5"
+DIGITS = 2  # of an accuracy in %
+
+
+def train(config: DeepConfig, data_dir: Path) -> Record:
+    """Train on the GPU if there is one, else on one core, and give what `RDIA-LS.py --json` prints."""
+    device = choose_device(None)
+    torch.set_num_threads(1)
+    return {**run_deep(config, data_dir, device), "device": str(device)}
+
+
+def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
+    """The authors' MNIST command with something changed."""
+    kind, noise_rate = noise
+    settings = Settings(gamma=gamma, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
+    config = DeepConfig("mnist", noise_rate, kind, seed, "mlp", settings._replace(**changes))
+    return Run("deep", config.flat(), partial(train, config))
+
+
+def cifar10_run(seed: int, **changes: Any) -> Run:
+    """The authors' CIFAR-10 command with something changed: where CIFAR-10 is there, and a GPU."""
+    settings = Settings(gamma=0.05, forget_rate=0.8, discard_rate=0.4)
+    config = DeepConfig("cifar10", 0.8, "symmetric", seed, "cnn", settings._replace(**changes))
+    return Run("deep", config.flat(), partial(train, config), cifar10_possible)
+
+
+def cifar10_possible(data_dir: Path) -> bool:
+    """Whether CIFAR-10 is there, and a GPU: on a CPU a run takes a day."""
+    return torch.cuda.is_available() and is_here("cifar10", data_dir)
+
+
+def deep_runs(count: int) -> list[Run]:
+    """All methods at all noises on MNIST, and at 80% on CIFAR-10."""
+    runs = []
+    for seed, changes in itertools.product(range(1, count + 1), VARIANTS.values()):
+        runs += [mnist_run(noise, seed, **changes) for noise in NOISES] + [cifar10_run(seed, **changes)]
+    return runs
+
+
+def deep_table(lines: Sequence[Record]) -> str:
+    """Last-ten test accuracy, a row a method, a column a noise."""
+    columns = [("mnist", *noise) for noise in NOISES]
+    if any(line["dataset"] == "cifar10" for line in lines):
+        columns.append(("cifar10", "symmetric", 0.8))
+    rows = [[variant, *(_last10(_variant(lines, variant), column) for column in columns)] for variant in VARIANTS]
+    rows.append(["rdia-ls, published", *(DEEP.get(column, "-") for column in columns)])
+    head = (
+        f"Test accuracy %, mean of the last ten epochs, mean ± sd of {seeds(lines)}. {MNIST_SETTINGS}"
+        + ("; CIFAR-10: CNN, gamma 0.05." if len(columns) > len(NOISES) else "; CIFAR-10 was not run, it needs a GPU.")
+        + " In brackets: seeds that lose a class."
+    )
+    return f"{head}\n\n{markdown(['method', *(f'{name} {rate:.0%} {kind}' for name, kind, rate in columns)], rows)}"
+
+
+def _variant(lines: Sequence[Record], variant: str) -> list[Record]:
+    """The lines of one variant: whose settings are the default ones but for its changes."""
+    wanted = {**Settings()._asdict(), **VARIANTS[variant]}
+    named = ("method", "objective", "warmup", "n_epoch", "average")
+    return [line for line in lines if all(line["config"][name] == wanted[name] for name in named)]
+
+
+def _last10(lines: Sequence[Record], column: tuple[str, NoiseType, float]) -> str:
+    mine = [line for line in lines if (line["dataset"], line["noise_type"], line["noise_rate"]) == column]
+    lost = sum(loses_a_class(line) for line in mine)
+    return mean_sd([line["last10"] for line in mine], DIGITS) + (f" ({lost} of {len(mine)})" if lost else "")
+
+
+def loses_a_class(line: Record) -> bool:
+    """Whether under 5% of some class's test samples are found in the last epoch."""
+    return any(value is not None and value < LOST for value in line["test_recall"])
+
+
+def warmup_runs(count: int) -> list[Run]:
+    """RDIA-LS as released, with the balanced warm-up, and by the fast recipe, at all rates of symmetric noise."""
+    return [
+        mnist_run(noise, seed, **VARIANTS[name])
+        for seed in range(1, count + 1)
+        for name in WARMUPS
+        for noise in NOISES
+        if noise[0] == "symmetric"
+    ]
+
+
+def warmup_table(lines: Sequence[Record]) -> str:
+    """Last-ten accuracy of all seeds, and of those that lose no class."""
+    rows = []
+    for kind, noise_rate in NOISES:
+        for name in WARMUPS:
+            mine = [line for line in _variant(lines, name) if (line["noise_type"], line["noise_rate"]) == (kind, noise_rate)]
+            if mine:
+                rows.append([name, f"{noise_rate:.0%}", str(len(mine)), *_spreads(mine), str(mine[0]["epochs"])])
+    columns = ["last ten, all seeds", "seeds that lose a class", "last ten, the others", "best epoch"]
+    head = f"{MNIST_SETTINGS}, symmetric noise: test accuracy %, mean ± sd over seeds."
+    return f"{head}\n\n{markdown(['variant', 'noise', 'seeds', *columns, 'epochs'], rows)}"
+
+
+def _spreads(lines: Sequence[Record]) -> list[str]:
+    kept = [line["last10"] for line in lines if not loses_a_class(line)]
+    last, best = [line["last10"] for line in lines], [line["best"] for line in lines]
+    return [mean_sd(last, DIGITS), str(len(lines) - len(kept)), mean_sd(kept, DIGITS), mean_sd(best, DIGITS)]
+
+
+def gamma_runs(count: int) -> list[Run]:
+    """RDIA-LS with the balanced warm-up by gamma: with the released one, whether a class is lost would hide the rest."""
+    return [
+        mnist_run(("symmetric", noise_rate), seed, gamma, warmup="balanced")
+        for seed in range(1, count + 1)
+        for noise_rate in GAMMA_RATES
+        for gamma in GAMMAS
+    ]
+
+
+def objective_runs(count: int) -> list[Run]:
+    """The released and the corrected loss at 80% noise."""
+    return [
+        mnist_run(("symmetric", 0.8), seed, objective=objective)
+        for seed in range(1, count + 1)
+        for objective in ("released", "corrected")
+    ]
+
+
+def objective_table(lines: Sequence[Record]) -> str:
+    """Last-ten accuracy by objective, over the seeds that have been run with both."""
+    by = {name: {line["seed"]: line for line in lines if line["objective"] == name} for name in ("released", "corrected")}
+    both = sorted(set(by["released"]) & set(by["corrected"]))
+    rows = [[name, *_spreads([by[name][seed] for seed in both])] for name in by]
+    head = (
+        f"{MNIST_SETTINGS}, 80% symmetric noise: test accuracy %, mean ± sd of n = {len(both)} seeds that have been run with both."
+    )
+    columns = ["last ten, all seeds", "seeds that lose a class", "last ten, the others", "best epoch"]
+    return f"{head}\n\n{markdown(['objective', *columns], rows)}"
+
+
+TARGETS = {
+    "deep": Target(
+        "last-ten test accuracy of all network methods",
+        3,
+        deep_runs,
+        lambda lines, output, _: output.table("deep", deep_table(lines)),
+    ),
+    "warmup": Target(
+        "RDIA-LS as released, with the balanced warm-up, and by the fast recipe",
+        10,
+        warmup_runs,
+        lambda lines, output, _: output.table("warmup", warmup_table(lines)),
+    ),
+    "gamma": Target(
+        "accuracy against epoch for four gammas (figure 3)",
+        3,
+        gamma_runs,
+        lambda lines, output, _: draw_gamma(lines, GAMMA_RATES, GAMMAS, output.picture("gamma")),
+    ),
+    "objective": Target(
+        "the released against the corrected loss",
+        3,
+        objective_runs,
+        lambda lines, output, _: output.table("objective", objective_table(lines)),
+    ),
+    "recipe": Target(
+        "how the fast recipe was chosen",
+        1,
+        recipe_runs,
+        lambda lines, output, _: output.table("recipe", recipe_table(lines)),
+    ),
+}

@@ -1,0 +1,45 @@
+"""Test accuracy against epoch by gamma: the paper's figure 3."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from Figure.picture import save, subplots
+from Figure.published import FIGURE_3
+from Figure.results import Record
+
+LOOKS = {0.2: ("#D55E00", "-"), 0.4: ("#0072B2", "--"), 0.6: ("#009E73", "-."), 0.8: ("#CC79A7", ":")}
+LOWEST = {0.2: 94, 0.8: 78}  # per cent at the foot of a panel
+
+
+def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence[float], path: Path) -> None:
+    """A panel a noise rate, a curve a gamma: the mean over seeds, and a band of one standard deviation."""
+    figure, axes = subplots(1, len(rates), size=(11, 4.5))
+    for ax, rate in zip(axes[0], rates, strict=True):
+        for gamma in gammas:
+            curves = np.array([line["test_accuracy"] for line in lines if (line["noise_rate"], line["gamma"]) == (rate, gamma)])
+            if not len(curves):
+                continue
+            colour, dash = LOOKS[gamma]
+            mean, sd, epochs = curves.mean(0), curves.std(0), np.arange(curves.shape[1])
+            ax.plot(
+                epochs,
+                mean,
+                color=colour,
+                linestyle=dash,
+                lw=1.5,
+                label=f"flag {gamma:g} (figure: {1 - gamma:g}), n = {len(curves)}",
+            )
+            ax.fill_between(epochs, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+            ax.plot(epochs[-1] + 4, FIGURE_3[rate, gamma], marker="<", color=colour, ms=8, clip_on=False)
+        ax.set_ylim(LOWEST[rate], 100 if rate < 0.5 else 94)
+        ax.set_title(f"{rate:.0%} symmetric noise", fontsize=10)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("test accuracy (%)")
+        ax.grid(alpha=0.3)
+        ax.legend(loc="lower right" if rate < 0.5 else "upper right", fontsize=9, title="gamma", title_fontsize=9)
+    figure.suptitle(
+        "RDIA-LS on MNIST, balanced warm-up; triangles: where the curves of the paper's figure 3 end, about", fontsize=11
+    )
+    save(figure, path)

@@ -1,0 +1,58 @@
+"""Test log-loss against noise rate, all methods on logistic regression."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from Figure.compare import METHODS
+from Figure.picture import save, subplots
+from Figure.published import MNIST_ALPHA
+from Figure.results import Record
+
+# Okabe and Ito's colours, told apart by the colour-blind; a marker and a dash of its own each.
+LOOKS = {
+    "ERM": ("#000000", "o", "-"),
+    "Random": ("#999999", "x", "-"),
+    "subsample": ("#F0E442", "v", "--"),
+    "OptLR": ("#E69F00", "^", ":"),
+    "Dropout": ("#56B4E9", "s", "-"),
+    "UIDS linear": ("#009E73", "D", "--"),
+    "UIDS sigmoid": ("#CC79A7", "P", "--"),
+    "RDIA": ("#D55E00", "*", "-"),
+}
+
+
+def draw_noise(lines: Sequence[Record], datasets: Sequence[str], noises: Sequence[float], path: Path) -> None:
+    """A panel a data set, a curve a method: the mean over seeds, and a band of one standard deviation."""
+    figure, axes = subplots(2, 2, size=(10, 8))
+    for ax, dataset in zip(axes.flat, datasets, strict=True):
+        mine = [line for line in lines if line["config"]["dataset"] == dataset]
+        for method in METHODS:
+            _curve(ax, mine, method, noises)
+        if dataset == "mnist":
+            rates = sorted({noise for _, noise in MNIST_ALPHA})
+            best = [min(loss for (_, rate), loss in MNIST_ALPHA.items() if rate == noise) for noise in rates]
+            ax.plot(rates, best, "o", ms=12, mfc="none", mec="black", label="RDIA, published (best alpha)", zorder=5)
+        count = len({line["config"]["seed"] for line in mine})
+        ax.set_title(f"{dataset}, {count} seeds" if mine else f"{dataset}: not there", fontsize=10)
+        ax.set_yscale("log")
+        ax.set_xlabel("share of training labels flipped")
+        ax.set_ylabel("test log-loss (nats)")
+        ax.grid(alpha=0.3, which="both")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=5, fontsize=9)
+    figure.suptitle("Logistic regression on noisy labels, C = 0.1, alpha of RDIA by validation loss", fontsize=11)
+    save(figure, path)
+
+
+def _curve(ax: object, lines: Sequence[Record], method: str, noises: Sequence[float]) -> None:
+    losses = [
+        [line["methods"][method]["test"]["log_loss"] for line in lines if line["config"]["noise"] == noise] for noise in noises
+    ]
+    there = [(noise, np.array(values)) for noise, values in zip(noises, losses, strict=True) if values]
+    x = [noise for noise, _ in there]
+    mean, sd = (np.array([getattr(values, name)() for _, values in there]) for name in ("mean", "std"))
+    colour, marker, dash = LOOKS[method]
+    ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, ms=6, lw=1.5, label=method)  # type: ignore[attr-defined]
+    ax.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)  # type: ignore[attr-defined]
