@@ -54,22 +54,24 @@ class Candidate(NamedTuple):
     seed: int
     noise_rate: float
     n_epoch: int
+    constant: float  # share of the epochs before the learning rate falls
     average: float
+    discard: float  # share of the noise rate that is discarded
 
 
 def candidate(config: Candidate, data_dir: Path) -> Record:
-    """One run: the rate falls over the last 60% of the epochs, the warm-up is balanced."""
+    """One run, with the balanced warm-up."""
     torch.set_num_threads(1)
-    seed, noise_rate, n_epoch, average = config
+    seed, noise_rate = config.seed, config.noise_rate
     settings = Settings(
         gamma=0.2,
         weight_decay=1e-5,
         forget_rate=noise_rate,
-        discard_rate=noise_rate / 2,
+        discard_rate=noise_rate * config.discard,
         warmup="balanced",
-        n_epoch=n_epoch,
-        epoch_decay_start=2 * n_epoch // 5,
-        average=average,
+        n_epoch=config.n_epoch,
+        epoch_decay_start=round(config.n_epoch * config.constant),
+        average=config.average,
     )
     network = build("mlp", (1, 28, 28), 10, stream_seed(seed, "initialisation"))
     state = start(network, torch.nn.Identity(), settings, stream_seed(seed, "order"))
