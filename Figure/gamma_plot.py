@@ -38,7 +38,8 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
         ax.set_xlabel("epoch")
         ax.set_ylabel("test accuracy (%)")
         ax.grid(alpha=0.3)
-        ax.legend(loc="lower right" if rate < 0.5 else "upper right", fontsize=9, title="gamma", title_fontsize=9)
+        if ax.lines:
+            ax.legend(loc="lower right" if rate < 0.5 else "upper right", fontsize=9, title="gamma", title_fontsize=9)
     figure.suptitle(
         "RDIA-LS on MNIST, balanced warm-up; triangles: where the curves of the paper's figure 3 end, about", fontsize=11
     )

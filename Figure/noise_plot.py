@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from Figure.compare import METHODS
 from Figure.picture import save, subplots
 from Figure.published import MNIST_ALPHA
 from Figure.results import Record
+from Figure.tables import seeds
 
 # Okabe and Ito's colours, told apart by the colour-blind; a marker and a dash of its own each.
 LOOKS = {
@@ -25,34 +27,45 @@ LOOKS = {
 
 def draw_noise(lines: Sequence[Record], datasets: Sequence[str], noises: Sequence[float], path: Path) -> None:
     """A panel a data set, a curve a method: the mean over seeds, and a band of one standard deviation."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     figure, axes = subplots(2, 2, size=(10, 8))
     for ax, dataset in zip(axes.flat, datasets, strict=True):
         mine = [line for line in lines if line["config"]["dataset"] == dataset]
+        if not mine:
+            ax.set_title(f"{dataset}: not there", fontsize=10)
+            ax.axis("off")
+            continue
         for method in METHODS:
             _curve(ax, mine, method, noises)
         if dataset == "mnist":
-            rates = sorted({noise for _, noise in MNIST_ALPHA})
-            best = [min(loss for (_, rate), loss in MNIST_ALPHA.items() if rate == noise) for noise in rates]
-            ax.plot(rates, best, "o", ms=12, mfc="none", mec="black", label="RDIA, published (best alpha)", zorder=5)
-        count = len({line["config"]["seed"] for line in mine})
-        ax.set_title(f"{dataset}, {count} seeds" if mine else f"{dataset}: not there", fontsize=10)
+            _published(ax)
+        ax.set_title(f"{dataset}, {seeds(mine)}", fontsize=10)
         ax.set_yscale("log")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
         ax.set_xlabel("share of training labels flipped")
         ax.set_ylabel("test log-loss (nats)")
         ax.grid(alpha=0.3, which="both")
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=5, fontsize=9)
+    named = {name: handle for ax in axes.flat for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5, fontsize=9)
     figure.suptitle("Logistic regression on noisy labels, C = 0.1, alpha of RDIA by validation loss", fontsize=11)
     save(figure, path)
 
 
-def _curve(ax: object, lines: Sequence[Record], method: str, noises: Sequence[float]) -> None:
+def _curve(ax: Any, lines: Sequence[Record], method: str, noises: Sequence[float]) -> None:
     losses = [
         [line["methods"][method]["test"]["log_loss"] for line in lines if line["config"]["noise"] == noise] for noise in noises
     ]
-    there = [(noise, np.array(values)) for noise, values in zip(noises, losses, strict=True) if values]
-    x = [noise for noise, _ in there]
-    mean, sd = (np.array([getattr(values, name)() for _, values in there]) for name in ("mean", "std"))
+    there = [(noise, np.mean(values), np.std(values)) for noise, values in zip(noises, losses, strict=True) if values]
+    x, mean, sd = np.array(there).T
     colour, marker, dash = LOOKS[method]
-    ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, ms=6, lw=1.5, label=method)  # type: ignore[attr-defined]
-    ax.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)  # type: ignore[attr-defined]
+    ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, ms=6, lw=1.5, label=method)
+    ax.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def _published(ax: Any) -> None:
+    rates = sorted({noise for _, noise in MNIST_ALPHA})
+    best = [min(loss for (_, rate), loss in MNIST_ALPHA.items() if rate == noise) for noise in rates]
+    ax.plot(rates, best, "o", ms=12, mfc="none", mec="black", label="RDIA, published (best alpha)", zorder=5)

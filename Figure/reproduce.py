@@ -3,6 +3,7 @@
     python -m Figure.reproduce all                    # everything: days on one core
     python -m Figure.reproduce alpha noise --jobs 2   # some targets, on two cores
     python -m Figure.reproduce deep --shard 2/3       # machine 2 of 3: runs and keeps its part, in files of its own
+    python -m Figure.reproduce all --kept             # no runs: tables and pictures of what is kept
 
 A run that is kept is not made again; what was interrupted goes on, and a changed setting makes anew only what it touches. Tables go
 into README.md, pictures into Figure/; with --result_dir everything goes there. Of several machines (--shard) each keeps
@@ -47,6 +48,7 @@ def parser() -> Parser:
     flags.add_argument("--seeds", type=count, help="seeds 1 to this many (by target: 1, 3, 5, 10 or 20)")
     flags.add_argument("--jobs", type=count, default=1, help="runs at a time on this machine (1)")
     flags.add_argument("--shard", type=part, metavar="i/n", help="make this machine's part of the runs, and no tables")
+    flags.add_argument("--kept", action="store_true", help="make no runs: tables and pictures of what is kept")
     flags.add_argument("--dask", metavar="ADDRESS", help="make the runs on the workers of this Dask scheduler, as tcp://HOST:8786")
     flags.add_argument("--result_dir", type=Path, help="where lines, tables and pictures go (Figure/ and README.md)")
     add_data_dir(flags)
@@ -61,11 +63,16 @@ def main() -> None:
     for name in MODULES if "all" in given.target else dict.fromkeys(given.target):
         made = target(name)
         runs = made.wanted(given.seeds or made.seeds)
-        here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
-        sweep(here, store, given.data_dir, given.jobs, given.dask, name)
+        if not given.kept:
+            here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
+            sweep(here, store, given.data_dir, given.jobs, given.dask, name)
         if not given.shard:
             made.show(store.lines(runs), output, given.data_dir)
 
 
-if __name__ == "__main__":
+def cli() -> None:
     run_script("Figure.reproduce", main, remedy="the same command goes on")
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,6 +1,7 @@
 """What a run leaves in its result directory: one JSON line a run, and the list of relabeled samples."""
 
 import csv
+import functools
 import io
 import json
 import os
@@ -24,8 +25,9 @@ def environment() -> Record:
     return {"python": platform.python_version(), **packages, "device": "cpu", "commit": _commit()}
 
 
+@functools.cache
 def _commit() -> str | None:
-    """The checked-out commit, with -dirty if any of the program's own files differs from it."""
+    """The commit that is checked out at the first call, with -dirty if any of the program's own files differs from it."""
     git = ["git", "-C", str(ROOT)]
     try:
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,9 +1,11 @@
 """Many runs: those that are missing, on one core or several or a Dask cluster, each kept as it ends."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -30,15 +32,14 @@ def sweep(runs: Sequence[Run], store: Store, data_dir: Path, jobs: int = 1, dask
 
 def _made(runs: Sequence[Run], data_dir: Path, jobs: int, dask: str | None) -> Iterator[tuple[int, Record]]:
     """Places in `runs` and what they gave, in the order in which they end."""
-    import joblib
-
-    if jobs == 1 and not dask:
+    if dask and runs:
+        yield from _on_cluster(runs, data_dir, dask)
+    elif jobs == 1:
         yield from ((place, run.make(data_dir)) for place, run in enumerate(runs))
-        return
-    with _cluster(dask) if dask else nullcontext():
-        parallel = joblib.Parallel(
-            n_jobs=-1 if dask else jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs"
-        )
+    else:
+        import joblib
+
+        parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         yield from parallel(joblib.delayed(_make)(place, run.make, data_dir) for place, run in enumerate(runs))
 
 
@@ -46,24 +47,50 @@ def _make(place: int, make: Callable[[Path], Record], data_dir: Path) -> tuple[i
     return place, make(data_dir)
 
 
-def _cluster(address: str) -> AbstractContextManager[object]:
-    """joblib's Dask backend on a scheduler. Raises `InputError` where Dask or the scheduler is not there."""
-    import joblib
+def _on_cluster(runs: Sequence[Run], data_dir: Path, address: str) -> Iterator[tuple[int, Record]]:
+    """The same on the workers of a Dask scheduler.
 
+    Not by joblib's backend for Dask: it waits for ever where the scheduler dies, or cannot read what it is sent. Raises
+    `InputError`.
+    """
     try:
-        from dask.distributed import Client
+        from dask.distributed import CancelledError, as_completed
     except ImportError as error:
         raise InputError(f"--dask {address}: Dask is not installed; run `pip install distributed`, or give --jobs") from error
+    with _client(address) as client:
+        futures = [client.submit(_make, place, run.make, data_dir.resolve(), pure=False) for place, run in enumerate(runs)]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except CancelledError as error:
+            raise InputError(
+                f"--dask {address}: the scheduler is gone; what has ended is kept: start it, and run this again"
+            ) from error
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Any]:
+    """A connection to a scheduler that has workers, which can import this program. Raises `InputError`."""
+    from dask.distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
     try:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"--dask {address}: there is no scheduler ({error}); start `dask scheduler`, and give its address, as tcp://HOST:8786"
         ) from error
-    if not client.scheduler_info()["workers"]:
-        client.close()
-        raise InputError(f"--dask {address}: the scheduler has no workers; start some with `dask worker {address}`")
-    return joblib.parallel_config(backend="dask", client=client)
+    with client:
+        if not client.scheduler_info()["workers"]:
+            raise InputError(f"--dask {address}: the scheduler has no workers; start some by `dask worker {address}`")
+        try:
+            client.submit(_make, 0, len, (), pure=False).result(timeout=CONNECT)
+        except (RuntimeError, ImportError, TimeoutError) as error:
+            raise InputError(
+                f"--dask {address}: cannot import this program; start scheduler and workers in the clone, as"
+                " `PYTHONPATH=. dask scheduler`, with the same Python and packages"
+            ) from error
+        yield client
 
 
 def shard(runs: Sequence[Run], part: tuple[int, int]) -> list[Run]:

@@ -1,7 +1,5 @@
-import itertools
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,21 +96,17 @@ def test_accuracy_on_true_labels_is_found_from_that_on_noisy_ones(truth: float, 
     assert recipe.estimate(noisy, noise_rate) == pytest.approx(truth)
 
 
-def recipe_lines(estimated: Callable[[recipe.Candidate], float]) -> list[Record]:
-    configs = [recipe.Candidate(*values) for values in itertools.product([101], recipe.RATES, recipe.EPOCHS, recipe.AVERAGES)]
-    return [{"config": config._asdict(), "estimated": estimated(config)} for config in configs]
-
-
 def test_the_recipe_is_the_candidate_with_the_best_mean() -> None:
-    lines = recipe_lines(lambda config: 90.0 + (config.n_epoch == 40) + 2 * (config.average == 0.0005))
+    configs = [recipe.Candidate(101, rate, *values) for rate in recipe.RATES for values in recipe.CANDIDATES]
+    lines = [{"config": config._asdict(), "estimated": 90.0 + (config[2:] == (40, 0.4, 0.0005, 0.5))} for config in configs]
     rows = recipe.recipe_table(lines).splitlines()
-    assert rows[4] == "| 40 | 0.0005 | 93.00 | 93.00 | 93.00 | 93.00 |"
-    assert len(rows) == 4 + len(recipe.EPOCHS) * len(recipe.AVERAGES)
+    assert rows[4] == "| 40 | 0.4 | 0.0005 | 0.5 | 91.00 | 91.00 | 91.00 | 91.00 |"
+    assert len(rows) == 4 + len(recipe.CANDIDATES)
 
 
 def test_the_fast_recipe_is_the_one_that_was_chosen() -> None:
-    best = recipe.recipe_table(Store().read("recipe")).splitlines()[4].split("|")
-    assert (int(best[1]), float(best[2])) == (FAST["n_epoch"], FAST["average"])
+    epochs, constant, average = map(float, recipe.recipe_table(Store().read("recipe")).splitlines()[4].split("|")[1:4])
+    assert (epochs, epochs * constant, average) == tuple(FAST[name] for name in ("n_epoch", "epoch_decay_start", "average"))
 
 
 def deep_line(seed: int, last10: float, worst: float = 50.0, **changes: Any) -> Record:

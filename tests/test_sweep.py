@@ -1,0 +1,206 @@
+"""Runs that are made once and kept: one after another, on several cores, on several machines, and after a kill."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from data.errors import InputError
+from Figure import reproduce
+from Figure.lines import Run, Store, key, read_lines
+from Figure.results import Record
+from Figure.sweep import shard, sweep
+from tests.invoke import ROOT, Ended, Invoke
+
+METHODS = ("methods", "--seeds", "3", "--data_dir")  # with no public data: two built-in sets, six runs
+KEPT = ("config", "alpha", "relabeled", "methods")  # of a line: all but times and versions
+
+
+def double(config: Record, _: Path) -> Record:
+    return {"value": 2 * config["number"]}
+
+
+def refuse(_: Path) -> Record:
+    raise InputError("no")
+
+
+def runs(numbers: range) -> list[Run]:
+    return [Run("some", {"number": number, "seed": number % 2}, partial(double, {"number": number})) for number in numbers]
+
+
+def values(store: Store) -> list[int]:
+    return sorted(line["value"] for line in store.read("some"))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_run_is_made_once_and_kept(jobs: int, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for numbers in (range(4), range(6)):
+        sweep(runs(numbers), store, tmp_path, jobs)
+    assert values(store) == [0, 2, 4, 6, 8, 10]
+    assert (tmp_path / "some.jsonl").read_text().count("\n") == 6
+    assert [run.config["number"] for run in store.missing(runs(range(8)))] == [6, 7]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_ends_before_a_run_fails_is_kept(jobs: int, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(InputError):
+        sweep([*runs(range(3)), Run("some", {"number": 9, "seed": 1}, refuse)], store, tmp_path, jobs)
+    assert set(values(store)) <= {0, 2, 4}
+    if jobs == 1:
+        assert values(store) == [0, 2, 4]
+
+
+def test_a_torn_line_is_made_again_and_of_two_the_last_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    sweep(runs(range(3)), store, tmp_path)
+    path = tmp_path / "some.jsonl"
+    path.write_text(path.read_text()[:-5])
+    assert len(store.missing(runs(range(3)))) == 1
+    sweep(runs(range(3)), store, tmp_path)
+    assert values(store) == [0, 2, 4]
+    store.append(runs(range(1))[0], {"value": 100})
+    assert values(store) == [2, 4, 100]
+    assert read_lines(tmp_path / "none") == []
+
+
+def test_a_changed_setting_makes_anew_what_it_touches_and_nothing_else(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    sweep(runs(range(3)), store, tmp_path)
+    changed = [run._replace(config={**run.config, "C": 1}) if number == 1 else run for number, run in enumerate(runs(range(3)))]
+    assert store.missing(changed) == [changed[1]]
+
+
+def test_shards_share_the_runs_and_are_read_together(tmp_path: Path) -> None:
+    everything = runs(range(7))
+    for number in (1, 2, 3):
+        sweep(shard(everything, (number, 3)), Store(tmp_path, f".{number}-of-3"), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"some.{number}-of-3.jsonl" for number in (1, 2, 3)]
+    assert values(Store(tmp_path)) == [2 * number for number in range(7)]
+    assert not Store(tmp_path).missing(everything)
+
+
+def test_the_lines_of_a_target_are_those_with_any_seed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for config in ({"C": 1, "seed": 2}, {"C": 1, "seed": 1}, {"C": 2, "seed": 1}):
+        store.append(Run("some", config, refuse), {})
+    wanted = [Run("some", {"seed": 1, "C": 1}, refuse)]
+    assert [line["config"] for line in store.lines(wanted)] == [{"C": 1, "seed": 1}, {"C": 1, "seed": 2}]
+    assert key({"b": 1, "a": 2}) == key({"a": 2, "b": 1})
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    return Invoke(reproduce, "Figure.reproduce", monkeypatch, capsys)
+
+
+def call(*flags: object) -> Ended:
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "Figure.reproduce", *map(str, flags)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def results(folder: Path) -> list[str]:
+    """What the runs in a folder gave, but for times and versions."""
+    return sorted(json.dumps([line[name] for name in KEPT]) for line in Store(folder).read("compare"))
+
+
+def test_two_jobs_and_two_shards_give_what_one_process_gives(tmp_path: Path) -> None:
+    empty, one, two, parts = (tmp_path / name for name in ("empty", "one", "two", "parts"))
+    assert call(*METHODS, empty, "--result_dir", one) == Ended(0, "", "")
+    assert call(*METHODS, empty, "--result_dir", two, "--jobs", 2) == Ended(0, "", "")
+    for number in (1, 2):
+        assert call(*METHODS, empty, "--result_dir", parts, "--shard", f"{number}/2") == Ended(0, "", "")
+    assert not (parts / "methods.md").exists()
+    assert call(*METHODS, empty, "--result_dir", parts) == Ended(0, "", "")
+    assert len(results(one)) == 6
+    assert results(one) == results(two) == results(parts)
+    tables = [(folder / "methods.md").read_text() for folder in (one, two, parts)]
+    assert tables[0] == tables[1] == tables[2]
+    assert "| wdbc | " in tables[0]
+    assert "| mnist | not there |" in tables[0]
+
+
+def test_a_folder_of_ones_own_gets_everything_and_the_readme_nothing(tmp_path: Path, invoke: Invoke) -> None:
+    before = (ROOT / "README.md").read_text()
+    assert invoke("framework", "noise", "--data_dir", tmp_path / "none", "--result_dir", tmp_path / "out").status == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["framework.png", "noise.md", "noise.png"]
+    assert (ROOT / "README.md").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("alpah",), "alpah"),
+        (("alpha", "--shard", "3/2"), "3/2"),
+        (("alpha", "--shard", "0/2"), "0/2"),
+        (("alpha", "--jobs", "0"), "'0'"),
+        (("alpha", "--seeds", "some"), "some"),
+        (("framework", "--result_dir", "/dev/null/x"), "/dev/null/x"),
+        (("methods", "--seeds", "1", "--dask", "nonsense", "--result_dir"), "nonsense"),
+    ],
+)
+def test_bad_input_is_one_line(flags: tuple[str, ...], named: str, tmp_path: Path, invoke: Invoke) -> None:
+    if flags[-1] == "--result_dir":
+        flags = (*flags, str(tmp_path))
+    ended = invoke(*flags, "--data_dir", tmp_path / "none")
+    assert ended.status == 2
+    assert ended.err.count("\n") == 1
+    assert named in ended.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_sweep_killed_at_ten_moments_gives_the_table_of_one_never_killed(jobs: int, tmp_path: Path) -> None:
+    flags = [*METHODS, str(tmp_path / "none"), "--jobs", str(jobs), "--result_dir"]
+    flags[2] = "20"
+    begin = time.monotonic()
+    assert call(*flags, tmp_path / "whole").status == 0
+    whole = time.monotonic() - begin
+    rng, command = random.Random(1), [sys.executable, "-m", "Figure.reproduce", *flags, str(tmp_path / "killed")]
+    for _ in range(10):
+        running = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        time.sleep(rng.uniform(0, whole))
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+        deadline = time.monotonic() + 30
+        while _members(running.pid):  # what it had started ends too
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        (tmp_path / "killed" / "methods.md").unlink(missing_ok=True)
+    assert call(*flags, tmp_path / "killed").status == 0
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+    assert (tmp_path / "killed" / "methods.md").read_text() == (tmp_path / "whole" / "methods.md").read_text()
+
+
+def _members(session: int) -> list[str]:
+    """Processes of a session that are still there."""
+    return subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False).stdout.split()
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_what_one_process_gives(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    address, dask = "tcp://127.0.0.1:18786", [sys.executable, "-m", "dask"]
+    common = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "stderr": subprocess.DEVNULL}
+    commands = [["scheduler", "--port", "18786"], *[["worker", address, "--nthreads", "1", "--local-directory", str(tmp_path)]] * 2]
+    processes = [subprocess.Popen([*dask, *command, "--no-dashboard"], **common) for command in commands]  # type: ignore[call-overload]
+    try:
+        time.sleep(15)
+        ended = call(*METHODS, tmp_path / "none", "--dask", address, "--result_dir", tmp_path / "dask")
+        assert ended == Ended(0, "", "")
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+    assert call(*METHODS, tmp_path / "none", "--result_dir", tmp_path / "one").status == 0
+    assert results(tmp_path / "dask") == results(tmp_path / "one")
