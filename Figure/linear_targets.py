@@ -119,8 +119,8 @@ def noise_table(lines: Sequence[Record]) -> str:
 
 def best_in_bold(cells: Sequence[str]) -> list[str]:
     """Cells of `mean_sd`, those with the least mean in bold."""
-    means = [cell.split()[0] for cell in cells]
-    return [f"**{cell}**" if mean == min(means) and mean != "-" else cell for cell, mean in zip(cells, means, strict=True)]
+    means = [np.inf if cell == "-" else float(cell.split()[0]) for cell in cells]
+    return [f"**{cell}**" if mean == min(means) < np.inf else cell for cell, mean in zip(cells, means, strict=True)]
 
 
 def flip_runs(count: int) -> list[Run]:
