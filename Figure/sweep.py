@@ -1,7 +1,11 @@
 """Many runs: those that are missing, on one core or several or a Dask cluster, each kept as it ends."""
 
+import functools
 import logging
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +44,25 @@ def _made(runs: Sequence[Run], data_dir: Path, jobs: int, dask: str | None) -> I
         import joblib
 
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-        yield from parallel(joblib.delayed(_make)(place, run.make, data_dir) for place, run in enumerate(runs))
+        call = joblib.delayed(_make_for)
+        yield from parallel(call(os.getpid(), place, run.make, data_dir) for place, run in enumerate(runs))
+
+
+def _make_for(parent: int, place: int, make: Callable[[Path], Record], data_dir: Path) -> tuple[int, Record]:
+    _end_with(parent)
+    return _make(place, make, data_dir)
+
+
+@functools.cache
+def _end_with(parent: int) -> None:
+    """Let this process end within a second of its parent, killed though that may be: joblib's would go on."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _make(place: int, make: Callable[[Path], Record], data_dir: Path) -> tuple[int, Record]:

@@ -68,7 +68,7 @@ def logistic_hvp(x: Matrix, c: np.ndarray) -> Product:
 
 def hessian_diagonal(x: Matrix, c: np.ndarray) -> np.ndarray:
     """diag H = 1 + sum_i c_i x_i^2, (d,)."""
-    return 1.0 + _squares(x).T @ c
+    return 1.0 + squares(x).T @ c
 
 
 def inverse_hvp(x: Matrix, c: np.ndarray, vector: np.ndarray, solver: Solver = "auto", rtol: float = RTOL) -> Solution:
@@ -114,7 +114,7 @@ def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> P
     What a sample carries is c_i sum_j x_ij^2 / H_jj, its share of each feature's curvature: at a good fit a few samples carry
     nearly all, and the product over the others is not worth its time. diagonal: diag H (d,).
     """
-    carried = c * (_squares(x) @ (1.0 / diagonal))  # (n,)
+    carried = c * (squares(x) @ (1.0 / diagonal))  # (n,)
     order = np.argsort(-carried)
     count = int(np.searchsorted(np.cumsum(carried[order]), CARRIED * carried.sum())) + 1
     rows, used = np.sort(order[:count]), np.flatnonzero(diagonal > 1)  # in the other columns H is the identity
@@ -133,7 +133,8 @@ def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> P
     return solve
 
 
-def _squares(x: Matrix) -> Matrix:
+def squares(x: Matrix) -> Matrix:
+    """x_ij^2, (n, d)."""
     return sp.csr_array((x.data**2, x.indices, x.indptr), shape=x.shape) if sp.issparse(x) else x**2
 
 
