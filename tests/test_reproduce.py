@@ -98,15 +98,16 @@ def test_accuracy_on_true_labels_is_found_from_that_on_noisy_ones(truth: float, 
 
 def test_the_recipe_is_the_candidate_with_the_best_mean() -> None:
     configs = [recipe.Candidate(101, rate, *values) for rate in recipe.RATES for values in recipe.CANDIDATES]
-    lines = [{"config": config._asdict(), "estimated": 90.0 + (config[2:] == (40, 0.4, 0.0005, 0.5))} for config in configs]
+    lines = [{"config": config._asdict(), "estimated": 90.0 + (config[2:] == (50, 0.4, 0.004, 0.0005))} for config in configs]
     rows = recipe.recipe_table(lines).splitlines()
-    assert rows[4] == "| 40 | 0.4 | 0.0005 | 0.5 | 91.00 | 91.00 | 91.00 | 91.00 |"
+    assert rows[4] == "| 50 | 0.4 | 0.004 | 0.0005 | 91.00 | 91.00 | 91.00 | 91.00 |"
     assert len(rows) == 4 + len(recipe.CANDIDATES)
 
 
 def test_the_fast_recipe_is_the_one_that_was_chosen() -> None:
-    epochs, constant, average = map(float, recipe.recipe_table(Store().read("recipe")).splitlines()[4].split("|")[1:4])
-    assert (epochs, epochs * constant, average) == tuple(FAST[name] for name in ("n_epoch", "epoch_decay_start", "average"))
+    epochs, constant, lr, average = map(float, recipe.recipe_table(Store().read("recipe")).splitlines()[4].split("|")[1:5])
+    chosen = [FAST[name] for name in ("n_epoch", "epoch_decay_start", "lr", "average")]
+    assert [epochs, epochs * constant, lr, average] == chosen
 
 
 def deep_line(seed: int, last10: float, worst: float = 50.0, **changes: Any) -> Record:
