@@ -1,7 +1,8 @@
-"""RDIA: relabel harmful training samples by influence, on L2-regularised logistic regression.
+"""RDIA: relabel harmful training samples by influence, on L2-regularised logistic or, beyond two classes, softmax regression.
 
     python RDIA.py                                                  # built-in data, 40% of the labels flipped
     python RDIA.py --dataset mnist --noise 0.8 --alpha 0.0002       # MNIST 1 vs 7, as in the paper
+    python RDIA.py --dataset mnist10 --relabel best                 # all ten digits, each suspect to the label that helps most
     python RDIA.py --dataset mine.svm --noise 0 --result_dir out    # your own labels: out/relabeled.csv lists the suspects
 
 It prints log-loss, accuracy and AUC on validation and test rows of: ERM (the labels as given), Random (as many labels flipped
@@ -13,7 +14,7 @@ import importlib
 import logging
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,14 +27,18 @@ from data.streams import generator
 from Figure.report import describe, results_table
 from Figure.results import Record, append_line, environment, json_line, write_csv
 from Figure.stages import Stages
-from influence import Fit, Influence, SolverError, harmful, logistic_influence, relabel
+from influence import SolverError, harmful
 from influence.logistic import SOLVERS, Solver
-from models.logistic import fit_logistic
+from models.linear import LinearModel, Scores
 from models.metrics import evaluate, share
 
 log = logging.getLogger(__name__)
 
 STAGES = ("import", "load", "ERM", "influence", "Random", "Dropout", "RDIA", "evaluate")
+
+
+Relabel = Literal["R", "best"]
+RELABELS: tuple[Relabel, ...] = ("R", "best")
 
 
 class Config(NamedTuple):
@@ -46,6 +51,7 @@ class Config(NamedTuple):
     C: float
     solver: Solver
     data_dir: Path
+    relabel: Relabel = "R"
 
 
 class Outcome(NamedTuple):
@@ -54,37 +60,38 @@ class Outcome(NamedTuple):
     record: Record  # the object that --json prints
     dataset: Dataset
     given: NoisyLabels  # training labels after noise
-    influence: Influence
+    scores: Scores
     chosen: np.ndarray  # (n,) bool, the relabeled
 
 
 def run(config: Config, stages: Stages) -> Outcome:
     """Load, corrupt, fit, influence, select by alpha, relabel by R, refit, evaluate. Raises `InputError`, `SolverError`."""
-    alpha, C = config.alpha, config.C
     with stages("import"):  # a second of its own, which would be counted as the first fit's
         importlib.import_module("sklearn.linear_model")
     with stages("load"):
         dataset = load(config.dataset, config.data_dir, config.seed)
-        x, validation = dataset.train.x, dataset.validation
-        given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"))
+        x, validation, classes = dataset.train.x, dataset.validation, len(dataset.classes)
+        given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
+        model = LinearModel(classes, config.C, config.solver)
     with stages("ERM"):
-        weights = {"ERM": fit_logistic(x, given.labels, C)}
+        weights = {"ERM": model.fit(x, given.labels)}
     with stages("influence"):
-        train_fit = Fit(x, given.labels, x @ weights["ERM"])
-        validation_fit = Fit(validation.x, validation.labels, validation.x @ weights["ERM"])
-        influence = logistic_influence(train_fit, validation_fit, C, config.solver)
-        chosen, kept = harmful(influence.phi, alpha), ~harmful(influence.phi, 0.0)
+        scores = model.influence(x, given.labels, validation.x, validation.labels, weights["ERM"])
+        chosen, kept = harmful(scores.phi, config.alpha), ~harmful(scores.phi, 0.0)
     with stages("Random"):
-        at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"))
-        weights["Random"] = fit_logistic(x, at_random.labels, C)
+        at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"), classes)
+        weights["Random"] = model.fit(x, at_random.labels)
     with stages("Dropout"):
-        weights["Dropout"] = fit_logistic(x[kept], given.labels[kept], C)
+        weights["Dropout"] = model.fit(x[kept], given.labels[kept])
     with stages("RDIA"):
-        weights["RDIA"] = fit_logistic(x, relabel(given.labels, chosen), C)
+        if config.relabel == "R":
+            weights["RDIA"] = model.fit(x, given.labels, chosen)
+        else:
+            weights["RDIA"] = model.fit(x, np.where(chosen, scores.best, given.labels))
     with stages("evaluate"):
         splits = {"validation": validation, "test": dataset.test}
         methods = {
-            name: {split: evaluate(part.x @ w, part.labels)._asdict() for split, part in splits.items()}
+            name: {split: evaluate(part.x @ w.T, part.labels)._asdict() for split, part in splits.items()}
             for name, w in weights.items()
         }
     record = {
@@ -93,24 +100,30 @@ def run(config: Config, stages: Stages) -> Outcome:
         "relabeled": int(chosen.sum()),
         "precision": share(given.flipped, chosen),
         "recall": share(chosen, given.flipped),
+        "relabel": config.relabel,
+        "classes": classes,
+        "right": share(scores.best == dataset.train.labels, chosen),
         "methods": methods,
         "seconds": stages.seconds,
     }
-    return Outcome(record, dataset, given, influence, chosen)
+    return Outcome(record, dataset, given, scores, chosen)
 
 
 def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]]]:
     """Header and rows of relabeled.csv, most harmful first; an image folder's rows also name the file."""
     rows = np.flatnonzero(outcome.chosen)
-    rows = rows[np.argsort(-outcome.influence.phi[rows], kind="stable")]
-    classes, old = np.array(outcome.dataset.classes), outcome.given.labels[rows]
+    scores = outcome.scores
+    rows = rows[np.argsort(-scores.phi[rows], kind="stable")]
+    classes = np.array(outcome.dataset.classes)
     columns = {
         "index": outcome.dataset.train.rows[rows],
-        "old_label": classes[old],
-        "new_label": classes[1 - old],
-        "phi": outcome.influence.phi[rows],
-        "eta": outcome.influence.eta[rows],
+        "old_label": classes[outcome.given.labels[rows]],
+        "new_label": classes[scores.best[rows]],
+        "phi": scores.phi[rows],
+        "eta": scores.eta[rows],
     }
+    if len(classes) > 2:
+        columns["eta_new_label"] = scores.eta_best[rows]
     if outcome.dataset.files:
         columns["file"] = np.array(outcome.dataset.files)[columns["index"]]
     return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
@@ -119,7 +132,7 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
 def save(outcome: Outcome, config: Config, folder: Path) -> None:
     """Write relabeled.csv anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
-    settings = {"C": config.C, "solver": config.solver, "residual": outcome.influence.solution.residual}
+    settings = {"C": config.C, "solver": config.solver, "residual": outcome.scores.residual}
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 
@@ -145,6 +158,12 @@ def parser() -> Parser:
     flags.add_argument("--alpha", type=non_negative, default=0.0002, help="samples with Phi above this are relabeled (0.0002)")
     flags.add_argument("--seed", type=seed, default=1, help="governs split, noise and Random, each by its own stream (1)")
     flags.add_argument("--C", type=weight, default=0.1, help="weight of the losses against the penalty (0.1)")
+    flags.add_argument(
+        "--relabel",
+        choices=RELABELS,
+        default="R",
+        help="R of the paper, or the label that helps most (R)",
+    )
     flags.add_argument("--solver", choices=SOLVERS, default="auto", help="how the Hessian is inverted (auto: by the sizes)")
     add_data_dir(flags)
     flags.add_argument("--result_dir", type=Path, help="append the run to results.jsonl there, and write relabeled.csv")
@@ -156,7 +175,7 @@ def parser() -> Parser:
 def main() -> None:
     flags: argparse.Namespace = parser().parse_args()
     logging.basicConfig(format="%(message)s", level=logging.ERROR if flags.quiet else logging.INFO, force=True)
-    config = Config(flags.dataset, flags.noise, flags.alpha, flags.seed, flags.C, flags.solver, flags.data_dir)
+    config = Config(flags.dataset, flags.noise, flags.alpha, flags.seed, flags.C, flags.solver, flags.data_dir, flags.relabel)
     if flags.result_dir:
         writable_folder(flags.result_dir, "--result_dir")
     stages = Stages(len(STAGES), flags.quiet)

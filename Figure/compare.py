@@ -95,4 +95,4 @@ def fit(x: Any, training: Training, C: float) -> np.ndarray:
 def judged(weights: np.ndarray, dataset: Dataset) -> Record:
     """Metrics on validation and test rows."""
     parts = {"validation": dataset.validation, "test": dataset.test}
-    return {name: evaluate(part.x @ weights, part.labels)._asdict() for name, part in parts.items()}
+    return {name: evaluate(part.x @ weights.T, part.labels)._asdict() for name, part in parts.items()}

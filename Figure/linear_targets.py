@@ -13,6 +13,8 @@ from Figure.compare import METHODS, Comparison, compare
 from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence
 from Figure.lines import Run
+from Figure.many import METHODS as MANY_METHODS
+from Figure.many import ManyClasses, relabel_many
 from Figure.noise_plot import draw_noise
 from Figure.published import MNIST_ALPHA
 from Figure.results import Record
@@ -24,9 +26,10 @@ C = 0.1
 ALPHAS = (0.01, 0.002, 0.0002)
 ALPHA_NOISES = (0.0, 0.2, 0.5, 0.8)
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+MANY_NOISES = (0.2, 0.5, 0.8)
 NOISE_SETS = ("mnist", "cancer", "diabetes", "adult")
 FLIP_SETS = ("wdbc", "digits", "mnist")
-DATASETS = tuple(name for name in NAMES if name != "a1a")  # a1a is another name of adult
+DATASETS = tuple(name for name in NAMES if name not in {"a1a", "digits10", "mnist10"})  # of two classes; a1a is adult
 
 
 def alpha_runs(dataset: str, count: int) -> list[Run]:
@@ -123,6 +126,32 @@ def best_in_bold(cells: Sequence[str]) -> list[str]:
     return [f"**{cell}**" if mean == min(means) < np.inf else cell for cell, mean in zip(cells, means, strict=True)]
 
 
+def many_runs(count: int) -> list[Run]:
+    """MNIST's ten digits by softmax regression."""
+    configs = [ManyClasses("mnist10", noise, seed, C) for seed in range(1, count + 1) for noise in MANY_NOISES]
+    return [Run("classes", config._asdict(), partial(relabel_many, config)) for config in configs]
+
+
+def many_table(lines: Sequence[Record]) -> str:
+    """Test log-loss and accuracy by noise, and what became of the wrong labels; the best log-loss of a row in bold."""
+    rows = []
+    for noise in MANY_NOISES:
+        mine = [line for line in lines if line["config"]["noise"] == noise]
+        values = {
+            name: [[line["methods"][method]["test"][name] for line in mine] for method in MANY_METHODS]
+            for name in ("log_loss", "accuracy")
+        }
+        found = [mean_sd([line[name] for line in mine], 3) for name in ("precision", "recall", "right")]
+        rows.append([f"{noise:g}", "log-loss", *best_in_bold([mean_sd(cell) for cell in values["log_loss"]]), *found])
+        rows.append(["", "accuracy", *(mean_sd(cell) for cell in values["accuracy"]), "", "", ""])
+    size = f" of {lines[0]['n_train']:,} training samples" if lines else ""
+    head = (
+        f"mnist10, softmax regression: mean ± sd of {seeds(lines)}, C = {C:g}, alpha = 0; precision and recall of the relabeled{size}"
+        " against the changed labels, and the share of the relabeled whose best label is the true one."
+    )
+    return f"{head}\n\n{markdown(['noise', 'test', *MANY_METHODS, 'precision', 'recall', 'true label'], rows)}"
+
+
 def flip_runs(count: int) -> list[Run]:
     """Single flips on three data sets."""
     configs = [Flips(dataset, seed) for seed in range(1, count + 1) for dataset in FLIP_SETS]
@@ -159,6 +188,12 @@ TARGETS = {
         5,
         lambda count: comparisons(NOISE_SETS, NOISES, count),
         show_noise,
+    ),
+    "classes": Target(
+        "softmax regression on all ten digits: ERM, Dropout, RDIA by R and by the best label",
+        5,
+        many_runs,
+        lambda lines, output, _: output.table("classes", many_table(lines)),
     ),
     "influence": Target(
         "predicted against actual change of the validation loss",

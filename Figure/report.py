@@ -8,16 +8,19 @@ from data.dataset import Dataset
 from data.matrix import density
 from Figure.results import Record
 
+SHOWN = 4  # classes whose rows are counted one by one
+
 
 def describe(name: str, dataset: Dataset) -> str:
     """Sizes and class balance of each part."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    negative, positive = dataset.classes
     lines = [f"{name}: {dataset.train.x.shape[1]:,} features, {density(dataset.train.x):.0%} of them filled"]
     for role, part in parts.items():
-        ones = int(np.sum(part.labels))
-        zeros = len(part.labels) - ones
-        lines.append(f"  {role:<10} {zeros + ones:>9,} rows: {zeros:,} of class {negative}, {ones:,} of class {positive}")
+        counts = np.bincount(part.labels, minlength=len(dataset.classes))
+        of = ", ".join(f"{count:,} of class {name}" for name, count in zip(dataset.classes, counts, strict=True))
+        if len(counts) > SHOWN:
+            of = f"{len(counts)} classes of {counts.min():,} to {counts.max():,}"
+        lines.append(f"  {role:<10} {len(part.labels):>9,} rows: {of}")
     return "\n".join(lines)
 
 
@@ -45,9 +48,12 @@ def _found(record: Record, flipped: int) -> str:
     if not flipped:
         return "; no label was flipped on purpose, so how many of them are wrong is not known"
     ratios = {name: record[name] for name in ("precision", "recall")}
-    return (
-        "".join(f", {name} {'-' if value is None else f'{value:.4f}'}" for name, value in ratios.items()) + " against the flipped"
-    )
+    shown = {name: "-" if value is None else f"{value:.4f}" for name, value in ratios.items()}
+    found = "".join(f", {name} {value}" for name, value in shown.items()) + " against the flipped"
+    right = record.get("right")
+    if record.get("classes", 2) == 2 or right is None:
+        return found
+    return f"{found}; of the suggested labels {right:.4f} are the true ones"
 
 
 def deep_summary(record: Record) -> str:

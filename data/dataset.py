@@ -16,8 +16,8 @@ OWN_VALIDATION = (
     " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
 )
 
-BUILT_IN = {"wdbc": sources.wdbc, "digits": sources.digits}
-TORCHVISION_SETS = ("mnist", "cifar10", "svhn")
+BUILT_IN = {"wdbc": sources.wdbc, "digits": sources.digits, "digits10": sources.digits10}
+TORCHVISION_SETS = ("mnist", "mnist10", "cifar10", "svhn")
 NAMES = (*BUILT_IN, *sources.LIBSVM_SETS, *TORCHVISION_SETS)
 
 
@@ -27,7 +27,7 @@ class Dataset(NamedTuple):
     train: Part
     validation: Part
     test: Part
-    classes: tuple[str, str]  # how the source writes label 0 and label 1
+    classes: tuple[str, ...]  # how the source writes each label
     files: tuple[str, ...] | None  # the picture file of each source row, for an image folder
     notes: tuple[str, ...]  # what whoever uses the data should know
 
@@ -47,7 +47,7 @@ def is_here(name: str, data_dir: Path) -> bool:
     """Whether one of `NAMES` can be loaded without a download."""
     if name in sources.LIBSVM_SETS:
         return sources.libsvm_set_is_here(name, data_dir)
-    return name in BUILT_IN or images.is_here(name, data_dir)
+    return name in BUILT_IN or images.is_here(name.removesuffix("10") if name == "mnist10" else name, data_dir)
 
 
 def _source(name: str, data_dir: Path) -> Source:
@@ -84,6 +84,9 @@ def divide(source: Source, name: str, rng: np.random.Generator) -> Dataset:
         for role, part in parts.items()
         if len(np.unique(part.labels)) == 1
     )
+    absent = [source.classes[label] for label in np.setdiff1d(train.labels, validation.labels)]
+    if absent and len(source.classes) > 2:
+        notes = (*notes, f"no validation row is of class {', '.join(absent[:5])}: little can be said of such labels; add some")
     return Dataset(train, validation, test, source.classes, source.files, source.notes + notes)
 
 

@@ -15,16 +15,22 @@ class NoisyLabels(NamedTuple):
     flipped: np.ndarray  # (n,) bool, True where the label was changed
 
 
-def flip_share(labels: np.ndarray, noise: float, generator: np.random.Generator) -> NoisyLabels:
-    """Flip exactly `int(noise * n)` two-class labels: RDIA's noise [released]. labels: (n,) 0 or 1; noise: in [0, 1)."""
-    return flip_count(labels, int(noise * len(labels)), generator)
+def flip_share(labels: np.ndarray, noise: float, generator: np.random.Generator, classes: int = 2) -> NoisyLabels:
+    """Change exactly `int(noise * n)` labels: RDIA's noise [released]. noise: in [0, 1), the rest as in `flip_count`."""
+    return flip_count(labels, int(noise * len(labels)), generator, classes)
 
 
-def flip_count(labels: np.ndarray, count: int, generator: np.random.Generator) -> NoisyLabels:
-    """Flip `count` two-class labels, drawn without replacement. labels: (n,) 0 or 1, not changed in place."""
-    flipped = np.zeros(len(labels), dtype=bool)
-    flipped[generator.choice(len(labels), size=count, replace=False)] = True
-    return NoisyLabels(np.where(flipped, 1 - labels, labels), flipped)
+def flip_count(labels: np.ndarray, count: int, generator: np.random.Generator, classes: int = 2) -> NoisyLabels:
+    """Change `count` labels, drawn without replacement, to one of the other classes, each as likely.
+
+    labels: (n,) integers below `classes`, not changed in place.
+    """
+    chosen = generator.choice(len(labels), size=count, replace=False)
+    changed, flipped = labels.copy(), np.zeros(len(labels), dtype=bool)
+    flipped[chosen] = True
+    steps = generator.integers(1, classes, size=count) if classes > 2 else 1
+    changed[chosen] = (labels[chosen] + steps) % classes
+    return NoisyLabels(changed, flipped)
 
 
 def redraw_labels(

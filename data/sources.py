@@ -1,6 +1,6 @@
 """Where labelled rows come from: built-in data, LIBSVM's and torchvision's public sets, and a user's own files.
 
-A source has two classes. Its rows keep the order of the file they are in; `data.dataset` cuts them into parts.
+Its labels are places in its list of classes. Its rows keep the order of the file they are in; `data.dataset` cuts them into parts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ class Part(NamedTuple):
     """Labelled rows."""
 
     x: Matrix  # (n, d) float64
-    labels: np.ndarray  # (n,) 0 or 1
+    labels: np.ndarray  # (n,) places in the source's classes
     rows: np.ndarray  # (n,) 0-based row in the source
 
 
@@ -30,13 +30,16 @@ class Source(NamedTuple):
     """Labelled rows as the source has them."""
 
     train: Part
-    classes: tuple[str, str]  # how the source writes label 0 and label 1
+    classes: tuple[str, ...]  # how the source writes each label
     test: Part | None = None  # None: to be cut from train
     validation: Part | None = None  # None: to be cut from train
     shuffle: bool = False  # whether train is shuffled before it is cut
     n_train: int | None = None  # how many of train's rows remain where test is None; None: all but the last 20%
     files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
     notes: tuple[str, ...] = ()  # what whoever uses the data should know
+
+
+MOST_CLASSES = 1_000  # more distinct labels than that are measurements
 
 
 class LibsvmSet(NamedTuple):
@@ -85,6 +88,14 @@ def digits() -> Source:
     x, y = load_digits(return_X_y=True)
     rows = np.flatnonzero((y == 1) | (y == 7))
     return Source(Part(compact(x[rows] / 16), (y[rows] == 1).astype(np.int64), rows), ("7", "1"), shuffle=True)
+
+
+def digits10() -> Source:
+    """scikit-learn's 8 x 8 digits, all ten, pixels / 16."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    return Source(_part(x / 16, y), tuple(map(str, range(10))), shuffle=True)
 
 
 def libsvm_set(name: str, data_dir: Path) -> Source:
@@ -181,30 +192,36 @@ def picture_folder(path: Path) -> Source:
 
 
 def _source(name: str, parts: Mapping[str, Labelled], spelling: Sequence[str]) -> Source:
-    """A source of two-class parts "train", "test" and "val"; without test rows, train is shuffled before some are cut.
+    """A source of parts "train", "test" and "val"; without test rows, train is shuffled before some are cut.
 
-    spelling: one per distinct label of train, ascending. Raises `InputError` unless train has two classes and the other parts
-    no more than these.
+    spelling: one per distinct label of train, ascending. Raises `InputError` unless train has two classes or more, and the other
+    parts no more than these.
     """
     values = np.unique(parts["train"].y)
-    if len(values) != 2:
+    if not 2 <= len(values) <= MOST_CLASSES:
         shown = ", ".join(spelling[:5]) + (", ..." if len(spelling) > 5 else "")
         noun = "class" if len(values) == 1 else "classes"
-        raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2; keep the rows of two classes")
+        raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2 to {MOST_CLASSES:,}; labels name classes")
     if not parts["train"].x.shape[1]:
         raise InputError(f"{name}: has labels and no features; add features")
     for role, (_, y) in parts.items():
         strange = y[~np.isin(y, values)]
         if len(strange):
-            known = " or ".join(repr(value) for value in values.tolist())
+            known = " or ".join(repr(value) for value in values[:10].tolist()) + (" or ..." if len(values) > 10 else "")
             raise InputError(f"{name}: has the {role} label {strange[0].item()!r}, expected {known} as in training")
-    built = {role: _part(x, y == values[1]) for role, (x, y) in parts.items()}
-    classes = (spelling[0], spelling[1])
-    return Source(built["train"], classes, built.get("test"), built.get("val"), shuffle="test" not in built)
+    built = {role: _part(x, np.searchsorted(values, y)) for role, (x, y) in parts.items()}
+    return Source(built["train"], tuple(spelling), built.get("test"), built.get("val"), shuffle="test" not in built)
 
 
 def torchvision_set(name: str, data_dir: Path) -> Source:
-    """MNIST 1 against 7, CIFAR-10 cat against dog or SVHN 1 against 7, the first of the two as label 1, pixels / 255."""
+    """MNIST 1 against 7 or all ten digits, CIFAR-10 cat against dog, SVHN 1 against 7, pixels / 255.
+
+    Of two classes the first is label 1.
+    """
+    if name == "mnist10":
+        train, test = mnist(data_dir, "train"), mnist(data_dir, "t10k")
+        parts = [_part(_flat(part.pixels), part.labels) for part in (train, test)]
+        return Source(parts[0], tuple(map(str, range(10))), test=parts[1])
     if name == "mnist":
         # Released: the first 100 rows of MNIST are left out.
         return _pair(mnist(data_dir, "train"), mnist(data_dir, "t10k"), positive=1, negative=7, skip=100)
@@ -223,9 +240,9 @@ def _pair(train: Images, test: Images, positive: int, negative: int, skip: int =
     return Source(parts[0], (str(negative), str(positive)), test=parts[1])
 
 
-def _part(x: Matrix, positive: np.ndarray) -> Part:
-    """All rows of a file. positive: (n,) bool."""
-    return Part(compact(x), positive.astype(np.int64), np.arange(len(positive)))
+def _part(x: Matrix, labels: np.ndarray) -> Part:
+    """All rows of a file. labels: (n,) bool or integers."""
+    return Part(compact(x), labels.astype(np.int64), np.arange(len(labels)))
 
 
 def _flat(x: np.ndarray) -> Matrix:

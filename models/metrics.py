@@ -1,9 +1,10 @@
-"""What a classifier of two classes is judged by."""
+"""What a linear classifier is judged by."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from models import softmax
 from models.logistic import sample_losses
 
 
@@ -11,12 +12,15 @@ class Metrics(NamedTuple):
     """Over the rows of one part."""
 
     log_loss: float  # mean cross-entropy, nats
-    accuracy: float  # share of rows whose logit has the sign of their label; a logit of 0 counts as label 1
-    auc: float | None  # area under the ROC curve; None where all rows are of one class
+    accuracy: float  # share of rows whose label has the largest logit; with two classes a logit of 0 counts as label 1
+    auc: float | None  # area under the ROC curve; None where all rows are of one class, or the classes are more than two
 
 
 def evaluate(logits: np.ndarray, labels: np.ndarray) -> Metrics:
-    """Metrics of logits (n,) against labels (n,) 0 or 1."""
+    """Metrics of logits, (n,) for two classes and (n, K) for more, against labels (n,) integers."""
+    if logits.ndim == 2:
+        losses = softmax.sample_losses(logits, labels)
+        return Metrics(float(losses.mean()), float(np.mean(logits.argmax(axis=1) == labels)), None)
     from sklearn.metrics import roc_auc_score
 
     both = 0 < labels.sum() < len(labels)

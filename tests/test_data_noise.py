@@ -22,6 +22,14 @@ def test_flips_exactly_count(count: int) -> None:
     assert (noisy.labels != LABELS).sum() == noisy.flipped.sum() == count
 
 
+def test_of_many_classes_each_other_one_is_as_likely() -> None:
+    labels = np.arange(100_000) % 5
+    noisy = flip_count(labels, 60_000, generator(1, "noise"), 5)
+    assert (noisy.labels != labels).sum() == noisy.flipped.sum() == 60_000
+    steps = np.bincount((noisy.labels - labels)[noisy.flipped] % 5, minlength=5)
+    np.testing.assert_allclose(steps, [0, *[15_000] * 4], atol=5 * np.sqrt(15_000))
+
+
 def test_the_labels_given_are_not_changed() -> None:
     labels = LABELS.copy()
     flip_share(labels, 0.5, generator(1, "noise"))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import dump_svmlight_file, load_digits, load_wine
 
 import RDIA
 from tests.invoke import ROOT, Invoke
@@ -26,6 +27,9 @@ KEYS = [
     "relabeled",
     "precision",
     "recall",
+    "relabel",
+    "classes",
+    "right",
     "methods",
     "seconds",
 ]
@@ -124,6 +128,57 @@ def test_relabeled_csv_is_the_audit_of_the_run(mine: Path, invoke: Invoke) -> No
     assert mended / len(rows) == pytest.approx(record["precision"])
     assert all({row["old_label"], row["new_label"]} == {"bad", "good"} for row in rows)
     assert all(0 <= int(row["index"]) < 210 for row in rows)  # the first 70% of 300 rows train, in the file's order
+
+
+@pytest.mark.parametrize("relabel", ["R", "best"])
+def test_ten_classes_are_repaired(relabel: str, tmp_path: Path, invoke: Invoke) -> None:
+    flags = ("--dataset", "digits10", "--relabel", relabel, "--alpha", 0, "--result_dir", tmp_path, "--json")
+    record = json.loads(invoke(*flags).out)
+    assert (record["classes"], record["relabel"]) == (10, relabel)
+    losses = {name: splits["test"]["log_loss"] for name, splits in record["methods"].items()}
+    assert losses["RDIA"] < 0.7 * losses["ERM"] < losses["Random"]
+    assert record["precision"] > 0.9
+    assert record["recall"] > 0.9
+    with (tmp_path / "relabeled.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["index", "old_label", "new_label", "phi", "eta", "eta_new_label"]
+    truth = load_digits(return_X_y=True)[1]
+    assert np.mean([int(row["new_label"]) == truth[int(row["index"])] for row in rows]) == pytest.approx(record["right"])
+    assert all(float(row["eta_new_label"]) <= float(row["eta"]) < 0 for row in rows)
+    assert all(row["old_label"] != row["new_label"] for row in rows)
+
+
+def test_with_two_classes_r_and_the_best_label_are_the_same(invoke: Invoke) -> None:
+    first, second = (without_seconds(invoke("--json", "--relabel", mode).out) for mode in ("R", "best"))
+    assert first.pop("relabel") != second.pop("relabel")
+    assert first == second
+    assert first["right"] == first["precision"]
+
+
+def test_a_report_of_many_classes_says_how_many_suggestions_are_right(invoke: Invoke) -> None:
+    out = invoke("--dataset", "digits10").out
+    assert "1,006 rows: 10 classes of 87 to 108" in out
+    assert "of the suggested labels 0." in out
+
+
+def test_a_libsvm_file_of_three_classes_keeps_its_labels(tmp_path: Path, invoke: Invoke) -> None:
+    x, y = load_wine(return_X_y=True)
+    dump_svmlight_file((x - x.mean(axis=0)) / x.std(axis=0), 10 * y - 10, str(tmp_path / "wine.svm"), zero_based=False)
+    ended = invoke("--dataset", tmp_path / "wine.svm", "--noise", 0.3, "--alpha", 0, "--result_dir", tmp_path / "out")
+    assert ended.status == 0
+    with (tmp_path / "out" / "relabeled.csv").open() as file:
+        labels = {row[name] for row in csv.DictReader(file) for name in ("old_label", "new_label")}
+    assert labels == {"-10", "0", "10"}
+
+
+def test_a_class_without_validation_rows_is_noted(tmp_path: Path, invoke: Invoke) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((90, 4)), np.arange(90) % 3
+    held = y[:30] != 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y, x_val=x[:30][held], y_val=y[:30][held])
+    ended = invoke("--dataset", tmp_path / "a.npz", "--noise", 0)
+    assert ended.status == 0
+    assert "no validation row is of class 2" in ended.err
 
 
 def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invoke: Invoke) -> None:
@@ -228,7 +283,6 @@ def test_a_bad_flag_is_one_line_and_status_2(flags: list[str], named: str, invok
 ROWS = [f"{label} 1:{row / 7} 2:{row % 3}" for row in range(20) for label in (0, 1)]
 FILES = {
     "empty": ("", "is empty"),
-    "three classes": ("\n".join([*ROWS, "2 1:1"]), "has 3 classes (0, 1, 2)"),
     "one class": ("\n".join(ROWS[::2]), "has 1 class (0)"),
     "nan": ("\n".join([*ROWS, "1 1:nan"]), "row 40"),
     "a ragged line": ("\n".join([*ROWS, "1 1:2 7"]), "line 41 is '1 1:2 7'"),
@@ -283,7 +337,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Inv
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RDIA, "fit_logistic", lambda *_: 1 / 0)
+    monkeypatch.setattr(RDIA, "evaluate", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         invoke()
 
