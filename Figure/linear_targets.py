@@ -146,8 +146,8 @@ def many_table(lines: Sequence[Record]) -> str:
         rows.append(["", "accuracy", *(mean_sd(cell) for cell in values["accuracy"]), "", "", ""])
     size = f" of {lines[0]['n_train']:,} training samples" if lines else ""
     head = (
-        f"mnist10, softmax regression: mean ± sd of {seeds(lines)}, C = {C:g}, alpha = 0; precision and recall of the relabeled{size}"
-        " against the changed labels, and the share of the relabeled whose best label is the true one."
+        f"mnist10, softmax regression: mean ± sd of {seeds(lines)}, C = {C:g}, alpha = 0; precision and recall of the"
+        f" relabeled{size} against the changed labels, and the share of the relabeled whose best label is the true one."
     )
     return f"{head}\n\n{markdown(['noise', 'test', *MANY_METHODS, 'precision', 'recall', 'true label'], rows)}"
 

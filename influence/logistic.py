@@ -48,15 +48,18 @@ def curvature(logits: np.ndarray, C: float) -> np.ndarray:
     return C * expit(logits) * expit(-logits)
 
 
-def logistic_hessian(x: Matrix, c: np.ndarray) -> np.ndarray:
-    """H = I + X^T diag(c) X, (d, d), summed over blocks of rows that are dense one at a time. x: (n, d), c: (n,)."""
+def logistic_hessian(x: Matrix, c: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+    """H = I + X^T diag(c) X, (d, d), summed over blocks of rows that are dense one at a time.
+
+    x: (n, d), c: (n,), rows: those to sum over, all if None.
+    """
     n, d = x.shape
-    scale = np.sqrt(c)
     hessian = np.eye(d)
-    rows = max(1, BLOCK_BYTES // (8 * max(1, d)))
-    for start in range(0, n, rows):
-        block = x[start : start + rows]
-        scaled = (block.toarray() if sp.issparse(block) else block) * scale[start : start + rows, None]
+    size = max(1, BLOCK_BYTES // (8 * max(1, d)))
+    for start in range(0, n if rows is None else len(rows), size):
+        part = slice(start, start + size) if rows is None else rows[start : start + size]
+        block = x[part]
+        scaled = (block.toarray() if sp.issparse(block) else block) * np.sqrt(c[part])[:, None]
         hessian += scaled.T @ scaled  # numpy hands A^T A to a routine that does half the work
     return hessian
 

@@ -138,7 +138,7 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     total = np.cumsum(weights[order])
     rows = np.sort(order[: int(np.searchsorted(total, CARRIED * total[-1])) + 1])
     identity = np.eye(x.shape[1])
-    features = logistic_hessian(x[rows], C * total[-1] / weights[rows].sum() * weights[rows]) - identity  # G
+    features = logistic_hessian(x, C * total[-1] / weights[rows].sum() * weights, rows) - identity  # G
     between = np.diag(probabilities.sum(axis=0)) - probabilities.T @ probabilities
     shares, vectors = np.linalg.eigh(between / total[-1])  # m (K,), (K, K)
     factors = [np.linalg.cholesky(identity + max(share, 0.0) * features) for share in shares]

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from influence import SolverError
+from influence import SoftmaxFit, SolverError, relabel, softmax_influence
 from models import logistic
+from models.linear import LinearModel
 from models.logistic import fit_logistic, gradient, objective, sample_losses
 from models.metrics import evaluate, share
 from tests.problems import C, digits, sparse, wdbc, weighted_fit
@@ -98,3 +99,32 @@ def test_a_share_of_nothing_is_none() -> None:
     part, whole = np.array([True, True, False]), np.array([True, False, True])
     assert share(part, whole) == 0.5
     assert share(part, np.zeros(3, dtype=bool)) is None
+
+
+def test_many_classes_are_judged_by_their_largest_logit() -> None:
+    logits, labels = np.array([[2.0, 1, 0], [0, 1, 2], [0, 3, 1], [1, 0, 0]]), np.array([0, 2, 0, 0])
+    found = evaluate(logits, labels)
+    loop = [-np.log(np.exp(z[y]) / np.exp(z).sum()) for z, y in zip(logits, labels, strict=True)]
+    assert found == (pytest.approx(np.mean(loop)), 0.75, None)
+
+
+def test_the_two_linear_models_have_one_interface() -> None:
+    """Two classes: softmax regression with half the weight is logistic regression, and its best label is the flip."""
+    problem = wdbc()
+    two = LinearModel(2, C)
+    w = two.fit(problem.x, problem.labels)
+    scores = two.influence(problem.x, problem.labels, problem.x_validation, problem.labels_validation, w)
+    halves = np.array([-w, w]) / 2
+    fits = (
+        SoftmaxFit(problem.x, problem.labels, problem.x @ halves.T),
+        SoftmaxFit(problem.x_validation, problem.labels_validation, problem.x_validation @ halves.T),
+    )
+    many = softmax_influence(*fits, C / 2)  # its Phi has C / 2 where the other has C, in the scale and nowhere else
+    np.testing.assert_allclose(2 * many.phi, scores.phi, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(2 * many.eta, scores.eta, rtol=1e-5, atol=1e-9)
+    assert (scores.best == np.where(scores.eta < 0, 1 - problem.labels, problem.labels)).all()
+    chosen = scores.phi > 0
+    assert (scores.best[chosen] != problem.labels[chosen]).all()
+    np.testing.assert_array_equal(
+        two.fit(problem.x, problem.labels, chosen), fit_logistic(problem.x, relabel(problem.labels, chosen), C)
+    )
