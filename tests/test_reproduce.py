@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from data.errors import InputError
 from Figure import deep_targets, linear_targets, recipe, reproduce
@@ -17,6 +18,7 @@ from Figure.lines import FOLDER, Store
 from Figure.results import ROOT, Record
 from Figure.tables import markdown, marked, mean_sd, paste, seeds
 from Figure.target import Output
+from influence import harmful
 from models.settings import FAST
 
 # Means of the released procedure run on the real data: three noise draws on MNIST 1 vs 7, twenty on breast-cancer.
@@ -63,14 +65,6 @@ def test_the_kept_runs_reach_the_released_procedure(alpha: float) -> None:
 def test_the_kept_runs_relabel_as_many_as_the_released_procedure(alpha: float) -> None:
     counts = [np.mean([line["relabeled"] for line in lines]) for lines in kept("mnist", alpha)]
     np.testing.assert_allclose(counts, MNIST[f"relabeled {alpha:g}"], rtol=0.03)
-
-
-class Unchanged(Output):
-    """Tables must be in the README already; pictures are drawn elsewhere."""
-
-    def table(self, name: str, text: str) -> None:
-        readme = (ROOT / "README.md").read_text()
-        assert paste(readme, name, text) == readme
 
 
 @pytest.mark.parametrize("name", reproduce.MODULES)
@@ -188,6 +182,22 @@ def test_a_flip_changes_the_validation_loss_as_predicted(tmp_path: Path) -> None
     np.testing.assert_allclose(line["actual"], line["predicted"], rtol=0.1)
     draw_influence([{"config": config._asdict(), **line}], tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def example(heading: str) -> str:
+    """The first Python block after a line of the README."""
+    return (ROOT / "README.md").read_text().partition(heading)[2].partition("```python\n")[2].partition("```")[0]
+
+
+@pytest.mark.parametrize(("heading", "classes"), [("From Python:", (1, 7)), ("and for more than two classes:", tuple(range(10)))])
+def test_the_examples_of_the_readme_run(heading: str, classes: tuple[int, ...]) -> None:
+    x, y = load_digits(return_X_y=True)
+    x, y = x[np.isin(y, classes)] / 16, np.searchsorted(classes, y[np.isin(y, classes)])
+    half = len(y) // 2
+    names: dict[str, Any] = {"x": x[:half], "y": y[:half], "x_val": x[half:], "y_val": y[half:]}
+    exec(example(heading), names)
+    assert 0 < harmful(names["scores"].phi, 0.0002).sum() < half
+    assert names["mended" if len(classes) == 2 else "suggested"].shape == (half,)
 
 
 def test_slope_and_correlation_of_a_known_line() -> None:
