@@ -3,7 +3,7 @@
     python RDIA.py                                                  # built-in data, 40% of the labels flipped
     python RDIA.py --dataset mnist --noise 0.8 --alpha 0.0002       # MNIST 1 vs 7, as in the paper
     python RDIA.py --dataset mnist10 --relabel best                 # all ten digits, each suspect to the label that helps most
-    python RDIA.py --dataset mine.svm --noise 0 --result_dir out    # your own labels: out/relabeled.csv lists the suspects
+    python RDIA.py --dataset mine.svm --noise 0 --alpha auto --relabel auto --result_dir out    # your own labels: out/relabeled.csv lists the suspects
 
 It prints log-loss, accuracy and AUC on validation and test rows of: ERM (the labels as given), Random (as many labels flipped
 as RDIA changes, drawn at random), Dropout (samples with Phi > 0 left out) and RDIA (samples with Phi > alpha relabeled).
@@ -24,12 +24,14 @@ from data.files import writable_folder
 from data.flags import Parser, add_data_dir, non_negative, rate, run_script, seed, weight
 from data.noise import NoisyLabels, flip_count, flip_share
 from data.streams import generator
+from Figure.alpha_plot import draw_choice, draw_phi
 from Figure.report import describe, results_table
 from Figure.results import Record, append_line, environment, json_line, write_csv
 from Figure.stages import Stages
 from influence import SolverError, harmful
 from influence.logistic import SOLVERS, Solver
-from models.linear import LinearModel, Scores
+from models.choose import Point, choose
+from models.linear import MODES, LinearModel, Mode, Scores
 from models.metrics import evaluate, share
 
 log = logging.getLogger(__name__)
@@ -37,8 +39,8 @@ log = logging.getLogger(__name__)
 STAGES = ("import", "load", "ERM", "influence", "Random", "Dropout", "RDIA", "evaluate")
 
 
-Relabel = Literal["R", "best"]
-RELABELS: tuple[Relabel, ...] = ("R", "best")
+Relabel = Literal["R", "best", "drop", "auto"]
+RELABELS: tuple[Relabel, ...] = (*MODES, "auto")
 
 
 class Config(NamedTuple):
@@ -46,7 +48,7 @@ class Config(NamedTuple):
 
     dataset: str
     noise: float
-    alpha: float
+    alpha: float | None  # None: chosen on validation rows
     seed: int
     C: float
     solver: Solver
@@ -77,36 +79,57 @@ def run(config: Config, stages: Stages) -> Outcome:
         weights = {"ERM": model.fit(x, given.labels)}
     with stages("influence"):
         scores = model.influence(x, given.labels, validation.x, validation.labels, weights["ERM"])
-        chosen, kept = harmful(scores.phi, config.alpha), ~harmful(scores.phi, 0.0)
+    alpha, mode, curve = settled(config, dataset, model, given.labels, weights["ERM"], stages)
+    chosen = harmful(scores.phi, alpha)
     with stages("Random"):
         at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"), classes)
         weights["Random"] = model.fit(x, at_random.labels)
     with stages("Dropout"):
-        weights["Dropout"] = model.fit(x[kept], given.labels[kept])
+        weights["Dropout"] = model.refit(x, given.labels, scores, harmful(scores.phi, 0.0), "drop")
     with stages("RDIA"):
-        if config.relabel == "R":
-            weights["RDIA"] = model.fit(x, given.labels, chosen)
-        else:
-            weights["RDIA"] = model.fit(x, np.where(chosen, scores.best, given.labels))
+        weights["RDIA"] = model.refit(x, given.labels, scores, chosen, mode)
     with stages("evaluate"):
         splits = {"validation": validation, "test": dataset.test}
         methods = {
             name: {split: evaluate(part.x @ w.T, part.labels)._asdict() for split, part in splits.items()}
             for name, w in weights.items()
         }
-    record = {
-        **{key: getattr(config, key) for key in ("dataset", "noise", "alpha", "seed")},
+    record: Record = {
+        "dataset": config.dataset,
+        "noise": config.noise,
+        "alpha": alpha,
+        "seed": config.seed,
         **{f"n_{split}": len(part.labels) for split, part in (("train", dataset.train), *splits.items())},
         "relabeled": int(chosen.sum()),
         "precision": share(given.flipped, chosen),
         "recall": share(chosen, given.flipped),
-        "relabel": config.relabel,
+        "relabel": mode,
         "classes": classes,
         "right": share(scores.best == dataset.train.labels, chosen),
         "methods": methods,
         "seconds": stages.seconds,
     }
+    if curve:
+        record["curve"] = [point._asdict() for point in curve]
     return Outcome(record, dataset, given, scores, chosen)
+
+
+def settled(
+    config: Config, dataset: Dataset, model: LinearModel, labels: np.ndarray, weights: np.ndarray, stages: Stages
+) -> tuple[float, Mode, list[Point]]:
+    """alpha, what is done with the samples above it, and the candidates these were chosen from, none if both were given."""
+    if config.alpha is not None and config.relabel != "auto":
+        return config.alpha, config.relabel, []
+    every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")  # the best of two labels is the flip
+    modes = every if config.relabel == "auto" else (config.relabel,)
+    with stages("choose"):
+        validation = dataset.validation.x, dataset.validation.labels
+        train = dataset.train.x, labels
+        try:
+            choice = choose(model, train, validation, weights, modes, generator(config.seed, "choose"), config.alpha)
+        except ValueError as error:
+            raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
+    return choice.alpha, choice.relabel, choice.curve
 
 
 def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]]]:
@@ -130,9 +153,13 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
 
 
 def save(outcome: Outcome, config: Config, folder: Path) -> None:
-    """Write relabeled.csv anew and append the run to results.jsonl."""
+    """Write relabeled.csv and the pictures anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
     settings = {"C": config.C, "solver": config.solver, "residual": outcome.scores.residual}
+    record, phi = outcome.record, outcome.scores.phi
+    draw_phi(phi, outcome.given.flipped, record["alpha"], folder / "phi.png")
+    if "curve" in record:
+        draw_choice(record["curve"], record["alpha"], record["relabel"], folder / "alpha.png")
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 
@@ -145,8 +172,13 @@ def notes(outcome: Outcome, config: Config) -> list[str]:
         )
     erm, rdia = (outcome.record["methods"][name]["validation"]["log_loss"] for name in ("ERM", "RDIA"))
     if rdia > erm:
-        found.append(f"RDIA's validation log-loss, {rdia:.4g}, is above ERM's, {erm:.4g}: raise --alpha, or scale the features")
+        found.append(f"RDIA's validation log-loss, {rdia:.4g}, is above ERM's, {erm:.4g}: give --alpha auto, or scale the features")
     return found
+
+
+def automatic(text: str) -> float | None:
+    """The value of --alpha: a number, or None for "auto"."""
+    return None if text == "auto" else non_negative(text)
 
 
 def parser() -> Parser:
@@ -155,15 +187,12 @@ def parser() -> Parser:
     flags.add_argument(
         "--noise", type=rate, default=0.4, help="share of the training labels to flip (0.4); 0 for labels as they are"
     )
-    flags.add_argument("--alpha", type=non_negative, default=0.0002, help="samples with Phi above this are relabeled (0.0002)")
+    flags.add_argument(
+        "--alpha", type=automatic, default=0.0002, help="samples with Phi above this are relabeled, or auto (0.0002)"
+    )
     flags.add_argument("--seed", type=seed, default=1, help="governs split, noise and Random, each by its own stream (1)")
     flags.add_argument("--C", type=weight, default=0.1, help="weight of the losses against the penalty (0.1)")
-    flags.add_argument(
-        "--relabel",
-        choices=RELABELS,
-        default="R",
-        help="R of the paper, or the label that helps most (R)",
-    )
+    flags.add_argument("--relabel", choices=RELABELS, default="R", help="R of the paper, to the best label, drop them, or auto (R)")
     flags.add_argument("--solver", choices=SOLVERS, default="auto", help="how the Hessian is inverted (auto: by the sizes)")
     add_data_dir(flags)
     flags.add_argument("--result_dir", type=Path, help="append the run to results.jsonl there, and write relabeled.csv")

@@ -24,6 +24,9 @@ def describe(name: str, dataset: Dataset) -> str:
     return "\n".join(lines)
 
 
+DONE = {"R": "relabeled", "best": "relabeled to the best label", "drop": "left out"}
+
+
 def results_table(record: Record, flipped: int) -> str:
     """Methods by metrics, what was relabeled, and the seconds of each stage."""
     n = record["n_train"]
@@ -34,7 +37,7 @@ def results_table(record: Record, flipped: int) -> str:
         f"{name:<9}" + "  ".join(_cells(splits[split]) for split in ("validation", "test"))
         for name, splits in record["methods"].items()
     ]
-    relabeled = f"relabeled {record['relabeled']:,} of {n:,} (Phi > alpha = {record['alpha']:g})"
+    relabeled = f"{DONE[record.get('relabel', 'R')]} {record['relabeled']:,} of {n:,} (Phi > alpha = {record['alpha']:g})"
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
     return "\n".join([title, "", head, columns, *rows, "", relabeled + _found(record, flipped), seconds])
 
@@ -51,7 +54,7 @@ def _found(record: Record, flipped: int) -> str:
     shown = {name: "-" if value is None else f"{value:.4f}" for name, value in ratios.items()}
     found = "".join(f", {name} {value}" for name, value in shown.items()) + " against the flipped"
     right = record.get("right")
-    if record.get("classes", 2) == 2 or right is None:
+    if record.get("classes", 2) == 2 or record["relabel"] == "drop" or right is None:
         return found
     return f"{found}; of the suggested labels {right:.4f} are the true ones"
 

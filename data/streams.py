@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids"]
+Stream = Literal["split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids", "choose"]
 STREAMS: tuple[Stream, ...] = (
     "split",
     "noise",
@@ -15,6 +15,7 @@ STREAMS: tuple[Stream, ...] = (
     "subsample",
     "optlr",
     "uids",
+    "choose",
 )  # append only: a stream's place in the list is its key
 
 

@@ -1,6 +1,6 @@
 """One interface to the two linear models: logistic regression for two classes, softmax regression for more."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from influence.relabel import relabel
 from influence.softmax import SoftmaxFit, softmax_influence
 from models.logistic import fit_logistic
 from models.softmax import fit_softmax
+
+Mode = Literal["R", "best", "drop"]
+MODES: tuple[Mode, ...] = ("R", "best", "drop")
 
 
 class Scores(NamedTuple):
@@ -49,3 +52,14 @@ class LinearModel(NamedTuple):
         )
         best = np.where(two.eta < 0, 1 - labels, labels)
         return Scores(two.phi, two.eta, best, np.minimum(two.eta, 0.0), two.solution.residual)
+
+    def refit(self, x: Matrix, labels: np.ndarray, scores: Scores, chosen: np.ndarray, mode: Mode) -> np.ndarray:
+        """Weights of a fit from scratch in which the chosen samples are relabeled by R, or to their best label, or left out.
+
+        chosen: (n,) bool. Raises `SolverError`.
+        """
+        if mode == "R":
+            return self.fit(x, labels, chosen)
+        if mode == "best":
+            return self.fit(x, np.where(chosen, scores.best, labels))
+        return self.fit(x[~chosen], labels[~chosen])

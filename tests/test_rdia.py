@@ -155,6 +155,27 @@ def test_with_two_classes_r_and_the_best_label_are_the_same(invoke: Invoke) -> N
     assert first["right"] == first["precision"]
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_alpha_and_what_to_do_are_chosen_on_validation_rows(noise: float, tmp_path: Path, invoke: Invoke) -> None:
+    flags = ("--alpha", "auto", "--relabel", "auto", "--noise", noise, "--result_dir", tmp_path, "--json")
+    record = json.loads(invoke(*flags).out)
+    best = min(record["curve"], key=lambda point: (point["loss"], point["changed"]))
+    assert (record["alpha"], record["relabel"]) == (best["alpha"], best["relabel"])
+    assert record["methods"]["RDIA"]["test"]["log_loss"] < (0.3 if noise else 1.05) * record["methods"]["ERM"]["test"]["log_loss"]
+    for picture in ("alpha.png", "phi.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    assert "choose" in record["seconds"]
+
+
+def test_too_few_validation_rows_for_auto_are_one_line(tmp_path: Path, invoke: Invoke) -> None:
+    x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y, x_val=x[:1], y_val=y[:1])
+    ended = invoke("--dataset", tmp_path / "a.npz", "--alpha", "auto")
+    assert ended.status == 2
+    assert "--alpha auto" in ended.err.splitlines()[-1]
+    assert "1 validation rows, expected 2" in ended.err
+
+
 def test_a_report_of_many_classes_says_how_many_suggestions_are_right(invoke: Invoke) -> None:
     out = invoke("--dataset", "digits10").out
     assert "1,006 rows: 10 classes of 87 to 108" in out

@@ -1,0 +1,73 @@
+"""alpha, and what to do with the samples above it, chosen on validation rows that the influences have not seen."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from influence.logistic import Matrix
+from influence.relabel import harmful
+from models.linear import LinearModel, Mode, Scores
+from models.metrics import evaluate
+
+# Shares of the samples with Phi > 0 that are tried, most harmful first; none of them is ERM.
+SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
+LEAST = 2  # validation rows: one for each half
+
+
+class Point(NamedTuple):
+    """One candidate, and what came of it."""
+
+    relabel: Mode
+    alpha: float
+    changed: int  # samples above alpha
+    loss: float  # mean log-loss on the other half of the validation rows, nats
+
+
+class Choice(NamedTuple):
+    """The candidate with the least loss; of equals the one that changes least."""
+
+    alpha: float  # in the unit of Phi from all validation rows
+    relabel: Mode
+    curve: list[Point]  # every candidate
+
+
+def choose(
+    model: LinearModel,
+    train: tuple[Matrix, np.ndarray],
+    validation: tuple[Matrix, np.ndarray],
+    weights: np.ndarray,
+    modes: Sequence[Mode],
+    generator: np.random.Generator,
+    alpha: float | None = None,
+) -> Choice:
+    """Phi from one half of the validation rows, the loss of every candidate from the other.
+
+    Phi is a sum over validation rows: an alpha found with half of them is doubled, n_Q over the rows of that half to be exact.
+    train, validation: rows and labels; weights: the fit on the labels as given; alpha: the only one to try. Raises `SolverError`,
+    and `ValueError` for less than 2 validation rows.
+    """
+    x_validation, labels_validation = validation
+    n = len(labels_validation)
+    if n < LEAST:
+        raise ValueError(f"has {n} validation rows, expected {LEAST} or more: half of them judge what the other half suggests")
+    order = generator.permutation(n)
+    seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
+    scores = model.influence(*train, x_validation[seen], labels_validation[seen], weights)
+    curve = []
+    for mode in modes:
+        for threshold in thresholds(scores) if alpha is None else [alpha * len(seen) / n]:
+            chosen = harmful(scores.phi, threshold)
+            refitted = model.refit(*train, scores, chosen, mode) if chosen.any() else weights
+            loss = evaluate(x_validation[unseen] @ refitted.T, labels_validation[unseen]).log_loss
+            curve.append(Point(mode, threshold * n / len(seen), int(chosen.sum()), loss))
+    best = min(curve, key=lambda point: (point.loss, point.changed))
+    return Choice(best.alpha, best.relabel, curve)
+
+
+def thresholds(scores: Scores) -> list[float]:
+    """The values of alpha above which the shares of the harmful samples lie, falling."""
+    positive = np.sort(scores.phi[scores.phi > 0])[::-1]
+    places = sorted({round(share * len(positive)) for share in SHARES})
+    values = [float(positive[0]), *map(float, positive[1:]), 0.0] if len(positive) else [0.0]
+    return [values[place] for place in places]
