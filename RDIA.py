@@ -3,7 +3,7 @@
     python RDIA.py                                                  # built-in data, 40% of the labels flipped
     python RDIA.py --dataset mnist --noise 0.8 --alpha 0.0002       # MNIST 1 vs 7, as in the paper
     python RDIA.py --dataset mnist10 --relabel best                 # all ten digits, each suspect to the label that helps most
-    python RDIA.py --dataset mine.svm --noise 0 --alpha auto --relabel auto --result_dir out    # your own labels: out/relabeled.csv lists the suspects
+    python RDIA.py --dataset mine.svm --noise 0 --alpha auto --result_dir out    # your labels: out/relabeled.csv lists the suspects
 
 It prints log-loss, accuracy and AUC on validation and test rows of: ERM (the labels as given), Random (as many labels flipped
 as RDIA changes, drawn at random), Dropout (samples with Phi > 0 left out) and RDIA (samples with Phi > alpha relabeled).

@@ -1,0 +1,168 @@
+"""RDIA as an estimator of scikit-learn's."""
+
+from numbers import Integral, Real
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+
+from influence.logistic import SOLVERS, Matrix, Solver
+from influence.relabel import harmful
+from models.choose import LEAST, Choice, choose
+from models.linear import MODES, LinearModel, Mode
+
+Relabel = Literal["R", "best", "drop", "auto"]
+
+
+class RDIAClassifier(ClassifierMixin, BaseEstimator):
+    """Linear classifier that finds the training labels that do harm, and relabels or drops them (Kong et al. 2022).
+
+    Logistic regression for two classes, softmax regression for more; L2 penalty, no intercept, no scaling: put a StandardScaler
+    before it. Influences are on a validation set whose labels are trusted: `X_val` and `y_val` of `fit`, or, without them, a part
+    of the training set that is then neither examined nor fitted.
+
+    Parameters:
+        alpha: samples with Phi above it are changed; "auto" (default) chooses it on half of the validation set.
+        relabel: "R", "best" (the label k with the least eta_i(k)), "drop", or "auto" (default), chosen as alpha is.
+        C: weight of the losses against the penalty.
+        solver: preconditioner of two-class influence, "auto", "cholesky" or "cg".
+        validation_fraction: share of each class that is taken for validation where `fit` is not given one.
+        random_state: governs that split, and the halves of "auto".
+
+    Attributes:
+        classes_: (K,). coef_: (1, d) or (K, d).
+        influence_: (n,) Phi of each row of X, in the unit of `influence.logistic_influence`; nan for rows taken for validation.
+        relabeled_: (n,) bool, the rows that were changed. labels_: (n,) labels after the change; of dropped rows the best ones.
+        alpha_, relabel_: as given or as chosen. curve_: the candidates they were chosen from.
+    """
+
+    def __init__(
+        self,
+        alpha: float | Literal["auto"] = "auto",
+        relabel: Relabel = "auto",
+        C: float = 0.1,
+        solver: Solver = "auto",
+        validation_fraction: float = 0.3,
+        random_state: Any = None,
+    ) -> None:
+        self.alpha = alpha
+        self.relabel = relabel
+        self.C = C
+        self.solver = solver
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+
+    def fit(self, X: Matrix, y: Any, X_val: Matrix | None = None, y_val: Any = None) -> "RDIAClassifier":
+        """Fit, find what does harm, change it, fit again.
+
+        X: (n, d) dense or sparse, y: (n,) labels of any kind, X_val: (m, d) and y_val: (m,) trusted. Raises `ValueError` for
+        parameters and data that cannot be used, `influence.SolverError` where a fit or solve does not get to its tolerance.
+        """
+        self._check_parameters()
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y has one class, {self.classes_[0].item()!r}, expected 2 or more")
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+        if X_val is None:
+            rows, held = self._split(labels, rng)
+            validation = X[held], labels[held]
+        else:
+            rows, validation = np.arange(len(labels)), self._trusted(X_val, y_val)
+        self._fit(X[rows], labels[rows], validation, rng)
+        self.influence_ = _spread(self._scores.phi, rows, np.full(len(labels), np.nan))
+        self.relabeled_ = _spread(self._chosen, rows, np.zeros(len(labels), dtype=bool))
+        mended = np.where(self._chosen, self._scores.best, labels[rows])
+        self.labels_ = self.classes_[_spread(mended, rows, labels.copy())]
+        del self._scores, self._chosen
+        return self
+
+    def _fit(self, X: Matrix, labels: np.ndarray, validation: tuple[Matrix, np.ndarray], rng: np.random.Generator) -> None:
+        model = LinearModel(len(self.classes_), self.C, self.solver)
+        weights = model.fit(X, labels)
+        choice = self._choice(model, (X, labels), validation, weights, rng)
+        self.alpha_, self.relabel_, self.curve_ = choice
+        self._scores = model.influence(X, labels, *validation, weights)
+        self._chosen = harmful(self._scores.phi, self.alpha_)
+        if self._chosen.any():
+            weights = model.refit(X, labels, self._scores, self._chosen, self.relabel_)
+        self.coef_ = np.atleast_2d(weights)
+
+    def _choice(self, model: LinearModel, train: Any, validation: Any, weights: np.ndarray, rng: np.random.Generator) -> Choice:
+        if self.alpha != "auto" and self.relabel != "auto":
+            return Choice(float(self.alpha), self.relabel, [])
+        every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")
+        modes = every if self.relabel == "auto" else (self.relabel,)
+        return choose(model, train, validation, weights, modes, rng, None if self.alpha == "auto" else float(self.alpha))
+
+    def _check_parameters(self) -> None:
+        share = self.validation_fraction
+        expected = {
+            "alpha": ("'auto' or a number of 0 or more", self.alpha == "auto" or (_is_number(self.alpha) and self.alpha >= 0)),
+            "relabel": ("'R', 'best', 'drop' or 'auto'", self.relabel in {*MODES, "auto"}),
+            "C": ("a number above 0", _is_number(self.C) and self.C > 0),
+            "solver": (f"one of {', '.join(SOLVERS)}", self.solver in SOLVERS),
+            "validation_fraction": ("a number between 0 and 1", _is_number(share) and 0 < share < 1),
+        }
+        for name, (what, holds) in expected.items():
+            if not holds:
+                raise ValueError(f"{name}={getattr(self, name)!r}, expected {what}")
+
+    def _split(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on and rows held for validation: of each class its share, but no fewer than one where it has two."""
+        held = np.zeros(len(labels), dtype=bool)
+        for label in np.unique(labels):
+            rows = rng.permutation(np.flatnonzero(labels == label))
+            count = max(1, round(self.validation_fraction * len(rows)))
+            held[rows[: min(len(rows) - 1, count)]] = True
+        if held.sum() < LEAST:
+            raise ValueError(
+                f"n_samples = {len(labels)} leave {held.sum()} for validation, expected {LEAST} or more; give X_val, y_val"
+            )
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _trusted(self, X_val: Matrix, y_val: Any) -> tuple[Matrix, np.ndarray]:
+        X_val = validate_data(self, X_val, reset=False, accept_sparse="csr", dtype=np.float64)
+        if y_val is None or len(y_val) != X_val.shape[0]:
+            raise ValueError(f"X_val has {X_val.shape[0]} rows, y_val {'none' if y_val is None else len(y_val)}; expected as many")
+        given = column_or_1d(y_val, warn=True)
+        strange = given[~np.isin(given, self.classes_)]
+        if len(strange):
+            raise ValueError(f"y_val has the label {strange[0].item()!r}, which y has not; expected labels of y")
+        return X_val, np.searchsorted(self.classes_, given)
+
+    def decision_function(self, X: Matrix) -> np.ndarray:
+        """Logits, (n,) for two classes, above 0 for the second; (n, K) for more."""
+        check_is_fitted(self)
+        logits = validate_data(self, X, reset=False, accept_sparse="csr", dtype=np.float64) @ self.coef_.T
+        return logits if len(self.classes_) > 2 else logits[:, 0]
+
+    def predict_proba(self, X: Matrix) -> np.ndarray:
+        """Probability of each class, (n, K)."""
+        logits = self.decision_function(X)
+        return softmax(logits, axis=1) if logits.ndim == 2 else np.column_stack([expit(-logits), expit(logits)])
+
+    def predict(self, X: Matrix) -> np.ndarray:
+        """The likeliest class, (n,)."""
+        logits = self.decision_function(X)
+        return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _spread(values: np.ndarray, rows: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`whole` with `values` at `rows`."""
+    whole[rows] = values
+    return whole
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real | Integral) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
