@@ -249,8 +249,8 @@ def test_relabeling_that_does_harm_is_said(invoke: Invoke) -> None:
     ended = invoke("--noise", 0, "--alpha", 0, "--json")
     methods = json.loads(ended.out)["methods"]
     worse = methods["RDIA"]["validation"]["log_loss"] > methods["ERM"]["validation"]["log_loss"]
-    assert ("raise --alpha" in ended.err) == worse
-    assert "raise --alpha" not in invoke("--alpha", 1e9)[2]
+    assert ("give --alpha auto" in ended.err) == worse
+    assert "give --alpha auto" not in invoke("--alpha", 1e9)[2]
 
 
 def test_output_that_does_not_fit_is_one_line() -> None:

@@ -201,14 +201,15 @@ def test_the_examples_of_the_readme_run(heading: str, classes: tuple[int, ...], 
     x, y = load_digits(return_X_y=True)
     x, y = x[np.isin(y, classes)] / 16, np.searchsorted(classes, y[np.isin(y, classes)])
     half = len(y) // 2
-    wrong = np.where(np.arange(half) % 3 == 0, (y[:half] + 1) % len(classes), y[:half])
+    steps = np.random.default_rng(0).integers(1, len(classes), half)
+    wrong = np.where(np.arange(half) % 3 == 0, (y[:half] + steps) % len(classes), y[:half])
     names: dict[str, Any] = {"x": x[:half], "y": wrong, "x_val": x[half:], "y_val": y[half:], "x_new": x}
     exec(example(heading), names)
     if result == "suspects":
         assert np.isin(names[result], np.flatnonzero(wrong != y[:half])).mean() > 0.8
     else:
         changed = harmful(names["scores"].phi, 0.0002)
-        assert np.mean(names[result][changed] == y[:half][changed]) > 0.7
+        assert np.mean(names[result][changed] == y[:half][changed]) > 0.6
 
 
 def test_slope_and_correlation_of_a_known_line() -> None:
