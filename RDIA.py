@@ -25,6 +25,7 @@ from data.flags import Parser, add_data_dir, non_negative, rate, run_script, see
 from data.noise import NoisyLabels, flip_count, flip_share
 from data.streams import generator
 from Figure.alpha_plot import draw_choice, draw_phi
+from Figure.gallery import MOST, draw_gallery
 from Figure.report import describe, results_table
 from Figure.results import Record, append_line, environment, json_line, write_csv
 from Figure.stages import Stages
@@ -132,11 +133,15 @@ def settled(
     return choice.alpha, choice.relabel, choice.curve
 
 
+def most_harmful(outcome: Outcome) -> np.ndarray:
+    """Places of the relabeled samples, most harmful first."""
+    rows = np.flatnonzero(outcome.chosen)
+    return rows[np.argsort(-outcome.scores.phi[rows], kind="stable")]
+
+
 def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]]]:
     """Header and rows of relabeled.csv, most harmful first; an image folder's rows also name the file."""
-    rows = np.flatnonzero(outcome.chosen)
-    scores = outcome.scores
-    rows = rows[np.argsort(-scores.phi[rows], kind="stable")]
+    rows, scores = most_harmful(outcome), outcome.scores
     classes = np.array(outcome.dataset.classes)
     columns = {
         "index": outcome.dataset.train.rows[rows],
@@ -152,14 +157,27 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
     return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
+def draw(outcome: Outcome, folder: Path) -> None:
+    """The pictures of a run; those that it has not are taken away, so that none is of a run before."""
+    record, dataset, scores = outcome.record, outcome.dataset, outcome.scores
+    for name in ("alpha.png", "gallery.png"):
+        (folder / name).unlink(missing_ok=True)
+    draw_phi(scores.phi, outcome.given.flipped, record["alpha"], folder / "phi.png")
+    if "curve" in record:
+        draw_choice(record["curve"], record["alpha"], record["relabel"], folder / "alpha.png")
+    rows = most_harmful(outcome)[:MOST]
+    if dataset.shape and len(rows):
+        names = np.array(dataset.classes)
+        given, suggested, true = (names[labels[rows]] for labels in (outcome.given.labels, scores.best, dataset.train.labels))
+        known = true if outcome.given.flipped.any() else None
+        draw_gallery(dataset.train.x[rows], dataset.shape, given, suggested, known, folder / "gallery.png")
+
+
 def save(outcome: Outcome, config: Config, folder: Path) -> None:
     """Write relabeled.csv and the pictures anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
     settings = {"C": config.C, "solver": config.solver, "residual": outcome.scores.residual}
-    record, phi = outcome.record, outcome.scores.phi
-    draw_phi(phi, outcome.given.flipped, record["alpha"], folder / "phi.png")
-    if "curve" in record:
-        draw_choice(record["curve"], record["alpha"], record["relabel"], folder / "alpha.png")
+    draw(outcome, folder)
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 

@@ -29,6 +29,7 @@ class Dataset(NamedTuple):
     test: Part
     classes: tuple[str, ...]  # how the source writes each label
     files: tuple[str, ...] | None  # the picture file of each source row, for an image folder
+    shape: tuple[int, ...] | None  # of one picture (`data.sources.Source`), None if the rows are none
     notes: tuple[str, ...]  # what whoever uses the data should know
 
 
@@ -87,7 +88,7 @@ def divide(source: Source, name: str, rng: np.random.Generator) -> Dataset:
     absent = [source.classes[label] for label in np.setdiff1d(train.labels, validation.labels)]
     if absent and len(source.classes) > 2:
         notes = (*notes, f"no validation row is of class {', '.join(absent[:5])}: little can be said of such labels; add some")
-    return Dataset(train, validation, test, source.classes, source.files, source.notes + notes)
+    return Dataset(train, validation, test, source.classes, source.files, source.shape, source.notes + notes)
 
 
 def _take(part: Part, rows: np.ndarray) -> Part:

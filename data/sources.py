@@ -36,6 +36,7 @@ class Source(NamedTuple):
     shuffle: bool = False  # whether train is shuffled before it is cut
     n_train: int | None = None  # how many of train's rows remain where test is None; None: all but the last 20%
     files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
+    shape: tuple[int, ...] | None = None  # of one picture, (h, w), (h, w, 3) or (channels, h, w); None: the rows are none
     notes: tuple[str, ...] = ()  # what whoever uses the data should know
 
 
@@ -87,7 +88,8 @@ def digits() -> Source:
 
     x, y = load_digits(return_X_y=True)
     rows = np.flatnonzero((y == 1) | (y == 7))
-    return Source(Part(compact(x[rows] / 16), (y[rows] == 1).astype(np.int64), rows), ("7", "1"), shuffle=True)
+    part = Part(compact(x[rows] / 16), (y[rows] == 1).astype(np.int64), rows)
+    return Source(part, ("7", "1"), shuffle=True, shape=(8, 8))
 
 
 def digits10() -> Source:
@@ -95,7 +97,7 @@ def digits10() -> Source:
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
-    return Source(_part(x / 16, y), tuple(map(str, range(10))), shuffle=True)
+    return Source(_part(x / 16, y), tuple(map(str, range(10))), shuffle=True, shape=(8, 8))
 
 
 def libsvm_set(name: str, data_dir: Path) -> Source:
@@ -175,8 +177,11 @@ def _libsvm_source(name: str, files: dict[str, LibsvmFile]) -> Source:
 
 def npz_file(path: Path) -> Source:
     """A user's `.npz` (`data.npz`). Rows are flattened; bytes are taken for pixels and divided by 255."""
-    parts = {role: Labelled(_flat(part.x), part.y) for role, part in read_npz(path).items()}
-    return _source(str(path), parts, [str(value) for value in np.unique(parts["train"].y)])
+    read = read_npz(path)
+    parts = {role: Labelled(_flat(part.x), part.y) for role, part in read.items()}
+    shape = read["train"].x.shape[1:]
+    source = _source(str(path), parts, [str(value) for value in np.unique(parts["train"].y)])
+    return source._replace(shape=shape if len(shape) in {2, 3} else None)
 
 
 def picture_folder(path: Path) -> Source:
@@ -188,7 +193,7 @@ def picture_folder(path: Path) -> Source:
     parts = {role: Labelled(_flat(folder.pixels), np.array(folder.classes)[folder.labels]) for role, folder in folders.items()}
     source = _source(str(path), parts, folders["train"].classes)
     # The pictures of a class lie side by side: in that order the last 30% would be one class.
-    return source._replace(shuffle=True, files=folders["train"].files)
+    return source._replace(shuffle=True, files=folders["train"].files, shape=folders["train"].shape)
 
 
 def _source(name: str, parts: Mapping[str, Labelled], spelling: Sequence[str]) -> Source:
@@ -221,13 +226,13 @@ def torchvision_set(name: str, data_dir: Path) -> Source:
     if name == "mnist10":
         train, test = mnist(data_dir, "train"), mnist(data_dir, "t10k")
         parts = [_part(_flat(part.pixels), part.labels) for part in (train, test)]
-        return Source(parts[0], tuple(map(str, range(10))), test=parts[1])
+        return Source(parts[0], tuple(map(str, range(10))), test=parts[1], shape=(28, 28))
     if name == "mnist":
         # Released: the first 100 rows of MNIST are left out.
-        return _pair(mnist(data_dir, "train"), mnist(data_dir, "t10k"), positive=1, negative=7, skip=100)
+        return _pair(mnist(data_dir, "train"), mnist(data_dir, "t10k"), 1, 7, skip=100)._replace(shape=(28, 28))
     if name == "svhn":
-        return _pair(svhn(data_dir, "train"), svhn(data_dir, "test"), positive=1, negative=7)
-    return _pair(cifar10(data_dir, "train"), cifar10(data_dir, "test"), positive=3, negative=5)
+        return _pair(svhn(data_dir, "train"), svhn(data_dir, "test"), 1, 7)._replace(shape=(3, 32, 32))
+    return _pair(cifar10(data_dir, "train"), cifar10(data_dir, "test"), 3, 5)._replace(shape=(3, 32, 32))
 
 
 def _pair(train: Images, test: Images, positive: int, negative: int, skip: int = 0) -> Source:

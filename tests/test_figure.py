@@ -1,9 +1,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from data.errors import InputError
+from Figure.alpha_plot import draw_phi
+from Figure.gallery import as_picture, draw_gallery
 from Figure.report import results_table
 from Figure.results import Record, append_line, environment, write_csv
 from Figure.stages import Stages
@@ -80,3 +84,29 @@ def test_the_report_shows_a_dash_where_there_is_nothing_to_count() -> None:
     assert "precision -, recall 0.0000" in table
     assert table.count("0.2500     0.5000        -") == 2
     assert "not known" in results_table(record, flipped=0)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (3, 4, 5), (1, 4, 5), (4, 5, 1)])
+def test_a_picture_of_any_layout_is_drawn(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).random((4, 5, 3 if 3 in shape else 1))
+    laid_out = values.transpose(2, 0, 1).reshape(shape) if shape[0] in {1, 3} else values.reshape(shape)
+    seen = as_picture(laid_out)
+    expected = (values - values.min()) / np.ptp(values)
+    np.testing.assert_allclose(seen, expected if 3 in shape else expected[:, :, 0])
+    assert as_picture(np.zeros((2, 2))).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("count", [1, 9, 40])
+@pytest.mark.parametrize("true", [None, ["a"] * 40])
+def test_a_gallery_holds_what_there_is(count: int, true: list[str] | None, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((count, 6))
+    for matrix in (x, sp.csr_array(x)):
+        draw_gallery(matrix, (2, 3), ["b"] * count, ["a", "c"] * count, true, tmp_path / "gallery.png")
+        assert (tmp_path / "gallery.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("phi", [np.zeros(5), np.array([1e-9, -3.0, 2.0, 0.0, 50.0]), np.full(5, -1e-12)])
+@pytest.mark.parametrize("flipped", [0, 5])
+def test_a_histogram_of_any_influences_is_drawn(phi: np.ndarray, flipped: int, tmp_path: Path) -> None:
+    draw_phi(phi, np.arange(5) < flipped, 0.0002, tmp_path / "phi.png")
+    assert (tmp_path / "phi.png").read_bytes().startswith(b"\x89PNG")

@@ -146,6 +146,10 @@ def test_ten_classes_are_repaired(relabel: str, tmp_path: Path, invoke: Invoke) 
     assert np.mean([int(row["new_label"]) == truth[int(row["index"])] for row in rows]) == pytest.approx(record["right"])
     assert all(float(row["eta_new_label"]) <= float(row["eta"]) < 0 for row in rows)
     assert all(row["old_label"] != row["new_label"] for row in rows)
+    assert (tmp_path / "gallery.png").read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "alpha.png").exists()
+    invoke("--result_dir", tmp_path)
+    assert not (tmp_path / "gallery.png").exists()  # wdbc's rows are no pictures
 
 
 def test_with_two_classes_r_and_the_best_label_are_the_same(invoke: Invoke) -> None:
@@ -164,6 +168,7 @@ def test_alpha_and_what_to_do_are_chosen_on_validation_rows(noise: float, tmp_pa
     assert record["methods"]["RDIA"]["test"]["log_loss"] < (0.3 if noise else 1.05) * record["methods"]["ERM"]["test"]["log_loss"]
     for picture in ("alpha.png", "phi.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+    assert not (tmp_path / "gallery.png").exists()
     assert "choose" in record["seconds"]
 
 
