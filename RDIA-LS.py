@@ -62,7 +62,7 @@ def parser() -> Parser:
     flags.add_argument("--average", type=fraction, help="step of the average of the weights that is evaluated; 0: none (0)")
     flags.add_argument("--network", choices=NETWORKS, default="auto", help="auto: by the size of the pictures")
     flags.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="(adam)")
-    flags.add_argument("--lr", type=positive, default=1e-3, help="learning rate (0.001)")
+    flags.add_argument("--lr", type=positive, help="learning rate (0.001)")
     flags.add_argument("--weight_decay", type=non_negative, default=0.0, help="(0)")
     flags.add_argument("--batch_size", type=count, default=128, help="(128)")
     flags.add_argument("--seed", type=seed, default=1, help="governs noise, initialisation, order, each by its own stream (1)")

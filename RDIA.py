@@ -31,13 +31,13 @@ from Figure.results import Record, append_line, environment, json_line, write_cs
 from Figure.stages import Stages
 from influence import SolverError, harmful
 from influence.logistic import SOLVERS, Solver
-from models.choose import Point, choose
-from models.linear import MODES, LinearModel, Mode, Scores
+from models.choose import Choice, TooFewRowsError, settle
+from models.linear import MODES, LinearModel, Scores
 from models.metrics import evaluate, share
 
 log = logging.getLogger(__name__)
 
-STAGES = ("import", "load", "ERM", "influence", "Random", "Dropout", "RDIA", "evaluate")
+STAGES = ("import", "load", "ERM", "influence", "choose", "Random", "Dropout", "RDIA", "evaluate")
 
 
 Relabel = Literal["R", "best", "drop", "auto"]
@@ -80,7 +80,8 @@ def run(config: Config, stages: Stages) -> Outcome:
         weights = {"ERM": model.fit(x, given.labels)}
     with stages("influence"):
         scores = model.influence(x, given.labels, validation.x, validation.labels, weights["ERM"])
-    alpha, mode, curve = settled(config, dataset, model, given.labels, weights["ERM"], stages)
+    with stages("choose"):
+        alpha, mode, curve = settled(config, dataset, model, given.labels, weights["ERM"])
     chosen = harmful(scores.phi, alpha)
     with stages("Random"):
         at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"), classes)
@@ -115,22 +116,13 @@ def run(config: Config, stages: Stages) -> Outcome:
     return Outcome(record, dataset, given, scores, chosen)
 
 
-def settled(
-    config: Config, dataset: Dataset, model: LinearModel, labels: np.ndarray, weights: np.ndarray, stages: Stages
-) -> tuple[float, Mode, list[Point]]:
-    """alpha, what is done with the samples above it, and the candidates these were chosen from, none if both were given."""
-    if config.alpha is not None and config.relabel != "auto":
-        return config.alpha, config.relabel, []
-    every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")  # the best of two labels is the flip
-    modes = every if config.relabel == "auto" else (config.relabel,)
-    with stages("choose"):
-        validation = dataset.validation.x, dataset.validation.labels
-        train = dataset.train.x, labels
-        try:
-            choice = choose(model, train, validation, weights, modes, generator(config.seed, "choose"), config.alpha)
-        except ValueError as error:
-            raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
-    return choice.alpha, choice.relabel, choice.curve
+def settled(config: Config, dataset: Dataset, model: LinearModel, labels: np.ndarray, weights: np.ndarray) -> Choice:
+    """alpha and what is done with the samples above it, as given or as chosen."""
+    train, validation = (dataset.train.x, labels), (dataset.validation.x, dataset.validation.labels)
+    try:
+        return settle(model, train, validation, weights, config.alpha, config.relabel, generator(config.seed, "choose"))
+    except TooFewRowsError as error:
+        raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
 
 
 def most_harmful(outcome: Outcome) -> np.ndarray:

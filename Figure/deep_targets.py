@@ -88,7 +88,7 @@ def deep_table(lines: Sequence[Record]) -> str:
 def _variant(lines: Sequence[Record], variant: str) -> list[Record]:
     """The lines of one variant: whose settings are the default ones but for its changes."""
     wanted = {**Settings()._asdict(), **VARIANTS[variant]}
-    named = ("method", "objective", "warmup", "n_epoch", "average")
+    named = ("method", "objective", "warmup", "n_epoch", "lr", "average")
     return [line for line in lines if all(line["config"][name] == wanted[name] for name in named)]
 
 

@@ -1,18 +1,23 @@
 """alpha, and what to do with the samples above it, chosen on validation rows that the influences have not seen."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from influence.logistic import Matrix
 from influence.relabel import harmful
-from models.linear import LinearModel, Mode, Scores
+from models.linear import MODES, LinearModel, Mode, Scores
 from models.metrics import evaluate
 
 # Shares of the samples with Phi > 0 that are tried, most harmful first; none of them is ERM.
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
+Rows: TypeAlias = tuple[Matrix, np.ndarray]  # and their labels
 LEAST = 2  # validation rows: one for each half
+
+
+class TooFewRowsError(ValueError):
+    """Validation rows that cannot be halved."""
 
 
 class Point(NamedTuple):
@@ -25,17 +30,33 @@ class Point(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The candidate with the least loss; of equals the one that changes least."""
+    """What was given, or the candidate with the least loss; of equals the one that changes least."""
 
     alpha: float  # in the unit of Phi from all validation rows
     relabel: Mode
-    curve: list[Point]  # every candidate
+    curve: list[Point]  # every candidate; none where both were given
+
+
+def settle(
+    model: LinearModel,
+    train: Rows,
+    validation: Rows,
+    weights: np.ndarray,
+    alpha: float | None,
+    relabel: Mode | Literal["auto"],
+    generator: np.random.Generator,
+) -> Choice:
+    """`choose` what is None or "auto", over every mode that differs from the others; what is given stays."""
+    if alpha is not None and relabel != "auto":
+        return Choice(alpha, relabel, [])
+    every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")  # the best of two labels is the flip
+    return choose(model, train, validation, weights, every if relabel == "auto" else (relabel,), generator, alpha)
 
 
 def choose(
     model: LinearModel,
-    train: tuple[Matrix, np.ndarray],
-    validation: tuple[Matrix, np.ndarray],
+    train: Rows,
+    validation: Rows,
     weights: np.ndarray,
     modes: Sequence[Mode],
     generator: np.random.Generator,
@@ -45,12 +66,12 @@ def choose(
 
     Phi is a sum over validation rows: an alpha found with half of them is doubled, n_Q over the rows of that half to be exact.
     train, validation: rows and labels; weights: the fit on the labels as given; alpha: the only one to try. Raises `SolverError`,
-    and `ValueError` for less than 2 validation rows.
+    and `TooFewRowsError` for less than 2 validation rows.
     """
     x_validation, labels_validation = validation
     n = len(labels_validation)
     if n < LEAST:
-        raise ValueError(f"has {n} validation rows, expected {LEAST} or more: half of them judge what the other half suggests")
+        raise TooFewRowsError(f"has {n} validation rows, expected {LEAST} or more: half of them judge what the other half suggests")
     order = generator.permutation(n)
     seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     scores = model.influence(*train, x_validation[seen], labels_validation[seen], weights)

@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from influence.logistic import SOLVERS, Matrix, Solver
 from influence.relabel import harmful
-from models.choose import LEAST, Choice, choose
-from models.linear import MODES, LinearModel, Mode
+from models.choose import LEAST, settle
+from models.linear import MODES, LinearModel
 
 Relabel = Literal["R", "best", "drop", "auto"]
 
@@ -85,20 +85,13 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
     def _fit(self, X: Matrix, labels: np.ndarray, validation: tuple[Matrix, np.ndarray], rng: np.random.Generator) -> None:
         model = LinearModel(len(self.classes_), self.C, self.solver)
         weights = model.fit(X, labels)
-        choice = self._choice(model, (X, labels), validation, weights, rng)
-        self.alpha_, self.relabel_, self.curve_ = choice
+        alpha = None if self.alpha == "auto" else float(self.alpha)
+        self.alpha_, self.relabel_, self.curve_ = settle(model, (X, labels), validation, weights, alpha, self.relabel, rng)
         self._scores = model.influence(X, labels, *validation, weights)
         self._chosen = harmful(self._scores.phi, self.alpha_)
         if self._chosen.any():
             weights = model.refit(X, labels, self._scores, self._chosen, self.relabel_)
         self.coef_ = np.atleast_2d(weights)
-
-    def _choice(self, model: LinearModel, train: Any, validation: Any, weights: np.ndarray, rng: np.random.Generator) -> Choice:
-        if self.alpha != "auto" and self.relabel != "auto":
-            return Choice(float(self.alpha), self.relabel, [])
-        every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")
-        modes = every if self.relabel == "auto" else (self.relabel,)
-        return choose(model, train, validation, weights, modes, rng, None if self.alpha == "auto" else float(self.alpha))
 
     def _check_parameters(self) -> None:
         share = self.validation_fraction

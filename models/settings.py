@@ -34,7 +34,7 @@ class Settings(NamedTuple):
 
 
 # What `--recipe fast` sets (README, results).
-FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "warmup": "balanced", "average": 0.0005}
+FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 
 
 def forget_rate(settings: Settings, epoch: int) -> float:
