@@ -91,11 +91,18 @@ def softmax_influence(train: SoftmaxFit, validation: SoftmaxFit, C: float, rtol:
     precondition = softmax_preconditioner(train.x, probabilities, C).solve
     solution = conjugate_gradient(softmax_hvp(train.x, probabilities, C), target.ravel(), precondition, rtol)
     along = C * (train.x @ solution.vector.reshape(target.shape).T)  # (n, K) C S x_i
-    rows = np.arange(len(train.labels))
-    slope = label_slope(train.logits, train.labels)
-    phi = -(slope * along).sum(axis=1)
-    eta_labels = along - along[rows, train.labels][:, None]
-    eta = (relabeled_probabilities(train.logits, train.labels) * eta_labels).sum(axis=1)
+    return along_labels(along, train.logits, train.labels, solution)
+
+
+def along_labels(along: np.ndarray, logits: np.ndarray, labels: np.ndarray, solution: Solution) -> LabelInfluence:
+    """Phi and eta from what the solution does to the logits: `along` is their derivative in its direction, (n, K).
+
+    The loss's gradient at label k is J^T (p - e_k), J the derivative of the logits in the parameters: for any model.
+    """
+    rows = np.arange(len(labels))
+    phi = -(label_slope(logits, labels) * along).sum(axis=1)
+    eta_labels = along - along[rows, labels][:, None]
+    eta = (relabeled_probabilities(logits, labels) * eta_labels).sum(axis=1)
     return LabelInfluence(phi, eta, eta_labels, solution)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 from data.errors import InputError
@@ -19,6 +20,7 @@ from Figure.results import ROOT, Record
 from Figure.tables import markdown, marked, mean_sd, paste, seeds
 from Figure.target import Output
 from influence import harmful
+from models.networks import build
 from models.settings import FAST
 
 # Means of the released procedure run on the real data: three noise draws on MNIST 1 vs 7, twenty on breast-cancer.
@@ -210,6 +212,16 @@ def test_the_examples_of_the_readme_run(heading: str, classes: tuple[int, ...], 
     else:
         changed = harmful(names["scores"].phi, 0.0002)
         assert np.mean(names[result][changed] == y[:half][changed]) > 0.6
+
+
+def test_the_example_of_a_network_runs() -> None:
+    x, y = load_digits(return_X_y=True)
+    images, targets = torch.from_numpy(x / 16).float().view(-1, 1, 8, 8), torch.from_numpy(y)
+    network = build("mlp", (1, 8, 8), 10, 1)
+    names: dict[str, Any] = {"network": network, "images": images[:300], "targets": targets[:300]}
+    names |= {"images_val": images[300:400], "targets_val": targets[300:400]}
+    exec(example("For a network of your own"), names)
+    assert 0 < len(names["suspects"]) < 300
 
 
 def test_slope_and_correlation_of_a_known_line() -> None:

@@ -1,0 +1,126 @@
+"""Influence in small networks against the dense Gauss-Newton matrix, in float64, and against retraining by value."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, jacrev
+
+from influence import SoftmaxFit, SolverError, softmax_influence
+from influence.network import (
+    Labelled,
+    NetworkInfluence,
+    Parameters,
+    gauss_newton_product,
+    largest_eigenvalue,
+    loss_gradient,
+    network_influence,
+)
+from models.networks import build
+from models.softmax import fit_softmax
+
+K = 3
+
+
+def problem(seed: int = 0) -> tuple[Labelled, Labelled]:
+    """60 training and 30 validation pictures of 8 x 8, three classes, a fifth of the training labels wrong."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, K, 90)
+    x = rng.standard_normal((90, 1, 8, 8)) + 2 * (np.arange(64) % K == labels[:, None]).reshape(90, 1, 8, 8)
+    given = np.where(rng.random(90) < 0.2, (labels + 1) % K, labels)
+    rows = torch.from_numpy(x)
+    return Labelled(rows[:60], torch.from_numpy(given[:60])), Labelled(rows[60:], torch.from_numpy(labels[60:]))
+
+
+def small(kind: str) -> nn.Module:
+    torch.manual_seed(0)
+    if kind == "mlp":
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, K)).double()
+    layers = nn.Conv2d(1, 2, 3, stride=2), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, K)
+    return nn.Sequential(*layers).double()
+
+
+def dense(network: nn.Module, data: Labelled) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """J (n, K, p), p (n, K) and the Gauss-Newton matrix, a sample at a time."""
+    network.eval()
+    values = {name: value.detach() for name, value in network.named_parameters()}
+    parts = jacrev(lambda given: functional_call(network, given, (data.x,)))(values)
+    jacobian = torch.cat([part.flatten(2) for part in parts.values()], dim=2).numpy()
+    p = functional_call(network, values, (data.x,)).softmax(1).numpy()
+    matrix = sum(j.T @ (np.diag(q) - np.outer(q, q)) @ j for j, q in zip(jacobian, p, strict=True))
+    return jacobian, p, np.asarray(matrix)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+@pytest.mark.parametrize("batch", [1, 7, 10, 60])
+def test_product_and_gradient_are_those_of_the_dense_matrix_however_it_is_batched(kind: str, batch: int) -> None:
+    network, (train, _) = small(kind), problem()
+    jacobian, p, matrix = dense(network, train)
+    parts = Parameters(network.eval())
+    vector = np.random.default_rng(1).standard_normal(parts.size)
+    np.testing.assert_allclose(gauss_newton_product(parts, train.x, batch)(vector), matrix @ vector, rtol=1e-9, atol=1e-9)
+    slopes = p - np.eye(K)[train.labels.numpy()]
+    np.testing.assert_allclose(loss_gradient(parts, train, batch), np.einsum("nkp,nk->p", jacobian, slopes), rtol=1e-9, atol=1e-9)
+    largest = np.linalg.eigvalsh(matrix)[-1]
+    assert 0.9 * largest < largest_eigenvalue(gauss_newton_product(parts, train.x, batch), parts.size) <= largest * (1 + 1e-9)
+
+
+def found(network: nn.Module, batch: int = 1_000, damping: float | None = 0.5) -> NetworkInfluence:
+    return network_influence(network, *problem(), damping=damping, rtol=1e-10, batch=batch)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+@pytest.mark.parametrize("batch", [1, 7, 10, 60])
+def test_phi_and_eta_are_those_of_the_dense_matrix_however_it_is_batched(kind: str, batch: int) -> None:
+    network, (train, validation) = small(kind), problem()
+    jacobian, p, matrix = dense(network, train)
+    jacobian_validation, p_validation, _ = dense(network, validation)
+    target = np.einsum("nkp,nk->p", jacobian_validation, p_validation - np.eye(K)[validation.labels.numpy()])
+    u = np.linalg.solve(matrix + 0.5 * np.eye(len(matrix)), target)
+    scores = found(network, batch).scores
+    labels = train.labels.numpy()
+    for i in range(60):
+        gradients = [jacobian[i].T @ (p[i] - np.eye(K)[k]) for k in range(K)]
+        assert scores.phi[i] == pytest.approx(-gradients[labels[i]] @ u, rel=1e-6, abs=1e-9)
+        for k in range(K):
+            assert scores.eta_labels[i, k] == pytest.approx(-(gradients[k] - gradients[labels[i]]) @ u, rel=1e-6, abs=1e-9)
+    np.testing.assert_allclose(scores.eta, -scores.phi / (1 - p[np.arange(60), labels]), rtol=1e-8)
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    network = small("cnn").train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found(network)
+    assert network.training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(value.grad is None for value in network.parameters())
+
+
+def test_a_network_of_one_layer_is_softmax_regression() -> None:
+    """J of the penalty 1/2 |W|^2 has the Hessian that damping 1 makes; there is nothing else in it."""
+    train, validation = problem()
+    x, x_validation = (part.x.flatten(1).numpy() for part in (train, validation))
+    labels, labels_validation = train.labels.numpy(), validation.labels.numpy()
+    w = fit_softmax(x, labels, K, 1.0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, K, bias=False)).double()
+    with torch.no_grad():
+        next(network.parameters()).copy_(torch.from_numpy(w))
+    fits = SoftmaxFit(x, labels, x @ w.T), SoftmaxFit(x_validation, labels_validation, x_validation @ w.T)
+    expected = softmax_influence(*fits, 1.0)
+    np.testing.assert_allclose(found(network, damping=1.0).scores.eta_labels, expected.eta_labels, rtol=1e-5, atol=1e-6)
+
+
+def test_damping_is_chosen_from_the_largest_eigenvalue_and_float32_networks_are_solved_to_less() -> None:
+    network = build("mlp", (1, 8, 8), K, 1)
+    train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
+    result = network_influence(network, train, validation)
+    assert result.damping == pytest.approx(1e-3 * result.largest)
+    assert result.scores.solution.residual <= 1e-4
+    assert result.scores.phi.shape == (60,)
+
+
+def test_a_solve_that_does_not_get_there_names_the_damping() -> None:
+    network = build("mlp", (1, 8, 8), K, 1)
+    train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
+    with pytest.raises(SolverError, match="larger damping"):
+        network_influence(network, train, validation, damping=1e-12, rtol=1e-14)
