@@ -102,13 +102,16 @@ def refuse_to_overwrite(folder: Path) -> None:
 
 
 class Watch:
-    """The progress bar, and the warning about a class that is lost."""
+    """The progress bar, the notes, said once the first epoch shows that the run goes on, and the warning about a lost class."""
 
-    def __init__(self, settings: Settings, quiet: bool) -> None:
+    def __init__(self, settings: Settings, quiet: bool, notes: list[str]) -> None:
+        self._notes = notes
         self._settings, self._recalls = settings, list[list[float | None]]()
         self._bar = tqdm(total=settings.n_epoch, disable=quiet or not sys.stderr.isatty(), unit="epoch", leave=False)
 
     def __call__(self, epoch: Epoch) -> None:
+        while self._notes:
+            log.warning("note: %s", self._notes.pop(0))
         self._bar.n = epoch.epoch + 1
         self._bar.set_postfix(accuracy=f"{epoch.test_accuracy:.2f}%")
         if epoch.epoch < self._settings.init_epoch:
@@ -138,8 +141,7 @@ def main() -> None:
     flags = parser().parse_args()
     logging.basicConfig(format="%(message)s", level=logging.ERROR if flags.quiet else logging.INFO, force=True)
     ignored = [f"--{name}" for name in IGNORED if getattr(flags, name) is not None]
-    if ignored:
-        log.warning("note: %s has no meaning here any more and is ignored", ", ".join(ignored))
+    notes = [f"{', '.join(ignored)} has no meaning here any more and is ignored"] if ignored else []
     device, folder = choose_device(flags.gpu), flags.result_dir
     if flags.amp and device.type != "cuda":
         raise InputError("--amp: is for a GPU, and there is none here; leave it out")
@@ -150,9 +152,9 @@ def main() -> None:
         if not flags.resume:
             refuse_to_overwrite(folder)
         elif not (folder / NAME).exists():
-            log.warning("note: there is no checkpoint in %s, the run begins at epoch 0", folder)
+            notes.append(f"there is no checkpoint in {folder}, the run begins at epoch 0")
     config = configure(flags)
-    watch = Watch(config.settings, flags.quiet)
+    watch = Watch(config.settings, flags.quiet, notes)
     try:
         record = run_deep(config, flags.data_dir, device, folder, flags.resume, watch)
     finally:

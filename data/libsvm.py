@@ -1,6 +1,7 @@
 """LIBSVM (SVMlight) text files: `label index:value index:value ...`, a row a line, plain or compressed."""
 
 import bz2
+import codecs
 import gzip
 import lzma
 import zipfile
@@ -55,8 +56,9 @@ def parse_libsvm(path: Path) -> LibsvmFile:
 
     try:
         with open_bytes(path) as file:
+            begin(file)
             x, y = load_svmlight_file(file, dtype=np.float64, zero_based=True)
-            file.seek(0)
+            begin(file)
             spelling = _spelling(file, np.unique(y[np.isfinite(y)]))
     except UNREADABLE as error:
         raise InputError(f"{path}: {_first_fault(path) or error}") from error
@@ -70,6 +72,13 @@ def parse_libsvm(path: Path) -> LibsvmFile:
             f"{path}: row {bad_rows[0]} (counted from 0) has a value that is not a finite number; mend or remove the row"
         )
     return LibsvmFile(sp.csr_array(x), y, spelling)
+
+
+def begin(file: IO[bytes]) -> None:
+    """Go to the first line, past the byte-order mark that some editors put before it."""
+    file.seek(0)
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
 
 
 def _spelling(file: IO[bytes], distinct: np.ndarray) -> tuple[str, ...]:
@@ -88,6 +97,7 @@ def _first_fault(path: Path) -> str | None:
     """The first line that is not of the format, in words; None if the fault lies in the file's compression."""
     try:
         with open_bytes(path) as file:
+            begin(file)
             for number, line in enumerate(file, start=1):
                 if not _well_formed(line.partition(b"#")[0].split()):
                     shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]

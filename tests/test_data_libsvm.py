@@ -12,7 +12,7 @@ import pytest
 
 from data import libsvm
 from data.errors import InputError
-from data.libsvm import LibsvmFile, read_libsvm
+from data.libsvm import LibsvmFile, parse_libsvm, read_libsvm
 
 TEXT = b"""\
 # comments, a blank line and a query
@@ -228,3 +228,16 @@ def test_a_first_label_that_is_nan_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.svm").write_text("nan 1:1\n-1 1:2\n+1 1:3\n")
     with pytest.raises(InputError, match=r"row 0 \(counted from 0\)"):
         read_libsvm(tmp_path / "a.svm")
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+def test_a_byte_order_mark_is_passed_over(packed: str, tmp_path: Path) -> None:
+    text = b"\xef\xbb\xbf+1 1:0.5\n-1 2:1\n"
+    path = tmp_path / f"a.svm{packed}"
+    path.write_bytes(gzip.compress(text) if packed else text)
+    found = parse_libsvm(path)
+    assert found.y.tolist() == [1, -1]
+    assert found.spelling == ("-1", "+1")
+    (tmp_path / "bad").write_bytes(text + b"1 x\n")
+    with pytest.raises(InputError, match="line 3 is '1 x'"):
+        parse_libsvm(tmp_path / "bad")
