@@ -1,8 +1,9 @@
-"""RDIA: relabel harmful training samples by influence, on L2-regularised logistic or, beyond two classes, softmax regression.
+"""RDIA: relabel harmful training samples by influence, on logistic or, beyond two classes, softmax regression, or a network.
 
     python RDIA.py                                                  # built-in data, 40% of the labels flipped
     python RDIA.py --dataset mnist --noise 0.8 --alpha 0.0002       # MNIST 1 vs 7, as in the paper
     python RDIA.py --dataset mnist10 --relabel best                 # all ten digits, each suspect to the label that helps most
+    python RDIA.py --dataset mnist10 --model mlp --noise 0.5 --alpha 0           # a network
     python RDIA.py --dataset mine.svm --noise 0 --alpha auto --result_dir out    # your labels: out/relabeled.csv lists the suspects
 
 It prints log-loss, accuracy and AUC on validation and test rows of: ERM (the labels as given), Random (as many labels flipped
@@ -14,34 +15,36 @@ import importlib
 import logging
 import sys
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from data.dataset import NAMES, Dataset, load
+from data.dataset import FROM_TRAIN, NAMES, Dataset, Validation, load
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, non_negative, rate, run_script, seed, weight
+from data.flags import Parser, add_data_dir, count, non_negative, positive, rate, run_script, seed, weight
 from data.noise import NoisyLabels, flip_count, flip_share
-from data.streams import generator
+from data.streams import generator, stream_seed
 from Figure.alpha_plot import draw_choice, draw_phi
 from Figure.gallery import MOST, draw_gallery
 from Figure.report import describe, results_table
 from Figure.results import Record, append_line, environment, json_line, write_csv
 from Figure.stages import Stages
 from influence import SolverError, harmful
-from influence.logistic import SOLVERS, Solver
-from models.choose import Choice, TooFewRowsError, settle
-from models.linear import MODES, LinearModel, Scores
+from influence.logistic import SOLVERS
+from models.choose import Choice, Rows, TooFewRowsError, settle
+from models.linear import LinearModel
 from models.metrics import evaluate, share
+from models.model import MODES, Model, Scores, refit
 
 log = logging.getLogger(__name__)
 
 STAGES = ("import", "load", "ERM", "influence", "choose", "Random", "Dropout", "RDIA", "evaluate")
 
-
 Relabel = Literal["R", "best", "drop", "auto"]
 RELABELS: tuple[Relabel, ...] = (*MODES, "auto")
+ModelName = Literal["linear", "mlp", "cnn"]
+MODELS: dict[ModelName, tuple[str, ...]] = {"linear": SOLVERS, "mlp": ("auto", "cg", "lissa"), "cnn": ("auto", "cg", "lissa")}
 
 
 class Config(NamedTuple):
@@ -52,9 +55,14 @@ class Config(NamedTuple):
     alpha: float | None  # None: chosen on validation rows
     seed: int
     C: float
-    solver: Solver
+    solver: Any  # one of MODELS[model]
     data_dir: Path
     relabel: Relabel = "R"
+    model: ModelName = "linear"
+    validation: Validation = FROM_TRAIN
+    damping: float | None = None  # of a network's curvature; None: by its largest eigenvalue
+    n_epoch: int = 10  # of a network
+    gpu: int | None = None
 
 
 class Outcome(NamedTuple):
@@ -70,30 +78,30 @@ class Outcome(NamedTuple):
 def run(config: Config, stages: Stages) -> Outcome:
     """Load, corrupt, fit, influence, select by alpha, relabel by R, refit, evaluate. Raises `InputError`, `SolverError`."""
     with stages("import"):  # a second of its own, which would be counted as the first fit's
-        importlib.import_module("sklearn.linear_model")
+        importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network")
     with stages("load"):
-        dataset = load(config.dataset, config.data_dir, config.seed)
-        x, validation, classes = dataset.train.x, dataset.validation, len(dataset.classes)
+        dataset = load(config.dataset, config.data_dir, config.seed, config.validation)
+        classes, model = len(dataset.classes), classifier(config, dataset, stages.quiet)
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
-        model = LinearModel(classes, config.C, config.solver)
+        x, x_validation, x_test = (model.inputs(part.x) for part in (dataset.train, dataset.validation, dataset.test))
+        splits = {"validation": (x_validation, dataset.validation.labels), "test": (x_test, dataset.test.labels)}
     with stages("ERM"):
         weights = {"ERM": model.fit(x, given.labels)}
     with stages("influence"):
-        scores = model.influence(x, given.labels, validation.x, validation.labels, weights["ERM"])
+        scores = model.influence(x, given.labels, *splits["validation"], weights["ERM"])
     with stages("choose"):
-        alpha, mode, curve = settled(config, dataset, model, given.labels, weights["ERM"])
+        alpha, mode, curve = settled(config, model, (x, given.labels), splits["validation"], weights["ERM"])
     chosen = harmful(scores.phi, alpha)
     with stages("Random"):
         at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"), classes)
         weights["Random"] = model.fit(x, at_random.labels)
     with stages("Dropout"):
-        weights["Dropout"] = model.refit(x, given.labels, scores, harmful(scores.phi, 0.0), "drop")
+        weights["Dropout"] = refit(model, x, given.labels, scores, harmful(scores.phi, 0.0), "drop")
     with stages("RDIA"):
-        weights["RDIA"] = model.refit(x, given.labels, scores, chosen, mode)
+        weights["RDIA"] = refit(model, x, given.labels, scores, chosen, mode)
     with stages("evaluate"):
-        splits = {"validation": validation, "test": dataset.test}
         methods = {
-            name: {split: evaluate(part.x @ w.T, part.labels)._asdict() for split, part in splits.items()}
+            name: {split: evaluate(model.logits(rows, w), labels)._asdict() for split, (rows, labels) in splits.items()}
             for name, w in weights.items()
         }
     record: Record = {
@@ -101,7 +109,8 @@ def run(config: Config, stages: Stages) -> Outcome:
         "noise": config.noise,
         "alpha": alpha,
         "seed": config.seed,
-        **{f"n_{split}": len(part.labels) for split, part in (("train", dataset.train), *splits.items())},
+        "n_train": len(given.labels),
+        **{f"n_{split}": len(labels) for split, (_, labels) in splits.items()},
         "relabeled": int(chosen.sum()),
         "precision": share(given.flipped, chosen),
         "recall": share(chosen, given.flipped),
@@ -110,15 +119,34 @@ def run(config: Config, stages: Stages) -> Outcome:
         "right": share(scores.best == dataset.train.labels, chosen),
         "methods": methods,
         "seconds": stages.seconds,
+        "model": config.model,
+        "residual": scores.residual,
     }
+    if scores.damping is not None:
+        record |= {"damping": scores.damping, "largest_eigenvalue": scores.largest}
     if curve:
         record["curve"] = [point._asdict() for point in curve]
     return Outcome(record, dataset, given, scores, chosen)
 
 
-def settled(config: Config, dataset: Dataset, model: LinearModel, labels: np.ndarray, weights: np.ndarray) -> Choice:
+def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
+    """The model that the flags ask for. Raises `InputError` where it is not one for such data."""
+    classes, shape = len(dataset.classes), dataset.shape or dataset.train.x.shape[1:]
+    if config.model == "linear":
+        return LinearModel(classes, config.C, config.solver)
+    from Figure.deep import choose_device
+    from models.network import Fitting, NetworkModel, unsuited
+
+    if fault := unsuited(config.model, shape, sum(len(part.labels) for part in (dataset.train, dataset.validation, dataset.test))):
+        raise InputError(f"--model {config.model}: {fault}")
+    solver: Any = "cg" if config.solver == "auto" else config.solver
+    seeds = stream_seed(config.seed, "initialisation"), stream_seed(config.seed, "order")
+    device, fitting = choose_device(config.gpu), Fitting(config.n_epoch)
+    return NetworkModel(classes, shape, config.model, *seeds, device, solver, config.damping, fitting, quiet)
+
+
+def settled(config: Config, model: Model, train: Rows, validation: Rows, weights: Any) -> Choice:
     """alpha and what is done with the samples above it, as given or as chosen."""
-    train, validation = (dataset.train.x, labels), (dataset.validation.x, dataset.validation.labels)
     try:
         return settle(model, train, validation, weights, config.alpha, config.relabel, generator(config.seed, "choose"))
     except TooFewRowsError as error:
@@ -168,7 +196,7 @@ def draw(outcome: Outcome, folder: Path) -> None:
 def save(outcome: Outcome, config: Config, folder: Path) -> None:
     """Write relabeled.csv and the pictures anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
-    settings = {"C": config.C, "solver": config.solver, "residual": outcome.scores.residual}
+    settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
     draw(outcome, folder)
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
@@ -200,10 +228,22 @@ def parser() -> Parser:
     flags.add_argument(
         "--alpha", type=automatic, default=0.0002, help="samples with Phi above this are relabeled, or auto (0.0002)"
     )
-    flags.add_argument("--seed", type=seed, default=1, help="governs split, noise and Random, each by its own stream (1)")
+    flags.add_argument(
+        "--seed", type=seed, default=1, help="governs split, noise, Random and the network, each by its own stream (1)"
+    )
+    flags.add_argument("--model", choices=MODELS, default="linear", help="logistic or softmax regression, or a network (linear)")
     flags.add_argument("--C", type=weight, default=0.1, help="weight of the losses against the penalty (0.1)")
     flags.add_argument("--relabel", choices=RELABELS, default="R", help="R of the paper, to the best label, drop them, or auto (R)")
-    flags.add_argument("--solver", choices=SOLVERS, default="auto", help="how the Hessian is inverted (auto: by the sizes)")
+    flags.add_argument(
+        "--solver", choices=(*SOLVERS, "lissa"), default="auto", help="how the Hessian is inverted (auto: by the sizes)"
+    )
+    flags.add_argument("--damping", type=positive, help="added to a network's curvature (a tenth of its largest eigenvalue)")
+    flags.add_argument("--n_epoch", type=count, default=10, help="epochs of a network, or as many as 1,000 steps take (10)")
+    flags.add_argument("--gpu", type=seed, help="number of the GPU for a network (the first there is, else the CPU)")
+    flags.add_argument(
+        "--validation", choices=["train", "test"], help="where validation rows are taken from (train; networks: test)"
+    )
+    flags.add_argument("--n_validation", type=count, help="how many (30%% of the training rows; 100 of the test rows)")
     add_data_dir(flags)
     flags.add_argument("--result_dir", type=Path, help="append the run to results.jsonl there, and write relabeled.csv")
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
@@ -211,10 +251,20 @@ def parser() -> Parser:
     return flags
 
 
+def configure(flags: argparse.Namespace) -> Config:
+    """The run that the flags ask for. Raises `InputError` for flags that do not go together."""
+    if flags.solver not in MODELS[flags.model]:
+        expected = ", ".join(MODELS[flags.model])
+        raise InputError(f"--solver {flags.solver}: is not one for --model {flags.model}, expected one of {expected}")
+    fields = {name: value for name, value in vars(flags).items() if name in Config._fields}
+    part: Literal["train", "test"] = flags.validation or ("train" if flags.model == "linear" else "test")
+    return Config(**{**fields, "validation": Validation(part, flags.n_validation)})
+
+
 def main() -> None:
     flags: argparse.Namespace = parser().parse_args()
     logging.basicConfig(format="%(message)s", level=logging.ERROR if flags.quiet else logging.INFO, force=True)
-    config = Config(flags.dataset, flags.noise, flags.alpha, flags.seed, flags.C, flags.solver, flags.data_dir, flags.relabel)
+    config = configure(flags)
     if flags.result_dir:
         writable_folder(flags.result_dir, "--result_dir")
     stages = Stages(len(STAGES), flags.quiet)

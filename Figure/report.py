@@ -39,7 +39,18 @@ def results_table(record: Record, flipped: int) -> str:
     ]
     relabeled = f"{DONE[record.get('relabel', 'R')]} {record['relabeled']:,} of {n:,} (Phi > alpha = {record['alpha']:g})"
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
-    return "\n".join([title, "", head, columns, *rows, "", relabeled + _found(record, flipped), seconds])
+    return "\n".join([title, "", head, columns, *rows, "", relabeled + _found(record, flipped), *_curvature(record), seconds])
+
+
+def _curvature(record: Record) -> list[str]:
+    """What was added to a network's curvature, and how well it is inverted."""
+    if "damping" not in record:
+        return []
+    share = record["damping"] / record["largest_eigenvalue"]
+    return [
+        f"{record['model']}: damping {record['damping']:.4g}, {share:.3g} of the curvature's largest eigenvalue"
+        f" ({record['largest_eigenvalue']:.4g}); relative residual {record['residual']:.1e}"
+    ]
 
 
 def _cells(metrics: Mapping[str, float | None]) -> str:

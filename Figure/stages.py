@@ -16,6 +16,7 @@ class Stages:
 
     def __init__(self, total: int, quiet: bool = True) -> None:
         self.seconds: dict[str, float] = {}
+        self.quiet = quiet
         self._bar = tqdm(total=total, disable=quiet or not sys.stderr.isatty(), leave=False, unit="stage")
 
     @contextmanager

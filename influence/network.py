@@ -1,30 +1,35 @@
-"""Influence in a network trained with cross-entropy, by the Gauss-Newton matrix: one solve for all samples and labels.
+"""Influence in a network trained with cross-entropy: one solve for all samples and labels (Koh and Liang 2017).
 
 torch. The network is taken as it evaluates (batch norm by its running statistics, no dropout), so that nothing depends on how the
-data is batched. With J_i the derivative of sample i's logits in the parameters and B_i = diag(p_i) - p_i p_i^T,
+data is batched. With J_i the derivative of sample i's logits in the parameters and B_i = diag(p_i) - p_i p_i^T, the curvature is
 
-    H = sum_i J_i^T B_i J_i + damping I
-
-is the Hessian of the summed training loss without the network's own curvature, positive definite with any damping.
+    gauss-newton:  H = sum_i J_i^T B_i J_i + damping I           positive definite: the network's own curvature is left out
+    hessian:       H = sum_i d^2 l_i / d theta^2 + damping I     of the summed loss and a penalty; positive definite at a minimum
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp, vjp
-from torch.nn.functional import one_hot
+from torch.func import functional_call, grad, jvp, vjp
+from torch.nn.functional import cross_entropy, one_hot
 
+from influence.lissa import lissa
 from influence.softmax import LabelInfluence, along_labels
-from influence.solvers import Product, Solution, SolverError, conjugate_gradient
+from influence.solvers import Product, Solution, conjugate_gradient
 
-DAMPING = 1e-3  # of the largest eigenvalue of the Gauss-Newton matrix, where none is given
-POWER_ITERATIONS = 20
-RTOL = 1e-4  # float32 networks: what their products can be solved to
+DAMPING = 0.1  # of the largest eigenvalue of the curvature, where none is given: measured on MNIST (README, networks)
+POWER_ITERATIONS, POWER_ROWS = 20, 4_096  # on no more samples than that: they fix the largest eigenvalue well
 BATCH = 1_000
 
+Curvature = Literal["gauss-newton", "hessian"]
+CURVATURES: tuple[Curvature, ...] = ("gauss-newton", "hessian")
+NetworkSolver = Literal["cg", "lissa"]
+NETWORK_SOLVERS: tuple[NetworkSolver, ...] = ("cg", "lissa")
+# |v - H u| / |v|. float32 networks: what their products can be solved to; LiSSA: what its sampling noise leaves.
+RTOLS: dict[NetworkSolver, float] = {"cg": 1e-4, "lissa": 0.1}
 
 Logits: TypeAlias = Callable[[dict[str, Tensor]], Tensor]  # parameters -> logits (n, K)
 
@@ -35,13 +40,17 @@ class Labelled(NamedTuple):
     x: Tensor  # (n, ...)
     labels: Tensor  # (n,) integers below K
 
+    def batches(self, size: int) -> Iterator["Labelled"]:
+        """The samples in order, `size` at a time."""
+        return map(Labelled, self.x.split(size), self.labels.split(size))
+
 
 class NetworkInfluence(NamedTuple):
     """What each training sample and label does to the summed validation loss."""
 
     scores: LabelInfluence  # to first order the loss changes by -phi when a sample is removed, by eta when R relabels it
     damping: float
-    largest: float  # estimate of the largest eigenvalue of the Gauss-Newton matrix
+    largest: float  # estimate of the largest eigenvalue of the curvature, without damping
 
 
 def network_influence(
@@ -49,37 +58,35 @@ def network_influence(
     train: Labelled,
     validation: Labelled,
     damping: float | None = None,
-    rtol: float = RTOL,
+    rtol: float | None = None,
     batch: int = BATCH,
+    curvature: Curvature = "gauss-newton",
+    solver: NetworkSolver = "cg",
+    seed: int = 0,
 ) -> NetworkInfluence:
     """Influence of every training sample and of every label on the summed validation loss (Koh and Liang 2017; Kong et al. 2022).
 
         u = H^-1 sum_{j in Q} grad l_j,   Phi_i = - grad l_i^T u,   eta_i(k) = (J_i u)_k - (J_i u)_{y_i}
 
-    damping: in the unit of H's eigenvalues, 1e-3 of the largest if None. Raises `SolverError` where the solve does not get to
-    `rtol`. The network is not changed.
+    damping: in the unit of H's eigenvalues, a tenth of the largest if None. rtol: of the solve, `RTOLS` of the solver if None.
+    batch: samples at a time, which change LiSSA's draws and no other answer. seed: of those draws. The network is not changed.
+    Raises `SolverError` where the solve does not get to `rtol`.
     """
     mode, parts = network.training, Parameters(network)
     network.eval()
     try:
-        gauss_newton = gauss_newton_product(parts, train.x, batch)
-        largest = largest_eigenvalue(gauss_newton, parts.size)
+        largest = largest_eigenvalue(curvature_product(parts, thinned(train), batch, curvature), parts.size)
+        largest *= len(train.labels) / len(thinned(train).labels)
         added = DAMPING * largest if damping is None else damping
         target = loss_gradient(parts, validation, batch)
-        solution = _solve(lambda vector: gauss_newton(vector) + added * vector, target, rtol)
+        problem = Damped(parts, train, batch, curvature, added)
+        solution = problem.solve(target, solver, RTOLS[solver] if rtol is None else rtol, largest + added, seed)
         direction = parts.split(solution.vector)
-        rows = [_along(parts.logits(x), parts, direction) for x in train.x.split(batch)]
+        rows = [jvp(parts.logits(x), (parts.values,), (direction,))[:2] for x in train.x.split(batch)]
     finally:
         network.train(mode)
     logits, along = (torch.cat(column).double().cpu().numpy() for column in zip(*rows, strict=True))
     return NetworkInfluence(along_labels(along, logits, train.labels.cpu().numpy(), solution), added, largest)
-
-
-def _solve(product: Product, target: np.ndarray, rtol: float) -> Solution:
-    try:
-        return conjugate_gradient(product, target, lambda residual: residual, rtol)
-    except SolverError as error:
-        raise SolverError(f"{error}; a larger damping makes it easier") from error
 
 
 class Parameters:
@@ -107,44 +114,87 @@ class Parameters:
         return lambda values: functional_call(self._network, values, (x,))
 
 
-def gauss_newton_product(parts: Parameters, x: Tensor, batch: int = BATCH) -> Product:
-    """v -> sum_i J_i^T B_i J_i v, (size,) to (size,): one forward-mode and one reverse-mode product a batch of samples."""
+class Damped(NamedTuple):
+    """H = curvature + damping I, and its inverse by one of two solvers."""
+
+    parts: Parameters
+    train: Labelled
+    batch: int
+    curvature: Curvature
+    damping: float
+
+    def solve(self, target: np.ndarray, solver: NetworkSolver, rtol: float, scale: float, seed: int) -> Solution:
+        """u with |v - H u| <= rtol |v|. scale: H's largest eigenvalue. Raises `SolverError`."""
+        product, remedy = self._product(self.train), f"give a larger --damping than {self.damping:.3g}"
+        if solver == "cg":
+            return conjugate_gradient(product, target, lambda residual: residual, rtol, remedy=remedy)
+        return lissa(product, self._sampled(seed), target, scale, self._batches(), rtol, remedy)
+
+    def _batches(self) -> int:
+        return -(-len(self.train.labels) // self.batch)
+
+    def _product(self, data: Labelled, weight: float = 1.0) -> Product:
+        undamped = curvature_product(self.parts, data, self.batch, self.curvature)
+        return lambda vector: weight * undamped(vector) + self.damping * vector
+
+    def _sampled(self, seed: int) -> Iterator[Product]:
+        """H from batches drawn one apart from the other: each is H on average, whatever came before it."""
+        rng, n = np.random.default_rng(seed), len(self.train.labels)
+        size = min(self.batch, n)
+        while True:
+            rows = torch.from_numpy(rng.choice(n, size, replace=False, shuffle=False)).to(self.train.labels.device)
+            yield self._product(Labelled(self.train.x[rows], self.train.labels[rows]), n / size)
+
+
+def thinned(data: Labelled) -> Labelled:
+    """Samples at even distances, `POWER_ROWS` at most."""
+    step = -(-len(data.labels) // POWER_ROWS)
+    return Labelled(data.x[::step], data.labels[::step])
+
+
+def curvature_product(parts: Parameters, data: Labelled, batch: int = BATCH, curvature: Curvature = "gauss-newton") -> Product:
+    """v -> H v without the damping, (size,) to (size,)."""
+    of_batch = gauss_newton_of_batch if curvature == "gauss-newton" else hessian_of_batch
 
     def product(vector: np.ndarray) -> np.ndarray:
-        direction, total = parts.split(vector), np.zeros(parts.size)
-        for rows in x.split(batch):
-            function = parts.logits(rows)
-            logits, along = _along(function, parts, direction)
-            p = logits.softmax(1)
-            pulled = p * (along - (p * along).sum(1, keepdim=True))
-            total += _pulled(function, parts, pulled)
-        return total
+        direction = parts.split(vector)
+        return _summed(parts, (of_batch(parts, part, direction) for part in data.batches(batch)))
 
     return product
 
 
+def gauss_newton_of_batch(parts: Parameters, data: Labelled, direction: dict[str, Tensor]) -> dict[str, Tensor]:
+    """sum_i J_i^T B_i J_i v over a batch: the logits' derivative along v and their pull back, from one pass."""
+    both = vjp(lambda values: jvp(parts.logits(data.x), (values,), (direction,)), parts.values, has_aux=True)
+    logits, pull, along = cast("tuple[Tensor, Callable[[Tensor], Any], Tensor]", both)
+    p = logits.softmax(1)
+    return pull(p * (along - (p * along).sum(1, keepdim=True)))[0]
+
+
+def hessian_of_batch(parts: Parameters, data: Labelled, direction: dict[str, Tensor]) -> dict[str, Tensor]:
+    """sum_i (d^2 l_i / d theta^2) v over a batch: the gradient's derivative along v."""
+
+    def loss(values: dict[str, Tensor]) -> Tensor:
+        return cross_entropy(parts.logits(data.x)(values), data.labels, reduction="sum")
+
+    return jvp(grad(loss), (parts.values,), (direction,))[1]
+
+
 def loss_gradient(parts: Parameters, data: Labelled, batch: int = BATCH) -> np.ndarray:
     """sum_i grad l_i, (size,)."""
+    return _summed(parts, (_gradient_of_batch(parts, part) for part in data.batches(batch)))
+
+
+def _gradient_of_batch(parts: Parameters, data: Labelled) -> dict[str, Tensor]:
+    logits, pull = vjp(parts.logits(data.x), parts.values)[:2]
+    return pull(logits.softmax(1) - one_hot(data.labels, logits.shape[1]).to(logits))[0]
+
+
+def _summed(parts: Parameters, pieces: Iterable[dict[str, Tensor]]) -> np.ndarray:
     total = np.zeros(parts.size)
-    for x, labels in zip(data.x.split(batch), data.labels.split(batch), strict=True):
-        function = parts.logits(x)
-        with torch.no_grad():
-            logits = function(parts.values)
-        slope = logits.softmax(1) - one_hot(labels, logits.shape[1]).to(logits)
-        total += _pulled(function, parts, slope)
+    for piece in pieces:
+        total += parts.join(piece)
     return total
-
-
-def _along(function: Logits, parts: Parameters, direction: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Logits and their derivative in a direction of the parameters, (b, K) both."""
-    logits, along = jvp(function, (parts.values,), (direction,))[:2]
-    return logits, along
-
-
-def _pulled(function: Logits, parts: Parameters, slope: Tensor) -> np.ndarray:
-    """sum_i J_i^T s_i, (size,). slope: s (b, K)."""
-    pull = vjp(function, parts.values)[1]
-    return parts.join(pull(slope)[0])
 
 
 def largest_eigenvalue(product: Product, size: int) -> float:

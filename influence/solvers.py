@@ -9,6 +9,10 @@ RTOL = 1e-8  # of |v - H u| / |v|
 Product = Callable[[np.ndarray], np.ndarray]
 
 
+# What to do where conjugate gradients fail on a linear model.
+SCALE = "scale the features to a like size, or choose --solver cholesky"
+
+
 class SolverError(Exception):
     """An iteration that cannot reach its inequality: the message has the residual, the count and a remedy."""
 
@@ -22,13 +26,18 @@ class Solution(NamedTuple):
 
 
 def conjugate_gradient(
-    product: Product, vector: np.ndarray, preconditioner: Product, rtol: float = RTOL, max_iterations: int | None = None
+    product: Product,
+    vector: np.ndarray,
+    preconditioner: Product,
+    rtol: float = RTOL,
+    max_iterations: int | None = None,
+    remedy: str = SCALE,
 ) -> Solution:
     """Solve H u = v for a symmetric positive definite H by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
     product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H.
     The recurrence's residual starts the test, the true one, v - H u, decides it; where rounding has driven the two apart the
-    iteration starts anew from u. max_iterations: 10 d, and no fewer than 100, if None.
+    iteration starts anew from u. max_iterations: 10 d, and no fewer than 100, if None. remedy: what an error says to do.
 
     Raises `SolverError` on negative curvature (H is not positive definite), a value that is not finite, or no convergence.
     """
@@ -50,12 +59,12 @@ def conjugate_gradient(
         if not (0 < rho < np.inf and 0 < curvature < np.inf):
             raise SolverError(
                 f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
-                " the Hessian is not positive definite, or the features are too large; add damping, or scale the features"
+                f" the Hessian is not positive definite; {remedy}"
             )
         step = rho / curvature
         solution = solution + step * direction
         residual = residual - step * image
     raise SolverError(
         f"conjugate gradients are at a relative residual of {np.linalg.norm(residual) / size:.3g} after {limit} iterations,"
-        f" expected {rtol:.3g}; scale the features to a like size, or choose --solver cholesky"
+        f" expected {rtol:.3g}; {remedy}"
     )

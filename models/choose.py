@@ -1,18 +1,17 @@
 """alpha, and what to do with the samples above it, chosen on validation rows that the influences have not seen."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from influence.logistic import Matrix
 from influence.relabel import harmful
-from models.linear import MODES, LinearModel, Mode, Scores
 from models.metrics import evaluate
+from models.model import MODES, Mode, Model, Scores, refit
 
 # Shares of the samples with Phi > 0 that are tried, most harmful first; none of them is ERM.
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
-Rows: TypeAlias = tuple[Matrix, np.ndarray]  # and their labels
+Rows: TypeAlias = tuple[Any, np.ndarray]  # as the model takes them, and their labels
 LEAST = 2  # validation rows: one for each half
 
 
@@ -38,10 +37,10 @@ class Choice(NamedTuple):
 
 
 def settle(
-    model: LinearModel,
+    model: Model,
     train: Rows,
     validation: Rows,
-    weights: np.ndarray,
+    weights: Any,
     alpha: float | None,
     relabel: Mode | Literal["auto"],
     generator: np.random.Generator,
@@ -54,10 +53,10 @@ def settle(
 
 
 def choose(
-    model: LinearModel,
+    model: Model,
     train: Rows,
     validation: Rows,
-    weights: np.ndarray,
+    weights: Any,
     modes: Sequence[Mode],
     generator: np.random.Generator,
     alpha: float | None = None,
@@ -79,8 +78,8 @@ def choose(
     for mode in modes:
         for threshold in thresholds(scores) if alpha is None else [alpha * len(seen) / n]:
             chosen = harmful(scores.phi, threshold)
-            refitted = model.refit(*train, scores, chosen, mode) if chosen.any() else weights
-            loss = evaluate(x_validation[unseen] @ refitted.T, labels_validation[unseen]).log_loss
+            refitted = refit(model, *train, scores, chosen, mode) if chosen.any() else weights
+            loss = evaluate(model.logits(x_validation[unseen], refitted), labels_validation[unseen]).log_loss
             curve.append(Point(mode, threshold * n / len(seen), int(chosen.sum()), loss))
     best = min(curve, key=lambda point: (point.loss, point.changed))
     return Choice(best.alpha, best.relabel, curve)

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from influence.logistic import SOLVERS, Matrix, Solver
 from influence.relabel import harmful
 from models.choose import LEAST, settle
-from models.linear import MODES, LinearModel
+from models.linear import LinearModel
+from models.model import MODES, refit
 
 Relabel = Literal["R", "best", "drop", "auto"]
 
@@ -90,7 +91,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         self._scores = model.influence(X, labels, *validation, weights)
         self._chosen = harmful(self._scores.phi, self.alpha_)
         if self._chosen.any():
-            weights = model.refit(X, labels, self._scores, self._chosen, self.relabel_)
+            weights = refit(model, X, labels, self._scores, self._chosen, self.relabel_)
         self.coef_ = np.atleast_2d(weights)
 
     def _check_parameters(self) -> None:

@@ -3,8 +3,9 @@ import pytest
 
 from influence import harmful
 from models.choose import SHARES, Choice, choose, thresholds
-from models.linear import MODES, LinearModel, Mode, Scores
+from models.linear import LinearModel
 from models.metrics import evaluate
+from models.model import MODES, Mode, Scores, refit
 from tests.problems import C, Problem, digits, wdbc
 
 MODEL = LinearModel(2, C)
@@ -34,7 +35,7 @@ def test_phi_comes_from_one_half_of_the_validation_rows_and_the_loss_from_the_ot
     for point in chosen(problem).curve:
         mask = harmful(scores.phi, point.alpha * len(seen) / n)
         assert mask.sum() == point.changed
-        refitted = MODEL.refit(problem.x, problem.labels, scores, mask, point.relabel)
+        refitted = refit(MODEL, problem.x, problem.labels, scores, mask, point.relabel)
         loss = evaluate(problem.x_validation[unseen] @ refitted, problem.labels_validation[unseen]).log_loss
         assert loss == pytest.approx(point.loss, rel=1e-6)
 
@@ -78,6 +79,6 @@ def test_every_mode_changes_the_fit_its_own_way() -> None:
     problem = wdbc()
     w = MODEL.fit(problem.x, problem.labels)
     found = MODEL.influence(problem.x, problem.labels, problem.x_validation, problem.labels_validation, w)
-    fits = {mode: MODEL.refit(problem.x, problem.labels, found, harmful(found.phi, 0), mode) for mode in MODES}
+    fits = {mode: refit(MODEL, problem.x, problem.labels, found, harmful(found.phi, 0), mode) for mode in MODES}
     np.testing.assert_array_equal(fits["R"], fits["best"])  # two classes: both flip
     assert np.abs(fits["R"] - fits["drop"]).max() > 0.01

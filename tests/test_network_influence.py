@@ -1,17 +1,20 @@
-"""Influence in small networks against the dense Gauss-Newton matrix, in float64, and against retraining by value."""
+"""Influence in small networks, in float64, against the dense Gauss-Newton matrix and Hessian, and against retraining by value."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 from torch import nn
-from torch.func import functional_call, jacrev
+from torch.func import functional_call, grad_and_value, hessian, jacrev
 
 from influence import SoftmaxFit, SolverError, softmax_influence
 from influence.network import (
     Labelled,
     NetworkInfluence,
     Parameters,
-    gauss_newton_product,
+    curvature_product,
     largest_eigenvalue,
     loss_gradient,
     network_influence,
@@ -36,7 +39,7 @@ def small(kind: str) -> nn.Module:
     torch.manual_seed(0)
     if kind == "mlp":
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Tanh(), nn.Linear(4, K)).double()
-    layers = nn.Conv2d(1, 2, 3, stride=2), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(18, K)
+    layers = nn.Conv2d(1, 2, 3, stride=2), nn.BatchNorm2d(2), nn.Softplus(), nn.Flatten(), nn.Linear(18, K)
     return nn.Sequential(*layers).double()
 
 
@@ -58,11 +61,11 @@ def test_product_and_gradient_are_those_of_the_dense_matrix_however_it_is_batche
     jacobian, p, matrix = dense(network, train)
     parts = Parameters(network.eval())
     vector = np.random.default_rng(1).standard_normal(parts.size)
-    np.testing.assert_allclose(gauss_newton_product(parts, train.x, batch)(vector), matrix @ vector, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(curvature_product(parts, train, batch)(vector), matrix @ vector, rtol=1e-9, atol=1e-9)
     slopes = p - np.eye(K)[train.labels.numpy()]
     np.testing.assert_allclose(loss_gradient(parts, train, batch), np.einsum("nkp,nk->p", jacobian, slopes), rtol=1e-9, atol=1e-9)
     largest = np.linalg.eigvalsh(matrix)[-1]
-    assert 0.9 * largest < largest_eigenvalue(gauss_newton_product(parts, train.x, batch), parts.size) <= largest * (1 + 1e-9)
+    assert 0.9 * largest < largest_eigenvalue(curvature_product(parts, train, batch), parts.size) <= largest * (1 + 1e-9)
 
 
 def found(network: nn.Module, batch: int = 1_000, damping: float | None = 0.5) -> NetworkInfluence:
@@ -85,6 +88,109 @@ def test_phi_and_eta_are_those_of_the_dense_matrix_however_it_is_batched(kind: s
         for k in range(K):
             assert scores.eta_labels[i, k] == pytest.approx(-(gradients[k] - gradients[labels[i]]) @ u, rel=1e-6, abs=1e-9)
     np.testing.assert_allclose(scores.eta, -scores.phi / (1 - p[np.arange(60), labels]), rtol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+@pytest.mark.parametrize("batch", [1, 7, 10, 60])
+def test_the_hessian_product_is_that_of_the_dense_hessian_however_it_is_batched(kind: str, batch: int) -> None:
+    network, (train, _) = small(kind).eval(), problem()
+    parts = Parameters(network)
+    vector = np.random.default_rng(1).standard_normal(parts.size)
+    expected = dense_hessian(objective(network, train, 0.0), values_of(parts)) @ vector
+    np.testing.assert_allclose(curvature_product(parts, train, batch, "hessian")(vector), expected, rtol=1e-9, atol=1e-9)
+
+
+Loss = Callable[[torch.Tensor], torch.Tensor]
+
+
+def objective(network: nn.Module, data: Labelled, penalty: float, i: int = 0, k: int | None = None, eps: float = 0.0) -> Loss:
+    """sum_i l_i + penalty / 2 |theta|^2 of one vector, and eps l_i or, with a label k, eps (l_i(k) - l_i)."""
+    parts = Parameters(network)
+
+    def loss(vector: torch.Tensor) -> torch.Tensor:
+        pieces = vector.split([value.numel() for value in parts.values.values()])
+        values = {name: piece.view_as(parts.values[name]) for name, piece in zip(parts.values, pieces, strict=True)}
+        scores = -parts.logits(data.x)(values).log_softmax(1)
+        given = scores[i, data.labels[i]]
+        moved = given if k is None else scores[i, k] - given
+        return scores.gather(1, data.labels[:, None]).sum() + penalty / 2 * (vector**2).sum() + eps * moved
+
+    return loss
+
+
+def values_of(parts: Parameters) -> torch.Tensor:
+    return torch.from_numpy(parts.join(parts.values))
+
+
+def dense_hessian(loss: Loss, vector: torch.Tensor) -> np.ndarray:
+    return np.asarray(hessian(loss)(vector).numpy())
+
+
+def minimum(loss: Loss, start: torch.Tensor) -> torch.Tensor:
+    """The minimum near `start`, to a gradient of 1e-10: L-BFGS, then Newton's method with the dense Hessian."""
+
+    def value_and_slope(v: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, value = grad_and_value(loss)(torch.from_numpy(v))
+        return float(value), slope.numpy()
+
+    found = minimize(value_and_slope, start.numpy(), jac=True, method="L-BFGS-B", options={"maxiter": 5_000, "gtol": 1e-5})
+    vector = torch.from_numpy(found.x)
+    for _ in range(20):
+        slope = grad_and_value(loss)(vector)[0]
+        if slope.norm() < 1e-10:
+            return vector
+        vector = vector - torch.linalg.solve(hessian(loss)(vector), slope)
+    raise AssertionError(f"no minimum: the gradient is {slope.norm():.3g}")
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_phi_and_eta_of_every_label_are_what_retraining_gives(kind: str) -> None:
+    """A small weight is moved to another label, or added, the penalised network fitted again, and the validation loss compared."""
+    eps, penalty = 1e-4, 0.5
+    network, (train, validation) = small(kind).eval(), problem()
+    parts = Parameters(network)
+    loss_validation = objective(network, validation, 0.0)
+    fitted = minimum(objective(network, train, penalty), values_of(parts))
+    with torch.no_grad():
+        for value, piece in zip(parts.values.values(), parts.split(fitted.numpy()).values(), strict=True):
+            value.copy_(piece)
+    scores = network_influence(network, train, validation, penalty, 1e-10, curvature="hessian").scores
+
+    def change(i: int, k: int | None) -> float:
+        moved = [minimum(objective(network, train, penalty, i, k, sign * eps), fitted) for sign in (1, -1)]
+        return float(loss_validation(moved[0]) - loss_validation(moved[1])) / (2 * eps)
+
+    for i in np.argsort(-np.abs(scores.phi))[[0, 1, 5]]:
+        assert change(i, None) == pytest.approx(scores.phi[i], rel=1e-3)
+        for k in range(K):
+            assert change(i, k) == pytest.approx(scores.eta_labels[i, k], rel=1e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_lissa_gives_what_conjugate_gradients_give_to_its_own_residual(kind: str) -> None:
+    network = small(kind)
+    exact = found(network, damping=20.0)
+    lissa = network_influence(network, *problem(), damping=20.0, rtol=0.05, batch=20, solver="lissa")
+    assert lissa.scores.solution.residual <= 0.05
+    difference = lissa.scores.solution.vector - exact.scores.solution.vector
+    condition = 1 + exact.largest / 20.0  # |du| <= |H^-1| residual |v| <= condition residual |u|
+    assert np.linalg.norm(difference) <= 0.05 * condition * np.linalg.norm(exact.scores.solution.vector)
+    again, other = (network_influence(network, *problem(), 20.0, 0.05, 20, solver="lissa", seed=seed) for seed in (0, 1))
+    np.testing.assert_array_equal(again.scores.phi, lissa.scores.phi)
+    assert not np.array_equal(other.scores.phi, lissa.scores.phi)
+
+
+def test_lissa_that_diverges_or_does_not_get_there_names_the_damping() -> None:
+    network = small("mlp")
+    with pytest.raises(SolverError, match=r"LiSSA diverges.* give a larger --damping than 1e-06"):  # the Hessian is indefinite
+        network_influence(network, *problem(), damping=1e-6, rtol=1e-3, batch=10, curvature="hessian", solver="lissa")
+    with pytest.raises(SolverError, match=r"LiSSA is at a relative residual of .* give a larger --damping than 0.0001"):
+        network_influence(network, *problem(), damping=1e-4, rtol=1e-9, batch=30, solver="lissa")
+
+
+def test_the_hessian_away_from_a_minimum_is_refused() -> None:
+    with pytest.raises(SolverError, match=r"not positive definite; give a larger --damping than 1e-06"):
+        network_influence(small("mlp"), *problem(), damping=1e-6, curvature="hessian")
 
 
 def test_the_network_is_left_as_it_was() -> None:
@@ -114,7 +220,7 @@ def test_damping_is_chosen_from_the_largest_eigenvalue_and_float32_networks_are_
     network = build("mlp", (1, 8, 8), K, 1)
     train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
     result = network_influence(network, train, validation)
-    assert result.damping == pytest.approx(1e-3 * result.largest)
+    assert result.damping == pytest.approx(0.1 * result.largest)
     assert result.scores.solution.residual <= 1e-4
     assert result.scores.phi.shape == (60,)
 
@@ -122,5 +228,5 @@ def test_damping_is_chosen_from_the_largest_eigenvalue_and_float32_networks_are_
 def test_a_solve_that_does_not_get_there_names_the_damping() -> None:
     network = build("mlp", (1, 8, 8), K, 1)
     train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
-    with pytest.raises(SolverError, match="larger damping"):
+    with pytest.raises(SolverError, match="larger --damping"):
         network_influence(network, train, validation, damping=1e-12, rtol=1e-14)

@@ -32,6 +32,8 @@ KEYS = [
     "right",
     "methods",
     "seconds",
+    "model",
+    "residual",
 ]
 
 
@@ -212,7 +214,19 @@ def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invok
     printed = [without_seconds(invoke("--dataset", mine, "--seed", seed, "--result_dir", out, "--json")[1]) for seed in (1, 2)]
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert [{key: line[key] for key in printed[0]} for line in lines] == printed
-    assert {"C", "solver", "residual", "python", "numpy", "scipy", "scikit-learn", "device", "commit", "seconds"} <= set(lines[0])
+    assert {
+        "C",
+        "solver",
+        "validation",
+        "n_epoch",
+        "python",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "device",
+        "commit",
+        "seconds",
+    } <= set(lines[0])
 
 
 def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Invoke) -> None:

@@ -1,0 +1,46 @@
+"""LiSSA: H^-1 v from products with samples of H alone (Agarwal et al. 2017; for influence Koh and Liang 2017)."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from influence.solvers import Product, Solution, SolverError
+
+MARGIN = 2.0  # of the scale over H's largest eigenvalue: that of a sample of H is larger
+PASSES = 512  # over the samples, at most
+DIVERGED = 10.0  # relative residual: u = 0 has 1
+
+
+def lissa(
+    product: Product, sampled: Iterator[Product], vector: np.ndarray, largest: float, steps: int, rtol: float, remedy: str
+) -> Solution:
+    """Solve H u = v by u <- u + (v - H_t u) / scale, with H_t samples of H and scale twice H's largest eigenvalue.
+
+    The answer is the mean of the iterates since the last test, which comes after 1, 2, 4, ... passes and takes one product with
+    H itself. product: u -> H u. sampled: products with matrices that are H on average. vector: v (d,). steps: samples in a pass.
+    Returns with |v - H u| <= rtol |v|, else raises `SolverError`; so it does where the iteration diverges. remedy: what an error
+    says to do.
+    """
+    scale, size = MARGIN * largest, float(np.linalg.norm(vector))
+    current, residual = np.zeros_like(vector, dtype=float), 1.0
+    for passes in _doubling():
+        total, count = np.zeros_like(current), steps * max(1, passes // 2)
+        for sample in itertools.islice(sampled, count):
+            current += (vector - sample(current)) / scale
+            total += current
+        mean = total / count
+        residual = float(np.linalg.norm(vector - product(mean))) / (size or 1.0)
+        if residual <= rtol:
+            return Solution(mean, residual, passes * steps)
+        if not residual < DIVERGED:
+            raise SolverError(f"LiSSA diverges, to a relative residual of {residual:.3g} after {passes} passes; {remedy}")
+    raise SolverError(f"LiSSA is at a relative residual of {residual:.3g} after {PASSES} passes, expected {rtol:.3g}; {remedy}")
+
+
+def _doubling() -> Iterator[int]:
+    """1, 2, 4, ... `PASSES`."""
+    passes = 1
+    while passes <= PASSES:
+        yield passes
+        passes *= 2
