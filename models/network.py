@@ -19,13 +19,13 @@ from models.robust_loss import relabeled_losses
 from models.training import BETAS, EVALUATION_BATCH
 
 LARGEST = 2**34  # bytes of all rows
-LEAST_STEPS = 1_000  # of the optimizer: small data sets get more epochs
 
 
 class Fitting(NamedTuple):
     """How a network is fitted: Adam, at a rate that falls linearly to 0."""
 
-    n_epoch: int = 10  # and as many as `LEAST_STEPS` take
+    n_epoch: int = 10
+    least_steps: int = 1_000  # small data sets get more epochs, as many as these take
     lr: float = 1e-3
     batch_size: int = 128
 
@@ -90,10 +90,8 @@ def unsuited(network: Network, shape: tuple[int, ...], rows: int) -> str | None:
 
 def channels_first(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
     """(n, channels, height, width), of rows that are no pictures (n, 1, 1, d). rows: (n, d), shape: as in `NetworkModel`."""
-    if len(shape) < 3:
-        return rows.view(len(rows), 1, -1, shape[-1])
-    pictures = rows.view(len(rows), *shape)
-    return pictures.permute(0, 3, 1, 2).contiguous() if shape[-1] in {1, 3} else pictures
+    pictures = rows.view(len(rows), *(1,) * (3 - len(shape)), *shape)
+    return pictures.permute(0, 3, 1, 2).contiguous() if len(shape) == 3 and shape[-1] in {1, 3} else pictures
 
 
 def fit_network(
@@ -112,7 +110,7 @@ def fit_network(
     """
     size = min(fitting.batch_size, max(1, len(labels)))
     batches = len(labels) // size
-    epochs = max(fitting.n_epoch, -(-LEAST_STEPS // max(1, batches)))
+    epochs = max(fitting.n_epoch, -(-fitting.least_steps // max(1, batches)))
     optimizer = torch.optim.Adam(network.parameters(), fitting.lr, BETAS, fused=True)
     order = torch.Generator().manual_seed(order_seed)
     network.train()

@@ -399,3 +399,73 @@ def test_breast_cancer_gives_the_measured_losses_on_clean_labels(tmp_path: Path,
     (tmp_path / "libsvm" / "breast-cancer_scale").symlink_to((LIBSVM / "breast-cancer_scale").resolve())
     methods = json.loads(invoke("--dataset", "cancer", "--noise", 0, "--data_dir", tmp_path, "--json")[1])["methods"]
     assert [round(methods[name]["test"]["log_loss"], 4) for name in ("ERM", "Dropout", "RDIA")] == [0.0914, 0.0731, 0.0783]
+
+
+@pytest.mark.parametrize("solver", ["auto", "lissa"])
+def test_a_network_repairs_built_in_data(solver: str, invoke: Invoke) -> None:
+    flags = ("--dataset", "digits10", "--model", "mlp", "--alpha", 0, "--validation", "train", "--solver", solver, "--json")
+    record = json.loads(invoke(*flags)[1])
+    losses = {name: splits["test"]["log_loss"] for name, splits in record["methods"].items()}
+    assert losses["RDIA"] < losses["ERM"] / 1.5
+    assert record["precision"] > 0.9
+    assert record["damping"] == pytest.approx(0.1 * record["largest_eigenvalue"])
+    assert record["residual"] <= (0.1 if solver == "lissa" else 1e-4)
+    assert json.dumps(without_seconds(invoke(*flags)[1])) == json.dumps({k: v for k, v in record.items() if k != "seconds"})
+
+
+def test_a_network_takes_validation_rows_from_the_test_rows_as_the_paper_does(invoke: Invoke) -> None:
+    record = json.loads(invoke("--dataset", "digits10", "--model", "mlp", "--json")[1])
+    assert (record["n_train"], record["n_validation"], record["n_test"]) == (1438, 100, 259)
+    record = json.loads(invoke("--validation", "test", "--n_validation", 30, "--json")[1])
+    assert (record["n_train"], record["n_validation"], record["n_test"]) == (456, 30, 83)
+    record = json.loads(invoke("--n_validation", 30, "--json")[1])
+    assert (record["n_train"], record["n_validation"], record["n_test"]) == (426, 30, 113)
+
+
+def test_test_labels_change_no_selection_of_a_network(mine: Path, invoke: Invoke) -> None:
+    with np.load(mine) as arrays:
+        parts = dict(arrays)
+    flags = ("--model", "mlp", "--validation", "train", "--noise", 0, "--result_dir", mine.parent / "out", "--json")
+    listed = []
+    for y_test in (parts["y_test"], np.roll(parts["y_test"], 1)):
+        np.savez(mine, **{**parts, "y_test": y_test})
+        invoke("--dataset", mine, *flags)
+        listed.append((mine.parent / "out" / "relabeled.csv").read_text())
+    assert listed[0] == listed[1]
+    assert listed[0].count("\n") > 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--solver", "lissa"), "--solver lissa: is not one for --model linear, expected one of auto, cholesky, cg"),
+        (
+            ("--model", "mlp", "--solver", "cholesky"),
+            "--solver cholesky: is not one for --model mlp, expected one of auto, cg, lissa",
+        ),
+        (("--model", "cnn"), "--model cnn: takes pictures of 8 by 8 and more, these rows are 30; use mlp"),
+        (("--model", "mlp", "--gpu", 99), "--gpu 99: is not there, the GPUs here are:"),
+        (("--n_validation", 999), "--dataset wdbc: 569 rows leave no training rows; give a smaller --n_validation than 999"),
+        (
+            ("--validation", "test", "--n_validation", 113),
+            "--dataset wdbc: 569 rows leave no test rows; give a smaller --n_validation",
+        ),
+        (("--damping", 0), "--damping: got '0', expected a finite number above 0"),
+        (("--model", "mlp", "--damping", 1e-9), "give a larger --damping than 1e-09"),
+    ],
+)
+def test_flags_of_networks_that_cannot_be_met_end_in_one_line(flags: tuple[object, ...], message: str, invoke: Invoke) -> None:
+    code, out, error = invoke(*flags)
+    assert (code, out) == (2, "")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_a_validation_part_of_ones_own_is_used_whole(mine: Path, invoke: Invoke) -> None:
+    with np.load(mine) as arrays:
+        np.savez(mine, **arrays, x_val=arrays["x_test"][:20], y_val=arrays["y_test"][:20])
+    record = json.loads(invoke("--dataset", mine, "--model", "mlp", "--noise", 0, "--json")[1])
+    assert (record["n_train"], record["n_validation"], record["n_test"]) == (300, 20, 100)
+    code, _, error = invoke("--dataset", mine, "--n_validation", 5)
+    assert code == 2
+    assert "has validation rows of its own" in error
