@@ -13,8 +13,10 @@ from Figure.results import Record
 from Figure.stages import Stages
 from influence import Fit, harmful, logistic_influence, relabel
 from influence.resampling import gradient_norms, keep_by_class, optlr_sample, subsample, uids_linear, uids_sigmoid
+from models.linear import LinearModel
 from models.logistic import Weights, fit_logistic
 from models.metrics import evaluate
+from models.model import Model
 
 METHODS = ("ERM", "Random", "subsample", "OptLR", "Dropout", "UIDS linear", "UIDS sigmoid", "RDIA")
 ALPHA_GRID = (0.2, 0.05, 0.01, 0.002, 0.0002, 0.0)
@@ -69,7 +71,7 @@ def compare(config: Comparison, data_dir: Path) -> Record:
         at_random = flip_count(labels, relabeled, generator(config.seed, "random"))
         weights["Random"] = fit_logistic(x, at_random.labels, C)
     with stages("evaluate"):
-        methods = {name: judged(weights[name], dataset) for name in METHODS}
+        methods = {name: judged(LinearModel(2, C), weights[name], dataset) for name in METHODS}
     chosen = {"alpha": alpha, "validation_losses": losses, "relabeled": relabeled, "n_train": len(labels)}
     return {**chosen, "methods": methods, "seconds": stages.seconds}
 
@@ -92,7 +94,7 @@ def fit(x: Any, training: Training, C: float) -> np.ndarray:
     return fit_logistic(x[training.kept], training.labels[training.kept], C, training.sample_weights)
 
 
-def judged(weights: np.ndarray, dataset: Dataset) -> Record:
+def judged(model: Model, weights: Any, dataset: Dataset) -> Record:
     """Metrics on validation and test rows."""
     parts = {"validation": dataset.validation, "test": dataset.test}
-    return {name: evaluate(part.x @ weights.T, part.labels)._asdict() for name, part in parts.items()}
+    return {name: evaluate(model.logits(model.inputs(part.x), weights), part.labels)._asdict() for name, part in parts.items()}

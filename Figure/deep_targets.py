@@ -12,7 +12,10 @@ from data.images import is_here
 from data.noise import NoiseType
 from Figure.deep import LOST, DeepConfig, choose_device, run_deep
 from Figure.gamma_plot import draw_gamma
+from Figure.linear_targets import MANY_NOISES, many_table
 from Figure.lines import Run
+from Figure.many import METHODS as MANY_METHODS
+from Figure.on_network import OnNetwork, relabel_on_network
 from Figure.published import DEEP
 from Figure.recipe import recipe_runs, recipe_table
 from Figure.results import Record
@@ -32,6 +35,7 @@ NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.2), ("symmetric",
 GAMMAS = (0.2, 0.4, 0.6, 0.8)
 GAMMA_RATES = (0.2, 0.8)
 MNIST_SETTINGS = "MNIST, MLP, gamma 0.2, weight decay 1e-5"
+MLP_SETTINGS = "MLP, 10 epochs, 1,000 validation samples; RDIA-LS by its fast recipe, 40 epochs"
 DIGITS = 2  # of an accuracy in %
 
 
@@ -164,6 +168,12 @@ def objective_table(lines: Sequence[Record]) -> str:
     return f"{head}\n\n{markdown(['objective', *columns], rows)}"
 
 
+def network_runs(count: int) -> list[Run]:
+    """RDIA by influence on the MLP, all ten digits."""
+    configs = [OnNetwork("mnist10", noise, seed) for seed in range(1, count + 1) for noise in MANY_NOISES]
+    return [Run("networks", config._asdict(), partial(relabel_on_network, config)) for config in configs]
+
+
 TARGETS = {
     "deep": Target(
         "last-ten test accuracy of all network methods",
@@ -188,6 +198,12 @@ TARGETS = {
         3,
         objective_runs,
         lambda lines, output, _: output.table("objective", objective_table(lines)),
+    ),
+    "networks": Target(
+        "RDIA by influence on the MLP: ERM, Dropout, RDIA by R and by the best label, RDIA-LS",
+        3,
+        network_runs,
+        lambda lines, output, _: output.table("networks", many_table(lines, MLP_SETTINGS, (*MANY_METHODS, "RDIA-LS"))),
     ),
     "recipe": Target(
         "how the fast recipe was chosen",

@@ -120,9 +120,10 @@ def noise_table(lines: Sequence[Record]) -> str:
     return f"{head}\n\n{markdown(['method', *(f'noise {noise:g}' for noise in NOISES[::2])], rows)}"
 
 
-def best_in_bold(cells: Sequence[str]) -> list[str]:
-    """Cells of `mean_sd`, those with the least mean in bold."""
-    means = [np.inf if cell == "-" else float(cell.split()[0]) for cell in cells]
+def best_in_bold(cells: Sequence[str], largest: bool = False) -> list[str]:
+    """Cells of `mean_sd`, those with the least mean, or the largest, in bold."""
+    sign = -1 if largest else 1
+    means = [np.inf if cell == "-" else sign * float(cell.split()[0]) for cell in cells]
     return [f"**{cell}**" if mean == min(means) < np.inf else cell for cell, mean in zip(cells, means, strict=True)]
 
 
@@ -132,24 +133,23 @@ def many_runs(count: int) -> list[Run]:
     return [Run("classes", config._asdict(), partial(relabel_many, config)) for config in configs]
 
 
-def many_table(lines: Sequence[Record]) -> str:
-    """Test log-loss and accuracy by noise, and what became of the wrong labels; the best log-loss of a row in bold."""
+def many_table(lines: Sequence[Record], settings: str, methods: Sequence[str] = MANY_METHODS) -> str:
+    """Test log-loss and accuracy by noise, and what became of the wrong labels; the best value of a row in bold."""
     rows = []
     for noise in MANY_NOISES:
         mine = [line for line in lines if line["config"]["noise"] == noise]
-        values = {
-            name: [[line["methods"][method]["test"][name] for line in mine] for method in MANY_METHODS]
-            for name in ("log_loss", "accuracy")
-        }
+        losses, accuracies = (
+            [[line["methods"][method]["test"][name] for line in mine] for method in methods] for name in ("log_loss", "accuracy")
+        )
         found = [mean_sd([line[name] for line in mine], 3) for name in ("precision", "recall", "right")]
-        rows.append([f"{noise:g}", "log-loss", *best_in_bold([mean_sd(cell) for cell in values["log_loss"]]), *found])
-        rows.append(["", "accuracy", *(mean_sd(cell) for cell in values["accuracy"]), "", "", ""])
+        rows.append([f"{noise:g}", "log-loss", *best_in_bold([mean_sd(cell) for cell in losses]), *found])
+        rows.append(["", "accuracy", *best_in_bold([mean_sd(cell) for cell in accuracies], largest=True), "", "", ""])
     size = f" of {lines[0]['n_train']:,} training samples" if lines else ""
     head = (
-        f"mnist10, softmax regression: mean ± sd of {seeds(lines)}, C = {C:g}, alpha = 0; precision and recall of the"
-        f" relabeled{size} against the changed labels, and the share of the relabeled whose best label is the true one."
+        f"mnist10, {settings}: mean ± sd of {seeds(lines)}, alpha = 0; precision and recall of the relabeled{size} against the"
+        " changed labels, and the share of the relabeled whose best label is the true one."
     )
-    return f"{head}\n\n{markdown(['noise', 'test', *MANY_METHODS, 'precision', 'recall', 'true label'], rows)}"
+    return f"{head}\n\n{markdown(['noise', 'test', *methods, 'precision', 'recall', 'true label'], rows)}"
 
 
 def flip_runs(count: int) -> list[Run]:
@@ -193,7 +193,7 @@ TARGETS = {
         "softmax regression on all ten digits: ERM, Dropout, RDIA by R and by the best label",
         5,
         many_runs,
-        lambda lines, output, _: output.table("classes", many_table(lines)),
+        lambda lines, output, _: output.table("classes", many_table(lines, f"softmax regression, C = {C:g}")),
     ),
     "influence": Target(
         "predicted against actual change of the validation loss",

@@ -1,11 +1,10 @@
-"""Softmax regression on many classes: what relabeling by R and by the best label buy; a run of the target `classes`."""
+"""Many classes: what relabeling by R and by the best label buy; a run of the targets `classes` and `networks`."""
 
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from data.noise import flip_share
+from data.dataset import Dataset
+from data.noise import NoisyLabels, flip_share
 from data.streams import generator
 from Figure.compare import judged, load_once
 from Figure.results import Record
@@ -13,8 +12,10 @@ from Figure.stages import Stages
 from influence import harmful
 from models.linear import LinearModel
 from models.metrics import share
+from models.model import Mode, Model, refit
 
-METHODS = ("ERM", "Dropout", "RDIA, R", "RDIA, best label")
+RELABELINGS: dict[str, Mode] = {"Dropout": "drop", "RDIA, R": "R", "RDIA, best label": "best"}
+METHODS = ("ERM", *RELABELINGS)
 
 
 class ManyClasses(NamedTuple):
@@ -28,25 +29,35 @@ class ManyClasses(NamedTuple):
 
 
 def relabel_many(config: ManyClasses, data_dir: Path) -> Record:
-    """Metrics of each method, and how many of the relabeled were wrong, were found, and got their true label."""
+    """Softmax regression: metrics of each method, and how many of the relabeled were wrong, were found, got their true label."""
     stages = Stages(4)
     with stages("load"):
         dataset = load_once(config.dataset, data_dir, config.seed)
-        x, validation, classes = dataset.train.x, dataset.validation, len(dataset.classes)
-        given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
-    model = LinearModel(classes, config.C)
+        given = noisy(dataset, config.noise, config.seed)
+    return compare_relabelings(LinearModel(len(dataset.classes), config.C), dataset, given, config.alpha, stages)
+
+
+def noisy(dataset: Dataset, noise: float, seed: int) -> NoisyLabels:
+    """The training labels, a share of them changed."""
+    return flip_share(dataset.train.labels, noise, generator(seed, "noise"), len(dataset.classes))
+
+
+def compare_relabelings(model: Model, dataset: Dataset, given: NoisyLabels, alpha: float, stages: Stages) -> Record:
+    """ERM, and every way to change the samples with Phi > alpha (Dropout: > 0)."""
+    x, validation = model.inputs(dataset.train.x), dataset.validation
     with stages("fit"):
         weights = {"ERM": model.fit(x, given.labels)}
     with stages("solve"):
-        scores = model.influence(x, given.labels, validation.x, validation.labels, weights["ERM"])
-    chosen, kept = harmful(scores.phi, config.alpha), ~harmful(scores.phi, 0.0)
+        scores = model.influence(x, given.labels, model.inputs(validation.x), validation.labels, weights["ERM"])
+    chosen = harmful(scores.phi, alpha)
     with stages("fit"):
-        weights["Dropout"] = model.fit(x[kept], given.labels[kept])
-        weights["RDIA, R"] = model.fit(x, given.labels, chosen)
-        weights["RDIA, best label"] = model.fit(x, np.where(chosen, scores.best, given.labels))
+        for name, mode in RELABELINGS.items():
+            changed = harmful(scores.phi, 0.0) if mode == "drop" else chosen
+            weights[name] = refit(model, x, given.labels, scores, changed, mode)
     with stages("evaluate"):
-        methods = {name: judged(weights[name], dataset) for name in METHODS}
+        methods = {name: judged(model, weights[name], dataset) for name in METHODS}
     found = {"precision": share(given.flipped, chosen), "recall": share(chosen, given.flipped)}
     right = share(scores.best == dataset.train.labels, chosen)
     sizes = {"n_train": len(given.labels), "relabeled": int(chosen.sum())}
-    return {**sizes, **found, "right": right, "methods": methods, "seconds": stages.seconds}
+    solve = {"damping": scores.damping, "largest_eigenvalue": scores.largest, "residual": scores.residual}
+    return {**sizes, **found, "right": right, "methods": methods, **solve, "seconds": stages.seconds}

@@ -24,7 +24,7 @@ from Figure.target import Output, Target
 # Imported when they are asked for: what needs torch is not loaded for what does not.
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
-    **dict.fromkeys(("deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
+    **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
     "framework": "Figure.framework",
 }
 

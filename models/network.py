@@ -51,9 +51,14 @@ class NetworkModel(NamedTuple):
         dense = x.toarray() if sp.issparse(x) else x
         return channels_first(torch.from_numpy(dense.astype(np.float32)), self.shape).to(self.device)
 
+    def start(self, x: Tensor) -> nn.Module:
+        """The network before it is fitted."""
+        _, channels, height, width = x.shape
+        return build(self.network, (channels, height, width), self.classes, self.start_seed).to(self.device)
+
     def fit(self, x: Tensor, labels: np.ndarray, relabeled: np.ndarray | None = None) -> nn.Module:
         """A network trained on the mean loss: cross-entropy, -ln(1 - phi_m) of the relabeled samples."""
-        network = build(self.network, (x.shape[1], x.shape[2], x.shape[3]), self.classes, self.start_seed).to(self.device)
+        network = self.start(x)
         given = torch.from_numpy(labels).to(self.device)
         changed = None if relabeled is None else torch.from_numpy(relabeled).to(self.device)
         return fit_network(network, x, given, changed, self.fitting, self.order_seed, self.quiet)

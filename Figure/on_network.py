@@ -1,0 +1,59 @@
+"""RDIA on a network by influence, and RDIA-LS, on the same wrong labels: a run of the target `networks`."""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from torch import nn
+
+from data.dataset import Validation, load
+from data.streams import stream_seed
+from Figure.compare import judged
+from Figure.deep import choose_device
+from Figure.many import compare_relabelings, noisy
+from Figure.results import Record
+from Figure.stages import Stages
+from models.network import Fitting, NetworkModel
+from models.settings import FAST, Settings
+from models.training import Tensors, start, train
+
+
+class OnNetwork(NamedTuple):
+    """Everything a run's numbers depend on, but the machine."""
+
+    dataset: str
+    noise: float
+    seed: int
+    model: Literal["mlp"] = "mlp"
+    n_validation: int = 1_000  # the last of the training rows
+    n_epoch: int = 10
+    alpha: float = 0.0
+
+
+def relabel_on_network(config: OnNetwork, data_dir: Path) -> Record:
+    """Metrics of each method, RDIA-LS too, and how many of the relabeled were wrong, were found, and got their true label."""
+    stages, device = Stages(5), choose_device(None)
+    torch.set_num_threads(1)
+    with stages("load"):
+        dataset = load(config.dataset, data_dir, config.seed, Validation("train", config.n_validation))
+        given = noisy(dataset, config.noise, config.seed)
+    seeds = stream_seed(config.seed, "initialisation"), stream_seed(config.seed, "order")
+    shape = dataset.shape or dataset.train.x.shape[1:]
+    model = NetworkModel(len(dataset.classes), shape, config.model, *seeds, device, fitting=Fitting(config.n_epoch))
+    record = compare_relabelings(model, dataset, given, config.alpha, stages)
+    with stages("RDIA-LS"):
+        x, x_test = (model.inputs(part.x) for part in (dataset.train, dataset.test))
+        labels, correct, labels_test = map(torch.from_numpy, (given.labels, ~given.flipped, dataset.test.labels))
+        data = Tensors(x, labels.to(device), correct.to(device), x_test, labels_test.to(device), model.classes)
+        by_loss = fit_by_loss(model, data, config.noise)
+    record["methods"]["RDIA-LS"] = judged(model, by_loss, dataset)
+    return {**record, "device": str(device)}
+
+
+def fit_by_loss(model: NetworkModel, data: Tensors, noise: float) -> nn.Module:
+    """The network that RDIA-LS's fast recipe ends with, from the same start as the model's own fits."""
+    settings = Settings(**FAST, forget_rate=noise, discard_rate=noise / 2, weight_decay=1e-5)
+    state = start(model.start(data.x), nn.Identity(), settings, model.order_seed)
+    for _ in train(state, data, settings):
+        pass
+    return state.averaged.eval()
