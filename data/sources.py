@@ -41,6 +41,7 @@ class Source(NamedTuple):
 
 
 MOST_CLASSES = 1_000  # more distinct labels than that are measurements
+MOST_FRACTIONS = 20  # and so are more than that if some are fractions
 
 
 class LibsvmSet(NamedTuple):
@@ -203,10 +204,11 @@ def _source(name: str, parts: Mapping[str, Labelled], spelling: Sequence[str]) -
     parts no more than these.
     """
     values = np.unique(parts["train"].y)
-    if not 2 <= len(values) <= MOST_CLASSES:
+    most = MOST_FRACTIONS if values.dtype.kind == "f" and (values % 1).any() else MOST_CLASSES
+    if not 2 <= len(values) <= most:
         shown = ", ".join(spelling[:5]) + (", ..." if len(spelling) > 5 else "")
         noun = "class" if len(values) == 1 else "classes"
-        raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2 to {MOST_CLASSES:,}; labels name classes")
+        raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2 to {most:,}; labels name classes")
     if not parts["train"].x.shape[1]:
         raise InputError(f"{name}: has labels and no features; add features")
     for role, (_, y) in parts.items():

@@ -32,8 +32,9 @@ def test_phi_comes_from_one_half_of_the_validation_rows_and_the_loss_from_the_ot
     seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     w = MODEL.fit(problem.x, problem.labels)
     scores = MODEL.influence(problem.x, problem.labels, problem.x_validation[seen], problem.labels_validation[seen], w)
-    for point in chosen(problem).curve:
-        mask = harmful(scores.phi, point.alpha * len(seen) / n)
+    for point, threshold in zip(chosen(problem).curve, thresholds(scores) * 2, strict=True):  # R, then drop
+        assert point.alpha == pytest.approx(threshold * n / len(seen))
+        mask = harmful(scores.phi, threshold)
         assert mask.sum() == point.changed
         refitted = refit(MODEL, problem.x, problem.labels, scores, mask, point.relabel)
         loss = evaluate(problem.x_validation[unseen] @ refitted, problem.labels_validation[unseen]).log_loss
@@ -71,7 +72,7 @@ def test_with_next_to_nothing_harmful_there_is_next_to_nothing_to_try(phi: list[
 def test_one_validation_row_cannot_be_halved() -> None:
     problem = wdbc()
     one = problem._replace(x_validation=problem.x_validation[:1], labels_validation=problem.labels_validation[:1])
-    with pytest.raises(ValueError, match="1 validation rows"):
+    with pytest.raises(ValueError, match="1 validation row, "):
         chosen(one)
 
 

@@ -141,7 +141,8 @@ def test_the_greater_label_is_1_and_spelled_as_in_the_file(
     ("rows", "message"),
     [
         ("1 1:1\n", r"a: has 1 class \(1\), expected 2"),
-        ("".join(f"{label}.5 1:1\n" for label in range(1_001)), r"a: has 1001 classes \(0.5, 1.5, .*\.\.\.\), expected 2 to 1,000"),
+        ("".join(f"{label} 1:1\n" for label in range(1_001)), r"a: has 1001 classes \(0, 1, .*\.\.\.\), expected 2 to 1,000"),
+        ("".join(f"{label}.5 1:1\n" for label in range(21)), r"a: has 21 classes \(0.5, 1.5, .*\.\.\.\), expected 2 to 20;"),
     ],
 )
 def test_one_class_or_measurements_are_refused(rows: str, message: str, tmp_path: Path) -> None:
@@ -495,3 +496,8 @@ def test_columns_that_no_row_uses_cost_nothing(tmp_path: Path) -> None:
     x, x_test = (part.x.toarray() if hasattr(part.x, "toarray") else part.x for part in (dataset.train, dataset.test))
     assert x[:2].tolist() == [[1, 0, 2], [2, 0, 3]]
     assert x_test.tolist() == [[0, 7, 8], [9, 0, 0]]
+
+
+def test_a_few_fractions_may_be_classes(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", "".join(f"{row % 3 / 2} 1:{row + 1}\n" for row in range(30)))
+    assert load(str(path), tmp_path, 1).classes == ("0.0", "0.5", "1.0")
