@@ -70,7 +70,9 @@ def choose(
     x_validation, labels_validation = validation
     n = len(labels_validation)
     if n < LEAST:
-        raise TooFewRowsError(f"has {n} validation row{'s' * (n != 1)}, expected {LEAST} or more: half of them judge what the other half suggests")
+        raise TooFewRowsError(
+            f"has {n} validation row{'s' * (n != 1)}, expected {LEAST} or more: half of them judge what the other half suggests"
+        )
     order = generator.permutation(n)
     seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     scores = model.influence(*train, x_validation[seen], labels_validation[seen], weights)
