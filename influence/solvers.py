@@ -59,7 +59,7 @@ def conjugate_gradient(
         if not (0 < rho < np.inf and 0 < curvature < np.inf):
             raise SolverError(
                 f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
-                f" the Hessian is not positive definite; {remedy}"
+                f" the Hessian is not positive definite, or the features are too large; {remedy}"
             )
         step = rho / curvature
         solution = solution + step * direction

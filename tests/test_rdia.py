@@ -180,7 +180,7 @@ def test_too_few_validation_rows_for_auto_are_one_line(tmp_path: Path, invoke: I
     ended = invoke("--dataset", tmp_path / "a.npz", "--alpha", "auto")
     assert ended.status == 2
     assert "--alpha auto" in ended.err.splitlines()[-1]
-    assert "1 validation rows, expected 2" in ended.err
+    assert "1 validation row, expected 2" in ended.err
 
 
 def test_a_report_of_many_classes_says_how_many_suggestions_are_right(invoke: Invoke) -> None:
