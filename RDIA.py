@@ -189,11 +189,7 @@ def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
         **record,
         "curve": curve,
         "run": key(config, dataset, given),
-        "model": f"network ({config.model})"
-        if not linear
-        else "softmax regression"
-        if model.classes > 2
-        else "logistic regression",
+        "model": f"{'logistic' if model.classes == 2 else 'softmax'} regression" if linear else f"network ({config.model})",
         "alpha_chosen": config.alpha is None,
         "flipped": int(given.flipped.sum()),
     }

@@ -125,7 +125,7 @@
     return low;
   };
   const pairs = new Uint32Array(classes.length <= 256 ? classes.length ** 2 : 0), sparse = new Map();
-  const tally = { shown: 0, states: [0, 0, 0, 0], suspects: 0, undecided: 0 };
+  const tally = { states: [0, 0, 0, 0], suspects: 0, undecided: 0 };
   const select = () => {
     above = countAbove(state.alpha);
     const end = state.scope === "all" ? n : above, found = new Int32Array(end);
@@ -200,8 +200,7 @@
   const lossPanel = (svg, x, top) => {
     const losses = curve.map(([, loss]) => loss), low = Math.min(...losses), high = Math.max(...losses);
     chart.y = (loss) => top + 24 + (LOSS - 34) * (high > low ? (high - loss) / (high - low) : 0.5);
-    const right = Math.max(x(most), x(curve[curve.length - 1][0]));
-    const path = [...curve.map(([alpha, loss]) => [x(Math.min(alpha, most)), chart.y(loss)]), [right, chart.y(losses[losses.length - 1])]];
+    const path = [...curve.map(([alpha, loss]) => [x(Math.min(alpha, most)), chart.y(loss)]), [x(most), chart.y(losses[losses.length - 1])]];
     svg.append(draw("text", { x: LEFT, y: top + 8 }, "validation loss expected, by alpha"));
     svg.append(draw("polyline", { points: path.map((point) => point.join(",")).join(" "), fill: "none", stroke: "var(--text)", "stroke-width": 1.5 }));
     for (const [px, py] of path.slice(0, -1)) svg.append(draw("circle", { cx: px, cy: py, r: 3, fill: "var(--text)" }));
@@ -483,9 +482,10 @@
   const gridColumns = () => getComputedStyle(el("samples")).gridTemplateColumns.split(" ").length;
   const MOVES = { ArrowLeft: () => -1, ArrowRight: () => 1, ArrowUp: () => -gridColumns(), ArrowDown: gridColumns };
   const onKey = (event) => {
-    if (event.altKey || event.metaKey || event.target.closest("input, select, textarea")) return;
-    const key = event.key, undoing = key === "u" || (event.ctrlKey && key === "z"), label = keyed.indexOf(key);
-    if (event.ctrlKey && !undoing) return;
+    if (event.altKey || event.target.closest("input, select, textarea")) return;
+    const key = event.key, command = event.ctrlKey || event.metaKey, label = keyed.indexOf(key);
+    const undoing = key === (command ? "z" : "u");
+    if (command && !undoing) return;
     if (!(key in MOVES || ["a", "r", "Delete"].includes(key) || undoing || label >= 0)) return;
     if (!el("samples").contains(document.activeElement)) { // the first key only goes there: nothing is decided unseen
       if (document.activeElement !== document.body) return;

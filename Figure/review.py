@@ -170,5 +170,5 @@ def _whole(found: Review) -> bool:
     pulled = found.columns.shape == found.values.shape == found.pulls.shape == (len(found.columns), FEATURES)
     labels = max(found.given.max(initial=0), found.suggested.max(initial=0)) < classes
     sheets = len(found.sheets) == (found.ends[-1] if len(found.ends) else 0)
-    facts = set(FACTS) <= set(found.facts)
+    facts = set(FACTS) <= set(found.facts) and found.counts.shape == (2, len(found.facts["edges"]) - 1)
     return facts and all(array.shape == (m,) for array in each) and len(found.flipped) in {0, m} and pulled and labels and sheets

@@ -184,6 +184,23 @@ def test_the_page_of_a_finished_run_is_the_page_of_the_run(
     assert (len(phi), len(found["sheets"])) == (202, 3)
 
 
+def test_without_weights_no_feature_is_said_to_pull() -> None:
+    found = feature_pulls(np.ones((3, 2)), None, np.zeros(3, dtype=int), np.ones(3, dtype=int))
+    assert [cells.shape for cells in found] == [(3, FEATURES)] * 3
+    assert (found.columns == -1).all()
+
+
+@pytest.mark.slow
+def test_a_network_has_neither_features_nor_a_grid_that_would_take_long(tmp_path: Path, invoke: Invoke) -> None:
+    path = tmp_path / "page.html"
+    record = json.loads(invoke("--model", "mlp", "--n_epoch", 1, "--audit", path, "--json").out)
+    found = data_of(path.read_text())
+    assert (array(found["arrays"]["phi"]) > record["alpha"]).sum() == record["relabeled"]
+    assert (found["facts"]["curve"], array(found["arrays"]["columns"]).size) == ([], 0)
+    assert "<dd>network (mlp)</dd>" in path.read_text()
+    assert "model=mlp" in str(found["facts"]["run"])
+
+
 def test_a_run_that_chose_alpha_shows_its_own_grid(tmp_path: Path, invoke: Invoke) -> None:
     record = json.loads(invoke("--alpha", "auto", "--relabel", "auto", "--audit", tmp_path / "p.html", "--json").out)
     mine = [point for point in record["curve"] if point["relabel"] == record["relabel"]]
