@@ -38,7 +38,7 @@ from Figure.review import Review, keep, review
 from Figure.stages import Stages
 from influence import SolverError, harmful
 from influence.logistic import SOLVERS
-from models.choose import Choice, Rows, TooFewRowsError, losses_by_alpha, settle
+from models.choose import Choice, Point, Rows, TooFewRowsError, choose, settle
 from models.linear import LinearModel
 from models.metrics import evaluate, share
 from models.model import MODES, Model, Scores, refit
@@ -176,15 +176,25 @@ def settled(config: Config, model: Model, train: Rows, validation: Rows, weights
         raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
 
 
+def losses_by_alpha(outcome: Outcome, config: Config) -> list[Point]:
+    """The validation loss of a grid of alpha; none, and a note, where it cannot be had: the page can do without."""
+    model, dataset, mode = outcome.model, outcome.dataset, outcome.record["relabel"]
+    train = model.inputs(dataset.train.x), outcome.given.labels
+    validation = model.inputs(dataset.validation.x), dataset.validation.labels
+    try:
+        return choose(model, train, validation, outcome.weights, (mode,), generator(config.seed, "choose")).curve
+    except (SolverError, TooFewRowsError) as error:
+        log.warning("note: the page shows no validation loss by alpha: %s", error)
+        return []
+
+
 def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
-    """What a person needs to judge the suggestions. with_curve: try a grid of alpha if the run has not. Raises `SolverError`."""
+    """What a person needs to judge the suggestions. with_curve: try a grid of alpha if the run has not."""
     record, dataset, given, model, weights = outcome.record, outcome.dataset, outcome.given, outcome.model, outcome.weights
     mode, linear, x = record["relabel"], config.model == "linear", model.inputs(dataset.train.x)
     curve = [point for point in record.get("curve", []) if point["relabel"] == mode]
     if with_curve and linear and len(curve) < 2:  # a network is fitted too slowly for it
-        validation = model.inputs(dataset.validation.x), dataset.validation.labels
-        points = losses_by_alpha(model, (x, given.labels), validation, weights, mode, generator(config.seed, "choose"))
-        curve = [point._asdict() for point in points]
+        curve = [point._asdict() for point in losses_by_alpha(outcome, config)]
     facts = {
         **record,
         "curve": curve,

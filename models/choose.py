@@ -87,16 +87,6 @@ def choose(
     return Choice(best.alpha, best.relabel, curve)
 
 
-def losses_by_alpha(
-    model: Model, train: Rows, validation: Rows, weights: Any, mode: Mode, generator: np.random.Generator
-) -> list[Point]:
-    """Every candidate of `choose` for one mode; none where there are too few validation rows. Raises `SolverError`."""
-    try:
-        return choose(model, train, validation, weights, (mode,), generator).curve
-    except TooFewRowsError:
-        return []
-
-
 def thresholds(scores: Scores) -> list[float]:
     """The values of alpha above which the shares of the harmful samples lie, falling."""
     positive = np.sort(scores.phi[scores.phi > 0])[::-1]
