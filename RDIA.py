@@ -5,6 +5,8 @@
     python RDIA.py --dataset mnist10 --relabel best                 # all ten digits, each suspect to the label that helps most
     python RDIA.py --dataset mnist10 --model mlp --noise 0.5 --alpha 0           # a network
     python RDIA.py --dataset mine.svm --noise 0 --alpha auto --result_dir out    # your labels: out/relabeled.csv lists the suspects
+    python RDIA.py --dataset digits --audit page.html               # review the suggestions in a browser, export your decisions,
+    python RDIA.py --dataset digits --labels decided.csv            # and fit on them
 
 It prints log-loss, accuracy and AUC on validation and test rows of: ERM (the labels as given), Random (as many labels flipped
 as RDIA changes, drawn at random), Dropout (samples with Phi > 0 left out) and RDIA (samples with Phi > alpha relabeled).
@@ -20,19 +22,23 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from data.dataset import FROM_TRAIN, NAMES, Dataset, Validation, load
+from data.decisions import read_decisions, worth
 from data.errors import InputError
 from data.files import writable_folder
 from data.flags import Parser, add_data_dir, count, non_negative, positive, rate, run_script, seed, weight
+from data.identity import run_key
 from data.noise import NoisyLabels, flip_count, flip_share
 from data.streams import generator, stream_seed
 from Figure.alpha_plot import draw_choice, draw_phi
+from Figure.audit import page_path, write_page
 from Figure.gallery import MOST, draw_gallery
 from Figure.report import describe, results_table
 from Figure.results import Record, append_line, environment, json_line, write_csv
+from Figure.review import Review, keep, review
 from Figure.stages import Stages
 from influence import SolverError, harmful
 from influence.logistic import SOLVERS
-from models.choose import Choice, Rows, TooFewRowsError, settle
+from models.choose import Choice, Point, Rows, TooFewRowsError, choose, settle
 from models.linear import LinearModel
 from models.metrics import evaluate, share
 from models.model import MODES, Model, Scores, refit
@@ -63,6 +69,7 @@ class Config(NamedTuple):
     damping: float | None = None  # of a network's curvature; None: by its largest eigenvalue
     n_epoch: int = 10  # of a network
     gpu: int | None = None
+    labels: Path | None = None  # a person's decisions on the labels
 
 
 class Outcome(NamedTuple):
@@ -73,6 +80,8 @@ class Outcome(NamedTuple):
     given: NoisyLabels  # training labels after noise
     scores: Scores
     chosen: np.ndarray  # (n,) bool, the relabeled
+    model: Model
+    weights: Any  # of ERM
 
 
 def run(config: Config, stages: Stages) -> Outcome:
@@ -84,6 +93,7 @@ def run(config: Config, stages: Stages) -> Outcome:
         classes, model = len(dataset.classes), classifier(config, dataset, stages.quiet)
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
         x, x_validation, x_test = (model.inputs(part.x) for part in (dataset.train, dataset.validation, dataset.test))
+        decided = read_decisions(config.labels, key(config, dataset, given), dataset, given.labels) if config.labels else None
         splits = {"validation": (x_validation, dataset.validation.labels), "test": (x_test, dataset.test.labels)}
     with stages("ERM"):
         weights = {"ERM": model.fit(x, given.labels)}
@@ -99,6 +109,9 @@ def run(config: Config, stages: Stages) -> Outcome:
         weights["Dropout"] = refit(model, x, given.labels, scores, harmful(scores.phi, 0.0), "drop")
     with stages("RDIA"):
         weights["RDIA"] = refit(model, x, given.labels, scores, chosen, mode)
+    if decided:
+        with stages("Decided"):
+            weights["Decided"] = model.fit(x, decided.labels)
     with stages("evaluate"):
         methods = {
             name: {split: evaluate(model.logits(rows, w), labels)._asdict() for split, (rows, labels) in splits.items()}
@@ -126,7 +139,17 @@ def run(config: Config, stages: Stages) -> Outcome:
         record |= {"damping": scores.damping, "largest_eigenvalue": scores.largest}
     if curve:
         record["curve"] = [point._asdict() for point in curve]
-    return Outcome(record, dataset, given, scores, chosen)
+    if decided:
+        record["decided"] = worth(decided, given, dataset.train.labels)
+    return Outcome(record, dataset, given, scores, chosen, model, weights["ERM"])
+
+
+def key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
+    """The run, by its data and the settings that its suggestions depend on."""
+    own = ("C",) if config.model == "linear" else ("solver", "damping", "n_epoch")
+    settings = {name: getattr(config, name) for name in ("noise", "seed", "alpha", "relabel", "model", *own)}
+    named = {name: "auto" if value is None else value for name, value in settings.items()}
+    return run_key({"dataset": Path(config.dataset).resolve().name, **named}, dataset, given.labels)
 
 
 def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
@@ -151,6 +174,36 @@ def settled(config: Config, model: Model, train: Rows, validation: Rows, weights
         return settle(model, train, validation, weights, config.alpha, config.relabel, generator(config.seed, "choose"))
     except TooFewRowsError as error:
         raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
+
+
+def losses_by_alpha(outcome: Outcome, config: Config) -> list[Point]:
+    """The validation loss of a grid of alpha; none, and a note, where it cannot be had: the page can do without."""
+    model, dataset, mode = outcome.model, outcome.dataset, outcome.record["relabel"]
+    train = model.inputs(dataset.train.x), outcome.given.labels
+    validation = model.inputs(dataset.validation.x), dataset.validation.labels
+    try:
+        return choose(model, train, validation, outcome.weights, (mode,), generator(config.seed, "choose")).curve
+    except (SolverError, TooFewRowsError) as error:
+        log.warning("note: the page shows no validation loss by alpha: %s", error)
+        return []
+
+
+def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
+    """What a person needs to judge the suggestions. with_curve: try a grid of alpha if the run has not."""
+    record, dataset, given, model, weights = outcome.record, outcome.dataset, outcome.given, outcome.model, outcome.weights
+    mode, linear, x = record["relabel"], config.model == "linear", model.inputs(dataset.train.x)
+    curve = [point for point in record.get("curve", []) if point["relabel"] == mode]
+    if with_curve and linear and len(curve) < 2:  # a network is fitted too slowly for it
+        curve = [point._asdict() for point in losses_by_alpha(outcome, config)]
+    facts = {
+        **record,
+        "curve": curve,
+        "run": key(config, dataset, given),
+        "model": f"{'logistic' if model.classes == 2 else 'softmax'} regression" if linear else f"network ({config.model})",
+        "alpha_chosen": config.alpha is None,
+        "flipped": int(given.flipped.sum()),
+    }
+    return review(facts, dataset, given, outcome.scores, model.logits(x, weights), weights if linear else None)
 
 
 def most_harmful(outcome: Outcome) -> np.ndarray:
@@ -193,11 +246,12 @@ def draw(outcome: Outcome, folder: Path) -> None:
         draw_gallery(dataset.train.x[rows], dataset.shape, given, suggested, known, folder / "gallery.png")
 
 
-def save(outcome: Outcome, config: Config, folder: Path) -> None:
-    """Write relabeled.csv and the pictures anew and append the run to results.jsonl."""
+def save(outcome: Outcome, config: Config, found: Review, folder: Path) -> None:
+    """Write relabeled.csv, audit.npz and the pictures anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
     draw(outcome, folder)
+    keep(found, folder)
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 
@@ -245,6 +299,8 @@ def parser() -> Parser:
     )
     flags.add_argument("--n_validation", type=count, help="how many (30%% of the training rows; 100 of the test rows)")
     add_data_dir(flags)
+    flags.add_argument("--audit", type=Path, metavar="PATH.html", help="write the page where a person decides on the suggestions")
+    flags.add_argument("--labels", type=Path, metavar="DECIDED.csv", help="fit on these decisions too: what the page exports")
     flags.add_argument("--result_dir", type=Path, help="append the run to results.jsonl there, and write relabeled.csv")
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     flags.add_argument("--quiet", action="store_true", help="no progress and no notes: the results alone")
@@ -267,17 +323,22 @@ def main() -> None:
     config = configure(flags)
     if flags.result_dir:
         writable_folder(flags.result_dir, "--result_dir")
-    stages = Stages(len(STAGES), flags.quiet)
+    if flags.audit:
+        page_path(flags.audit, "--audit")
+    stages = Stages(len(STAGES) + bool(flags.labels), flags.quiet)
     try:
         outcome = run(config, stages)
+        found = reviewed(outcome, config, bool(flags.audit)) if flags.audit or flags.result_dir else None
     except SolverError as error:
         raise InputError(f"--dataset {config.dataset}: {error}") from error
     finally:
         stages.close()
     for note in notes(outcome, config):
         log.warning("note: %s", note)
-    if flags.result_dir:
-        save(outcome, config, flags.result_dir)
+    if found and flags.result_dir:
+        save(outcome, config, found, flags.result_dir)
+    if found and flags.audit:
+        write_page(found, flags.audit)
     if flags.json:
         sys.stdout.write(json_line(outcome.record))
         return

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,23 @@ def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) ->
     save(figure, path)
 
 
+class Bins(NamedTuple):
+    """Bins of a histogram of Phi, of one width on an axis that is linear about 0 and logarithmic beyond."""
+
+    linear: float  # the axis shows asinh(Phi / linear)
+    edges: np.ndarray  # (BINS + 1,)
+
+
+def bins_of(phi: np.ndarray) -> Bins:
+    """Bins that hold every Phi (n,), as many below 0 as above."""
+    largest = float(np.abs(phi).max(initial=0.0)) or 1.0
+    linear = float(np.median(np.abs(phi))) or largest / 100
+    ends = np.arcsinh(largest / linear)
+    edges = linear * np.sinh(np.linspace(-ends, ends, BINS + 1))
+    edges[[0, -1]] = -largest, largest  # to the last digit, so that the extreme samples are in
+    return Bins(linear, edges)
+
+
 def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> None:
     """Histogram of Phi, on an axis that is linear about 0 and logarithmic beyond; labels changed on purpose stand out.
 
@@ -42,18 +60,15 @@ def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> 
     """
     from matplotlib.ticker import NullLocator
 
-    largest = float(np.abs(phi).max(initial=0.0)) or 1.0
-    linear = float(np.median(np.abs(phi))) or largest / 100
-    ends = np.arcsinh(largest / linear)
-    bins = linear * np.sinh(np.linspace(-ends, ends, BINS + 1))
+    linear, edges = bins_of(phi)
     figure, ((ax,),) = subplots(1, 1, size=(7, 4))
     parts = {"label as it came": phi[~flipped], "label changed on purpose": phi[flipped]}
     for (name, values), colour in zip(parts.items(), ("#56B4E9", "#D55E00"), strict=True):
         if len(values):
-            ax.hist(values, bins=bins.tolist(), color=colour, alpha=0.6, label=f"{name}: {len(values):,}")
+            ax.hist(values, bins=edges.tolist(), color=colour, alpha=0.6, label=f"{name}: {len(values):,}")
     ax.axvline(alpha, color="black", linestyle="--", linewidth=1, label=f"alpha = {alpha:.3g}")
     ax.set_xscale("asinh", linear_width=linear)
-    powers = 10.0 ** np.arange(np.ceil(np.log10(2 * linear)), np.floor(np.log10(largest)) + 1)
+    powers = 10.0 ** np.arange(np.ceil(np.log10(2 * linear)), np.floor(np.log10(edges[-1])) + 1)
     ax.set_xticks([*-powers[::-1], 0.0, *powers], [f"{tick:g}" for tick in (*-powers[::-1], 0.0, *powers)])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("Phi: above 0 the label does harm")

@@ -38,8 +38,11 @@ def results_table(record: Record, flipped: int) -> str:
         for name, splits in record["methods"].items()
     ]
     relabeled = f"{DONE[record.get('relabel', 'R')]} {record['relabeled']:,} of {n:,} (Phi > alpha = {record['alpha']:g})"
+    decided = [_decided(record["decided"])] if "decided" in record else []
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
-    return "\n".join([title, "", head, columns, *rows, "", relabeled + _found(record, flipped), *_curvature(record), seconds])
+    return "\n".join(
+        [title, "", head, columns, *rows, "", relabeled + _found(record, flipped), *decided, *_curvature(record), seconds]
+    )
 
 
 def _curvature(record: Record) -> list[str]:
@@ -68,6 +71,11 @@ def _found(record: Record, flipped: int) -> str:
     if record.get("classes", 2) == 2 or record["relabel"] == "drop" or right is None:
         return found
     return f"{found}; of the suggested labels {right:.4f} are the true ones"
+
+
+def _decided(found: Mapping[str, int | None]) -> str:
+    text = f"decided {found['labels']:,} labels by hand, {found['changed']:,} of them changed"
+    return text if found["right"] is None else f"{text}; {found['right']:,} are the true ones"
 
 
 def deep_summary(record: Record) -> str:

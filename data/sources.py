@@ -181,8 +181,9 @@ def npz_file(path: Path) -> Source:
     read = read_npz(path)
     parts = {role: Labelled(_flat(part.x), part.y) for role, part in read.items()}
     shape = read["train"].x.shape[1:]
+    picture = len(shape) == 2 or (len(shape) == 3 and bool({shape[0], shape[-1]} & {1, 3}))
     source = _source(str(path), parts, [str(value) for value in np.unique(parts["train"].y)])
-    return source._replace(shape=shape if len(shape) in {2, 3} else None)
+    return source._replace(shape=shape if picture else None)
 
 
 def picture_folder(path: Path) -> Source:

@@ -390,6 +390,13 @@ def test_bytes_are_pixels_and_other_numbers_are_taken_as_they_are(dtype: type, s
     np.testing.assert_array_equal(dataset.test.x, x.reshape(20, 6).astype(float) / scale)
 
 
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (2, 3, 3), (1, 2, 3), (5, 2, 4), (2, 3, 1, 1)])
+def test_rows_of_two_axes_or_of_one_or_three_channels_are_pictures(shape: tuple[int, ...], tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((20, *shape)), np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert load(str(tmp_path / "a.npz"), tmp_path, 1).shape == (shape if shape in {(2, 3), (2, 3, 3), (1, 2, 3)} else None)
+
+
 def test_an_npz_of_one_class_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=np.ones((20, 1)), y_train=np.array(["cat"] * 20))
     with pytest.raises(InputError, match=r"a\.npz: has 1 class \(cat\), expected 2"):

@@ -1,0 +1,41 @@
+"""Which run a file of decisions belongs to: a line of text that names the run's settings and has a hash of its data."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import scipy.sparse as sp
+
+from data.dataset import Dataset
+from data.matrix import Matrix
+
+DIGITS = 16  # of the hash, hexadecimal
+
+
+def run_key(settings: Mapping[str, object], dataset: Dataset, labels: np.ndarray) -> str:
+    """`name=value&...&data=HASH`, as in a web address: the settings in their order, and what the suggestions are made from.
+
+    The hash is of the training rows, their labels as given (n,), where they are in the source, the validation rows and the classes.
+    """
+    digest = hashlib.blake2b(digest_size=DIGITS // 2)
+    for part in (*_arrays(dataset.train.x), *_arrays(dataset.validation.x), labels, dataset.train.rows, dataset.validation.labels):
+        digest.update(f"{part.dtype.str}{part.shape}".encode())
+        digest.update(np.ascontiguousarray(part).tobytes())
+    digest.update("\0".join(dataset.classes).encode())
+    return urlencode({**settings, "data": digest.hexdigest()}, errors="surrogateescape")  # a file name may be no text
+
+
+def difference(key: str, expected: str) -> str:
+    """In words, how the run of one key differs from the run of another."""
+    theirs, ours = dict(parse_qsl(key, keep_blank_values=True)), dict(parse_qsl(expected, keep_blank_values=True))
+    if "data" not in theirs:
+        return "its column run does not name the settings of this program's runs"
+    names = [name for name in {**ours, **theirs} if name != "data" and theirs.get(name) != ours.get(name)]
+    found = [f"{name} is {theirs.get(name, 'not set')} there and {ours.get(name, 'not set')} here" for name in names]
+    return ", ".join(found) or "the settings are the same, the data are not"
+
+
+def _arrays(x: Matrix) -> Iterator[np.ndarray]:
+    """The arrays that a matrix is made of."""
+    yield from (x.data, x.indices, x.indptr) if sp.issparse(x) else (x,)

@@ -1,0 +1,41 @@
+"""The picture of the page in the README, in headless Chromium: the first samples judged, the first of them by each key.
+
+python RDIA.py --dataset mnist10 --noise 0.4 --relabel best --alpha auto --audit page.html
+python -m tests.screenshot page.html Figure/audit.png
+"""
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from data.files import replacing
+from data.flags import Parser, run_script
+from Figure.audit import page_path
+from tests.browser import chromium
+
+SIZE = {"width": 1280, "height": 1700}
+KEYS = "aara3"
+COLOURS = 128
+
+
+def main() -> None:
+    flags = Parser("screenshot", __doc__)
+    flags.add_argument("page", type=Path, help="a page of ten classes")
+    flags.add_argument("picture", type=Path, help="the PNG file to write")
+    given = flags.parse_args()
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
+        page.goto(given.page.resolve().as_uri())
+        page.focus(".sample[tabindex='0']")
+        for key in KEYS:
+            page.keyboard.press(key)
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(500)  # the sheet of pictures is decoded
+        taken = page.screenshot()
+    with replacing(page_path(given.picture, "picture")) as file:
+        Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
+
+
+if __name__ == "__main__":
+    run_script("screenshot", main)
