@@ -189,7 +189,7 @@ def test_lissa_that_diverges_or_does_not_get_there_names_the_damping() -> None:
 
 
 def test_the_hessian_away_from_a_minimum_is_refused() -> None:
-    with pytest.raises(SolverError, match=r"not positive definite, or the features are too large; give a larger --damping than 1e-06"):
+    with pytest.raises(SolverError, match=r"not positive definite.*; give a larger --damping than 1e-06"):
         network_influence(small("mlp"), *problem(), damping=1e-6, curvature="hessian")
 
 
