@@ -4,6 +4,7 @@
     python RDIA-LS.py --result_dir out --dataset mnist --noise_rate 0.8 --weight_decay 0.00001 --gamma 0.2 --gpu 0
     python RDIA-LS.py --result_dir out --dataset cifar10 --noise_rate 0.8 --weight_decay 0 --gamma 0.05 --gpu 0
     python RDIA-LS.py --dataset mine.npz --noise_type none --noise_rate 0.3     # your own labels, about 30% of them wrong
+    torchrun --nproc-per-node 2 RDIA-LS.py --gamma 0.2              # the first by two processes, on GPUs where there are two
 
 It prints the mean test accuracy of the last ten epochs, the best, and the recall of each class. With --result_dir: epochs.jsonl (a
 line an epoch), results.jsonl (a line a run), curve.png, and a checkpoint an epoch, from which --resume goes on.
@@ -28,6 +29,7 @@ from Figure.lines import read_lines
 from Figure.report import deep_summary
 from Figure.results import Record, append_line, environment, json_line
 from models.networks import NETWORKS
+from models.ranks import Ranks, from_first, on_ranks
 from models.robust_loss import OBJECTIVES
 from models.settings import FAST, METHODS, OPTIMIZERS, WARMUPS, Settings
 from models.training import Epoch
@@ -137,35 +139,38 @@ def save(record: Record, config: DeepConfig, device: str, folder: Path) -> None:
     draw_curve(record, folder / "curve.png")
 
 
-def main() -> None:
-    flags = parser().parse_args()
-    logging.basicConfig(format="%(message)s", level=logging.ERROR if flags.quiet else logging.INFO, force=True)
+def main(ranks: Ranks) -> None:
+    flags = from_first(ranks, parser().parse_args)
+    quiet = flags.quiet or ranks.rank > 0
+    logging.basicConfig(format="%(message)s", level=logging.ERROR if quiet else logging.INFO, force=True)
     ignored = [f"--{name}" for name in IGNORED if getattr(flags, name) is not None]
     notes = [f"{', '.join(ignored)} has no meaning here any more and is ignored"] if ignored else []
-    device, folder = choose_device(flags.gpu), flags.result_dir
+    device, folder = choose_device(flags.gpu, ranks), flags.result_dir
     if flags.amp and device.type != "cuda":
         raise InputError("--amp: is for a GPU, and there is none here; leave it out")
     if flags.resume and not folder:
         raise InputError("--resume: needs the --result_dir of the run that is to go on")
-    if folder:
+    if folder and ranks.rank == 0:
         writable_folder(folder, "--result_dir")
         if not flags.resume:
             refuse_to_overwrite(folder)
         elif not (folder / NAME).exists():
             notes.append(f"there is no checkpoint in {folder}, the run begins at epoch 0")
     config = configure(flags)
-    watch = Watch(config.settings, flags.quiet, notes)
+    watch = Watch(config.settings, quiet, notes)
     try:
-        record = run_deep(config, flags.data_dir, device, folder, flags.resume, watch)
+        record = run_deep(config, flags.data_dir, device, folder, flags.resume, watch, ranks)
     finally:
         watch.close()
+    if ranks.rank:
+        return
     if folder and not (flags.resume and is_kept(record, folder)):
-        save(record, config, str(device), folder)
+        save(record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
     sys.stdout.write(json_line(record) if flags.json else deep_summary(record))
 
 
 def cli() -> None:
-    run_script("RDIA-LS.py", main, remedy="add --resume to go on if --result_dir was given")
+    run_script("RDIA-LS.py", lambda: on_ranks(main), remedy="add --resume to go on if --result_dir was given")
 
 
 if __name__ == "__main__":

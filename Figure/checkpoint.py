@@ -1,5 +1,6 @@
 """Checkpoints of a training run: written whole after every epoch, read as data."""
 
+import io
 import json
 import pickle
 import zipfile
@@ -25,9 +26,11 @@ class Checkpoint(NamedTuple):
 
 def save_checkpoint(folder: Path, config: Record, lines: list[Record], state: dict[str, Any]) -> None:
     """Replace `folder`'s checkpoint. Raises `InputError` where it cannot be written."""
+    content = io.BytesIO()  # torch.save hides what goes wrong with a file behind a RuntimeError
+    torch.save({"config": json.dumps(config), "lines": json.dumps(lines), "state": state}, content)
     try:
         with replacing(folder / NAME) as file:
-            torch.save({"config": json.dumps(config), "lines": json.dumps(lines), "state": state}, file)
+            file.write(content.getbuffer())
     except OSError as error:
         raise InputError(
             f"{folder / NAME}: cannot be written ({error.strerror}); the last one is intact: make room, and add --resume"

@@ -18,8 +18,11 @@ from Figure.checkpoint import NAME, load_checkpoint, save_checkpoint
 from Figure.results import Record, append_line, write_lines
 from models.methods import companion
 from models.networks import DOWNSAMPLED, Network, build
+from models.ranks import ALONE, Ranks, from_first
 from models.settings import Settings
-from models.training import Epoch, State, Tensors, restore, snapshot, start, train
+from models.shared_norm import share_norms
+from models.together import forward_together
+from models.training import Epoch, State, Tensors, forward, restore, snapshot, start, train
 
 LOST = 5.0  # per cent of a class's test samples: below it the class counts as lost
 PATIENCE = 5  # epochs after the warm-up before a lost class is named
@@ -43,9 +46,9 @@ class DeepConfig(NamedTuple):
         return {**own, **self.settings._asdict()}
 
 
-def prepare(config: DeepConfig, data_dir: Path, device: torch.device) -> tuple[Tensors, State]:
-    """Load, corrupt, put on the device, initialise."""
-    pictures = load_pictures(config.dataset, data_dir, config.seed)
+def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ranks = ALONE) -> tuple[Tensors, State]:
+    """Load, corrupt, put on the device, initialise. Rank 0 alone reads or downloads, for all."""
+    pictures = from_first(ranks, lambda: load_pictures(config.dataset, data_dir, config.seed))
     shape, n, batch = pictures.x.shape[1:], len(pictures.labels), config.settings.batch_size
     if n < batch or not len(pictures.labels_test):
         raise InputError(f"--dataset {config.dataset}: has {n} training samples, less than a batch of {batch}; lower --batch_size")
@@ -56,7 +59,8 @@ def prepare(config: DeepConfig, data_dir: Path, device: torch.device) -> tuple[T
     data = on_device(pictures, config, device)
 
     def network(stream: Stream) -> nn.Module:
-        return build(config.network, shape, data.classes, stream_seed(config.seed, stream)).to(device)
+        built = build(config.network, shape, data.classes, stream_seed(config.seed, stream)).to(device)
+        return share_norms(built, device) if ranks.world > 1 else built
 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     return data, start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
@@ -83,18 +87,23 @@ def run_deep(
     folder: Path | None = None,
     resume: bool = False,
     each: Callable[[Epoch], None] = lambda _: None,
+    ranks: Ranks = ALONE,
 ) -> Record:
     """Train to the end, and give the record; `each` is called with every epoch that is trained here.
 
     folder: gets a line an epoch (`epochs.jsonl`) and a checkpoint, from which `resume` goes on: to the very metrics of a run
-    without interruption, on the CPU to the bit. Raises `InputError` for a checkpoint that is damaged or of another configuration.
+    without interruption, on the CPU to the bit; of several ranks rank 0 alone reads and writes there. Raises `InputError` for a
+    checkpoint that is damaged or of another configuration.
     """
-    data, state = prepare(config, data_dir, device)
-    lines = resumed(folder, config, state) if folder and resume else []
+    data, state = prepare(config, data_dir, device, ranks)
+    lines = resumed(folder, config, state, ranks) if folder and resume else []
+    if ranks.rank:
+        folder = None
     if folder:
         write_lines(folder / "epochs.jsonl", lines)
+    of_batch = forward_together(ranks, state, config.settings) if ranks.world > 1 else forward
     begin = time.perf_counter()
-    for epoch in train(state, data, config.settings, first=len(lines)):
+    for epoch in train(state, data, config.settings, len(lines), of_batch):
         if epoch.train_loss is not None and not math.isfinite(epoch.train_loss):
             lr = config.settings.lr
             raise InputError(f"--lr {lr:g}: the training loss is {epoch.train_loss} in epoch {epoch.epoch}; give a smaller --lr")
@@ -107,9 +116,9 @@ def run_deep(
     return deep_record(config, lines)
 
 
-def resumed(folder: Path, config: DeepConfig, state: State) -> list[Record]:
+def resumed(folder: Path, config: DeepConfig, state: State, ranks: Ranks) -> list[Record]:
     """The lines of the epochs in `folder`'s checkpoint, to which `state` is brought; none if there is no checkpoint."""
-    kept = load_checkpoint(folder, config.flat())
+    kept = from_first(ranks, lambda: load_checkpoint(folder, config.flat()))
     if kept is None:
         return []
     try:
@@ -134,9 +143,14 @@ def deep_record(config: DeepConfig, lines: list[Record]) -> Record:
     }
 
 
-def choose_device(gpu: int | None) -> torch.device:
-    """GPU number `gpu`; without a number the first GPU, or the CPU if there is none. Raises `InputError` if it is not there."""
+def choose_device(gpu: int | None, ranks: Ranks = ALONE) -> torch.device:
+    """GPU number `gpu`; without a number the first GPU, or the CPU if there is none. Raises `InputError` if it is not there.
+
+    Of several ranks each takes the GPU of its place on the machine.
+    """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if ranks.world > 1:
+        gpu = local_gpu(gpu, count, ranks)
     if gpu is not None and gpu >= count:
         there = ", ".join(f"{number} ({torch.cuda.get_device_name(number)})" for number in range(count)) or "none"
         raise InputError(f"--gpu {gpu}: is not there, the GPUs here are: {there}; leave --gpu out to run on what there is")
@@ -144,6 +158,21 @@ def choose_device(gpu: int | None) -> torch.device:
         return torch.device("cpu")
     torch.set_float32_matmul_precision("high")  # TF32
     return torch.device("cuda", gpu or 0)
+
+
+def local_gpu(gpu: int | None, count: int, ranks: Ranks) -> int | None:
+    """The number of this rank's GPU among the machine's `count`; None where there are none, and ranks run on CPUs."""
+    if gpu is not None:
+        raise InputError(f"--gpu {gpu}: is for one process, here torchrun starts {ranks.world}, each with a GPU; leave --gpu out")
+    if not count:
+        return None
+    if ranks.local_world > count:
+        raise InputError(
+            f"torchrun --nproc-per-node {ranks.local_world}: there are {count} GPUs here, one for each process; start {count}"
+            ' or fewer, or hide the GPUs by CUDA_VISIBLE_DEVICES="" to run on CPUs'
+        )
+    torch.cuda.set_device(ranks.local)
+    return ranks.local
 
 
 def lost_classes(recalls: list[list[float | None]]) -> list[int]:

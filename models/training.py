@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -51,6 +51,9 @@ class Epoch(NamedTuple):
     wrong_share_relabeled: float | None  # of the samples relabeled, how many have not
 
 
+Forward = Callable[[State, Tensors, Tensor, Settings], Batch]  # as `forward` below
+
+
 def start(network: nn.Module, companion: nn.Module, settings: Settings, order_seed: int) -> State:
     """The state before the first epoch."""
     averaged = copy.deepcopy(network) if settings.average else network
@@ -63,10 +66,21 @@ def start(network: nn.Module, companion: nn.Module, settings: Settings, order_se
     return State(network, averaged, companion, optimizer, torch.Generator().manual_seed(order_seed))
 
 
-def train(state: State, data: Tensors, settings: Settings, first: int = 0) -> Iterator[Epoch]:
-    """Train from epoch `first` to the last, and give each epoch's record; `state` is what it acts on."""
+def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> Batch:
+    """What the networks give for the training samples at the places `batch` (B,)."""
+    labels = data.labels.index_select(0, batch)
+    with torch.autocast(labels.device.type, torch.bfloat16, enabled=settings.amp):
+        pixels = as_pixels(data.x.index_select(0, batch))
+        return Batch(state.network(pixels).float(), labels, state.companion(pixels).float())
+
+
+def train(state: State, data: Tensors, settings: Settings, first: int = 0, forward: Forward = forward) -> Iterator[Epoch]:
+    """Train from epoch `first` to the last, and give each epoch's record; `state` is what it acts on.
+
+    forward: of a batch; `models.together` has one for several processes.
+    """
     for epoch in range(first, settings.n_epoch):
-        totals = train_epoch(state, data, settings, epoch) if epoch else None
+        totals = train_epoch(state, data, settings, epoch, forward) if epoch else None
         yield evaluated(epoch, totals, state.averaged, data, settings)
 
 
@@ -86,7 +100,7 @@ class Totals(NamedTuple):
     relabeled: Tensor  # and of all that were relabeled
 
 
-def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> Totals:
+def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, forward: Forward = forward) -> Totals:
     """One pass over the training set, in batches without replacement, the last partial one dropped."""
     set_schedule(state.optimizer, settings, epoch)
     if epoch == settings.init_epoch and isinstance(state.companion, Transition):
@@ -98,11 +112,7 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int) -> 
     batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
     step = max(settings.average, SHORTEST / (settings.n_epoch * len(batches)))
     for batch in batches:
-        labels = data.labels.index_select(0, batch)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.amp):
-            pixels = as_pixels(data.x.index_select(0, batch))
-            logits, second = state.network(pixels).float(), state.companion(pixels).float()
-        loss, split = take_step(Batch(logits, labels, second), settings, epoch)
+        loss, split = take_step(forward(state, data, batch, settings), settings, epoch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         state.optimizer.step()

@@ -1,6 +1,7 @@
 """RDIA-LS.py end to end."""
 
 import json
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,21 @@ def test_resuming_a_finished_run_prints_it_again(tmp_path: Path, invoke: Invoke)
     first = record(invoke(*SHORT, "--result_dir", tmp_path, "--json").out)
     assert record(invoke(*SHORT, "--result_dir", tmp_path, "--json", "--resume").out) == first
     assert (tmp_path / "results.jsonl").read_text().count("\n") == 1
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_intact(tmp_path: Path, invoke: Invoke) -> None:
+    """That of epoch 0, 86 kB, finds room; with Adam's moments the next, 243 kB, does not."""
+    flags = (*SHORT, "--json", "--result_dir", tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, before[1]))
+    try:
+        ended = invoke(*flags)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "checkpoint.pt: cannot be written (File too large); the last one is intact" in ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "epochs.jsonl"}
+    assert record(invoke(*flags, "--resume").out) == record(invoke(*SHORT, "--json").out)
 
 
 class Evil:
