@@ -100,7 +100,7 @@ def run(config: Config, stages: Stages) -> Outcome:
     with stages("influence"):
         scores = model.influence(x, given.labels, *splits["validation"], weights["ERM"])
     with stages("choose"):
-        alpha, mode, curve = settled(config, model, (x, given.labels), splits["validation"], weights["ERM"])
+        alpha, mode, curve = settled(config, model, (x, given.labels), splits["validation"], weights["ERM"], stages)
     chosen = harmful(scores.phi, alpha)
     with stages("Random"):
         at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"), classes)
@@ -168,10 +168,11 @@ def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
     return NetworkModel(classes, shape, config.model, *seeds, device, solver, config.damping, fitting, quiet)
 
 
-def settled(config: Config, model: Model, train: Rows, validation: Rows, weights: Any) -> Choice:
+def settled(config: Config, model: Model, train: Rows, validation: Rows, weights: Any, stages: Stages) -> Choice:
     """alpha and what is done with the samples above it, as given or as chosen."""
+    rng = generator(config.seed, "choose")
     try:
-        return settle(model, train, validation, weights, config.alpha, config.relabel, generator(config.seed, "choose"))
+        return settle(model, train, validation, weights, config.alpha, config.relabel, rng, stages.within)
     except TooFewRowsError as error:
         raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
 

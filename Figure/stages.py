@@ -22,10 +22,15 @@ class Stages:
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         self._bar.set_description(name)
+        self._bar.set_postfix_str("")
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
         self._bar.update()
+
+    def within(self, done: int, total: int) -> None:
+        """Show how far the present stage is."""
+        self._bar.set_postfix_str(f"{done} of {total}")
 
     def close(self) -> None:
         """Take the bar off the terminal."""

@@ -1,6 +1,7 @@
 """alpha, and what to do with the samples above it, chosen on validation rows that the influences have not seen."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,7 +13,12 @@ from models.model import MODES, Mode, Model, Scores, refit
 # Shares of the samples with Phi > 0 that are tried, most harmful first; none of them is ERM.
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 Rows: TypeAlias = tuple[Any, np.ndarray]  # as the model takes them, and their labels
+Progress: TypeAlias = Callable[[int, int], None]  # how many are done, of how many
 LEAST = 2  # validation rows: one for each half
+
+
+def silent(_done: int, _total: int) -> None:
+    """Progress that nobody is told of."""
 
 
 class TooFewRowsError(ValueError):
@@ -44,12 +50,13 @@ def settle(
     alpha: float | None,
     relabel: Mode | Literal["auto"],
     generator: np.random.Generator,
+    progress: Progress = silent,
 ) -> Choice:
     """`choose` what is None or "auto", over every mode that differs from the others; what is given stays."""
     if alpha is not None and relabel != "auto":
         return Choice(alpha, relabel, [])
     every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")  # the best of two labels is the flip
-    return choose(model, train, validation, weights, every if relabel == "auto" else (relabel,), generator, alpha)
+    return choose(model, train, validation, weights, every if relabel == "auto" else (relabel,), generator, alpha, progress)
 
 
 def choose(
@@ -60,12 +67,13 @@ def choose(
     modes: Sequence[Mode],
     generator: np.random.Generator,
     alpha: float | None = None,
+    progress: Progress = silent,
 ) -> Choice:
     """Phi from one half of the validation rows, the loss of every candidate from the other.
 
     Phi is a sum over validation rows: an alpha found with half of them is doubled, n_Q over the rows of that half to be exact.
-    train, validation: rows and labels; weights: the fit on the labels as given; alpha: the only one to try. Raises `SolverError`,
-    and `TooFewRowsError` for less than 2 validation rows.
+    train, validation: rows and labels; weights: the fit on the labels as given; alpha: the only one to try; progress: called with
+    the candidates that are fitted, and their number. Raises `SolverError`, and `TooFewRowsError` for less than 2 validation rows.
     """
     x_validation, labels_validation = validation
     n = len(labels_validation)
@@ -76,13 +84,14 @@ def choose(
     order = generator.permutation(n)
     seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     scores = model.influence(*train, x_validation[seen], labels_validation[seen], weights)
-    curve = []
-    for mode in modes:
-        for threshold in thresholds(scores) if alpha is None else [alpha * len(seen) / n]:
-            chosen = harmful(scores.phi, threshold)
-            refitted = refit(model, *train, scores, chosen, mode) if chosen.any() else weights
-            loss = evaluate(model.logits(x_validation[unseen], refitted), labels_validation[unseen]).log_loss
-            curve.append(Point(mode, threshold * n / len(seen), int(chosen.sum()), loss))
+    candidates = list(itertools.product(modes, thresholds(scores) if alpha is None else [alpha * len(seen) / n]))
+    curve: list[Point] = []
+    for mode, threshold in candidates:
+        progress(len(curve), len(candidates))
+        chosen = harmful(scores.phi, threshold)
+        refitted = refit(model, *train, scores, chosen, mode) if chosen.any() else weights
+        loss = evaluate(model.logits(x_validation[unseen], refitted), labels_validation[unseen]).log_loss
+        curve.append(Point(mode, threshold * n / len(seen), int(chosen.sum()), loss))
     best = min(curve, key=lambda point: (point.loss, point.changed))
     return Choice(best.alpha, best.relabel, curve)
 

@@ -83,3 +83,11 @@ def test_every_mode_changes_the_fit_its_own_way() -> None:
     fits = {mode: refit(MODEL, problem.x, problem.labels, found, harmful(found.phi, 0), mode) for mode in MODES}
     np.testing.assert_array_equal(fits["R"], fits["best"])  # two classes: both flip
     assert np.abs(fits["R"] - fits["drop"]).max() > 0.01
+
+
+def test_progress_counts_every_candidate() -> None:
+    problem, told = wdbc(), []
+    train, validation = (problem.x, problem.labels), (problem.x_validation, problem.labels_validation)
+    weights, rng = MODEL.fit(*train), np.random.default_rng(0)
+    found = choose(MODEL, train, validation, weights, ("R",), rng, progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, len(found.curve)) for done in range(len(found.curve))]
