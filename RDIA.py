@@ -293,7 +293,7 @@ def parser() -> Parser:
         "--solver", choices=(*SOLVERS, "lissa"), default="auto", help="how the Hessian is inverted (auto: by the sizes)"
     )
     flags.add_argument("--damping", type=positive, help="added to a network's curvature (a tenth of its largest eigenvalue)")
-    flags.add_argument("--n_epoch", type=count, default=10, help="epochs of a network, or as many as 1,000 steps take (10)")
+    flags.add_argument("--n_epoch", type=count, default=10, help="epochs of a network, or as many as 300 steps take (10)")
     flags.add_argument("--gpu", type=seed, help="number of the GPU for a network (the first there is, else the CPU)")
     flags.add_argument(
         "--validation", choices=["train", "test"], help="where validation rows are taken from (train; networks: test)"

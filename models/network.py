@@ -25,7 +25,7 @@ class Fitting(NamedTuple):
     """How a network is fitted: Adam, at a rate that falls linearly to 0."""
 
     n_epoch: int = 10
-    least_steps: int = 1_000  # small data sets get more epochs, as many as these take
+    least_steps: int = 300  # small data sets get more epochs, as many as these take
     lr: float = 1e-3
     batch_size: int = 128
 
