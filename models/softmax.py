@@ -13,9 +13,9 @@ from influence.solvers import SolverError, conjugate_gradient
 
 TOLERANCE = 1e-7  # of |grad J(W)| / |grad J(0)|
 ROUGH = 1e-4  # of the same, by L-BFGS; Newton steps go on from there
-ROUNDS, ROUND = 40, 50  # L-BFGS: each round has a preconditioner made where it begins, and so many iterations
+ROUNDS, ROUND = 50, 50  # of L-BFGS, which has a preconditioner made where it begins and so many iterations, or a Newton step
 HISTORY = 20  # pairs that L-BFGS remembers
-NEWTON_STEPS, NEWTON_RTOL = 10, 1e-3
+NEWTON_RTOL = 1e-3
 
 
 class Problem(NamedTuple):
@@ -71,27 +71,34 @@ def fit_softmax(
 
     With relabeled samples J is not convex: -ln(1 - phi_m) = logsumexp(all) - logsumexp(without m). x: (n, d), labels: (n,) integers
     below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. By L-BFGS in the variables of a preconditioner, then Newton
-    steps. Raises `SolverError` if the inequality cannot be reached.
+    steps where the curvature is positive. Raises `SolverError` if the inequality cannot be reached.
     """
     problem = Problem(x, labels, classes, C, np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled)
     weights = np.zeros((classes, x.shape[1])) if start is None else start
     size = float(np.linalg.norm(problem.gradient(np.zeros_like(weights))))
     for _ in range(ROUNDS):
-        if np.linalg.norm(problem.gradient(weights)) <= ROUGH * size:
-            break
-        weights = _descend(problem, weights, ROUGH * size)
-    for _ in range(NEWTON_STEPS):
         slope = problem.gradient(weights)
-        if np.linalg.norm(slope) <= TOLERANCE * size:
+        steepness, step = np.linalg.norm(slope), None
+        if steepness <= TOLERANCE * size:
             return weights
-        logits = problem.x @ weights.T
-        precondition = softmax_preconditioner(problem.x, softmax(logits, axis=1), C).solve
-        step = conjugate_gradient(problem.hvp(logits), slope.ravel(), precondition, NEWTON_RTOL).vector
-        weights = weights - step.reshape(weights.shape)
+        near = steepness <= ROUGH * size
+        if near:
+            step = _newton_step(problem, weights, slope)
+        weights = _descend(problem, weights, (TOLERANCE if near else ROUGH) * size) if step is None else weights - step
     raise SolverError(
-        f"softmax regression is at a gradient of {np.linalg.norm(slope):.3g}, expected {TOLERANCE * size:.3g}; scale the features"
+        f"softmax regression is at a gradient of {steepness:.3g}, expected {TOLERANCE * size:.3g}; scale the features"
         " to a like size, or choose a smaller --C"
     )
+
+
+def _newton_step(problem: Problem, weights: np.ndarray, slope: np.ndarray) -> np.ndarray | None:
+    """H^-1 grad J, (K, d); None where R's curvature, which is negative, outweighs the rest: there J is to be descended."""
+    logits = problem.x @ weights.T
+    precondition = softmax_preconditioner(problem.x, softmax(logits, axis=1), problem.C).solve
+    try:
+        return conjugate_gradient(problem.hvp(logits), slope.ravel(), precondition, NEWTON_RTOL).vector.reshape(weights.shape)
+    except SolverError:
+        return None
 
 
 def _descend(problem: Problem, weights: np.ndarray, bound: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from sklearn.datasets import load_wine
 
 from influence import SolverError, softmax
 from influence.softmax import LabelInfluence, SoftmaxFit, label_slope, relabeled_probabilities, softmax_influence
+from models import softmax as softmax_fits
 from models.logistic import fit_logistic
 from models.softmax import Problem, fit_softmax, relabeled_losses, sample_losses
 from tests.problems import wdbc
@@ -188,6 +189,28 @@ def test_the_preconditioner_is_what_its_factors_say(largest: int, monkeypatch: p
 def test_a_fit_that_does_not_get_there_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.softmax.ROUNDS", 1)
     monkeypatch.setattr("models.softmax.ROUND", 1)
-    monkeypatch.setattr("models.softmax.NEWTON_STEPS", 1)
     with pytest.raises(SolverError, match="scale the features"):
         fit_softmax(WINE.x, WINE.labels, K, C)
+
+
+def test_a_fit_on_r_comes_to_a_minimum_where_a_newton_step_meets_negative_curvature(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    n, d = int(rng.integers(20, 80)), 300
+    x, y = rng.random((n, d)), rng.integers(0, 3, n)
+    relabeled = np.arange(n) % 2 == 0
+    problem = Problem(x, y, 3, 10.0, relabeled)
+    refused: list[bool] = []
+    original = softmax_fits._newton_step
+
+    def newton_step(problem: Problem, weights: np.ndarray, slope: np.ndarray) -> np.ndarray | None:
+        step = original(problem, weights, slope)
+        refused.append(step is None)
+        return step
+
+    monkeypatch.setattr(softmax_fits, "_newton_step", newton_step)
+    w = fit_softmax(x, y, 3, 10.0, relabeled)
+    assert any(refused)
+    assert np.linalg.norm(problem.gradient(w)) <= 1e-7 * np.linalg.norm(problem.gradient(np.zeros_like(w)))
+    logits = x @ w.T
+    hessian = np.column_stack([problem.hvp(logits)(column) for column in np.eye(w.size)])
+    assert np.linalg.eigvalsh((hessian + hessian.T) / 2)[0] > 0
