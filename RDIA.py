@@ -16,6 +16,7 @@ import argparse
 import importlib
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -34,14 +35,17 @@ from Figure.audit import page_path, write_page
 from Figure.gallery import MOST, draw_gallery
 from Figure.report import describe, results_table
 from Figure.results import Record, append_line, environment, json_line, write_csv
-from Figure.review import Review, keep, review
+from Figure.review import NAME, Review, keep, review
 from Figure.stages import Stages
 from influence import SolverError, harmful
 from influence.logistic import SOLVERS
+from influence.rows import is_matrix
 from models.choose import Choice, Point, Rows, TooFewRowsError, choose, settle
 from models.linear import LinearModel
 from models.metrics import evaluate, share
 from models.model import MODES, Model, Scores, refit
+from models.placement import Loader, loader
+from models.rows import RowsModel
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,8 @@ class Config(NamedTuple):
     n_epoch: int = 10  # of a network
     gpu: int | None = None
     labels: Path | None = None  # a person's decisions on the labels
+    block_rows: int | None = None  # of a file on disk
+    dask: str | None = None  # address of the scheduler whose workers have the rows
 
 
 class Outcome(NamedTuple):
@@ -84,7 +90,7 @@ class Outcome(NamedTuple):
     weights: Any  # of ERM
 
 
-def run(config: Config, stages: Stages) -> Outcome:
+def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
     """Load, corrupt, fit, influence, select by alpha, relabel by R, refit, evaluate. Raises `InputError`, `SolverError`."""
     with stages("import"):  # a second of its own, which would be counted as the first fit's
         importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network")
@@ -155,6 +161,10 @@ def key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
 def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
     """The model that the flags ask for. Raises `InputError` where it is not one for such data."""
     classes, shape = len(dataset.classes), dataset.shape or dataset.train.x.shape[1:]
+    if config.model == "linear" and not is_matrix(dataset.train.x):
+        return RowsModel(config.C)
+    if config.model == "linear" and config.gpu is not None:
+        return on_gpu(config, classes)
     if config.model == "linear":
         return LinearModel(classes, config.C, config.solver)
     from Figure.deep import choose_device
@@ -166,6 +176,16 @@ def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
     seeds = stream_seed(config.seed, "initialisation"), stream_seed(config.seed, "order")
     device, fitting = choose_device(config.gpu), Fitting(config.n_epoch)
     return NetworkModel(classes, shape, config.model, *seeds, device, solver, config.damping, fitting, quiet)
+
+
+def on_gpu(config: Config, classes: int) -> Model:
+    """Logistic regression on a GPU. Raises `InputError` for more than two classes, and where there is no such GPU."""
+    from Figure.deep import choose_device
+    from models.on_gpu import on_device
+
+    if classes > 2:
+        raise InputError(f"--gpu {config.gpu}: {config.dataset} has {classes} classes, expected 2; leave --gpu out")
+    return RowsModel(config.C, partial(on_device, device=choose_device(config.gpu)))
 
 
 def settled(config: Config, model: Model, train: Rows, validation: Rows, weights: Any, stages: Stages) -> Choice:
@@ -247,12 +267,15 @@ def draw(outcome: Outcome, folder: Path) -> None:
         draw_gallery(dataset.train.x[rows], dataset.shape, given, suggested, known, folder / "gallery.png")
 
 
-def save(outcome: Outcome, config: Config, found: Review, folder: Path) -> None:
-    """Write relabeled.csv, audit.npz and the pictures anew and append the run to results.jsonl."""
+def save(outcome: Outcome, config: Config, found: Review | None, folder: Path) -> None:
+    """Write relabeled.csv, audit.npz if there is a review, and the pictures anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
+    settings |= {"block_rows": config.block_rows, "dask": config.dask, "gpu": config.gpu}
     draw(outcome, folder)
-    keep(found, folder)
+    (folder / NAME).unlink(missing_ok=True)
+    if found:
+        keep(found, folder)
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 
@@ -294,7 +317,9 @@ def parser() -> Parser:
     )
     flags.add_argument("--damping", type=positive, help="added to a network's curvature (a tenth of its largest eigenvalue)")
     flags.add_argument("--n_epoch", type=count, default=10, help="epochs of a network, or as many as 300 steps take (10)")
-    flags.add_argument("--gpu", type=seed, help="number of the GPU for a network (the first there is, else the CPU)")
+    flags.add_argument("--gpu", type=seed, help="number of the GPU (networks: the first there is, else the CPU)")
+    flags.add_argument("--block_rows", type=count, help="a LIBSVM file in blocks of so many rows, one in memory at a time")
+    flags.add_argument("--dask", metavar="ADDRESS", help="a LIBSVM file on the workers of this Dask scheduler")
     flags.add_argument(
         "--validation", choices=["train", "test"], help="where validation rows are taken from (train; networks: test)"
     )
@@ -313,9 +338,28 @@ def configure(flags: argparse.Namespace) -> Config:
     if flags.solver not in MODELS[flags.model]:
         expected = ", ".join(MODELS[flags.model])
         raise InputError(f"--solver {flags.solver}: is not one for --model {flags.model}, expected one of {expected}")
+    for name in ("block_rows", "dask"):
+        if getattr(flags, name):
+            in_blocks(f"--{name} {getattr(flags, name)}", flags)
+    if flags.model == "linear" and flags.gpu is not None and flags.solver == "cholesky":
+        raise InputError(f"--gpu {flags.gpu}: makes no Cholesky factor; give --solver cg, or leave --solver out")
     fields = {name: value for name, value in vars(flags).items() if name in Config._fields}
     part: Literal["train", "test"] = flags.validation or ("train" if flags.model == "linear" else "test")
     return Config(**{**fields, "validation": Validation(part, flags.n_validation)})
+
+
+def in_blocks(flag: str, flags: argparse.Namespace) -> None:
+    """Raise `InputError` where another flag asks for what rows in blocks have not."""
+    wrong = {
+        "--model": flags.model != "linear",
+        "--gpu": flags.gpu is not None,
+        "--solver": flags.solver == "cholesky",
+        "--audit": flags.audit,
+        "--labels": flags.labels,
+    }
+    for name in (name for name, given in wrong.items() if given):
+        value = getattr(flags, name.removeprefix("--"))
+        raise InputError(f"{flag}: does not go with {name} {value}, which wants the rows in memory; leave one of them out")
 
 
 def main() -> None:
@@ -328,15 +372,17 @@ def main() -> None:
         page_path(flags.audit, "--audit")
     stages = Stages(len(STAGES) + bool(flags.labels), flags.quiet)
     try:
-        outcome = run(config, stages)
-        found = reviewed(outcome, config, bool(flags.audit)) if flags.audit or flags.result_dir else None
+        with loader(config.block_rows, config.dask) as load_there:
+            outcome = run(config, stages, load_there)
+        seen = (flags.audit or flags.result_dir) and is_matrix(outcome.dataset.train.x)
+        found = reviewed(outcome, config, bool(flags.audit)) if seen else None
     except SolverError as error:
         raise InputError(f"--dataset {config.dataset}: {error}") from error
     finally:
         stages.close()
     for note in notes(outcome, config):
         log.warning("note: %s", note)
-    if found and flags.result_dir:
+    if flags.result_dir:
         save(outcome, config, found, flags.result_dir)
     if found and flags.audit:
         write_page(found, flags.audit)

@@ -1,23 +1,19 @@
 """Many runs: those that are missing, on one core or several or a Dask cluster, each kept as it ends."""
 
 import functools
-import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
+from data.cluster import connect
 from data.errors import InputError
 from Figure.lines import Run, Store
 from Figure.results import Record
-
-CONNECT = 10  # seconds to wait for a scheduler
 
 
 def sweep(runs: Sequence[Run], store: Store, data_dir: Path, jobs: int = 1, dask: str | None = None, title: str = "") -> None:
@@ -75,11 +71,9 @@ def _on_cluster(runs: Sequence[Run], data_dir: Path, address: str) -> Iterator[t
     Not by joblib's backend for Dask: it waits for ever where the scheduler dies, or cannot read what it is sent. Raises
     `InputError`.
     """
-    try:
+    with connect(address) as client:
         from dask.distributed import CancelledError, as_completed
-    except ImportError as error:
-        raise InputError(f"--dask {address}: Dask is not installed; run `pip install distributed`, or give --jobs") from error
-    with _client(address) as client:
+
         futures = [client.submit(_make, place, run.make, data_dir.resolve(), pure=False) for place, run in enumerate(runs)]
         try:
             for future in as_completed(futures):
@@ -88,31 +82,6 @@ def _on_cluster(runs: Sequence[Run], data_dir: Path, address: str) -> Iterator[t
             raise InputError(
                 f"--dask {address}: the scheduler is gone; what has ended is kept: start it, and run this again"
             ) from error
-
-
-@contextmanager
-def _client(address: str) -> Iterator[Any]:
-    """A connection to a scheduler that has workers, which can import this program. Raises `InputError`."""
-    from dask.distributed import Client
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
-    try:
-        client = Client(address, timeout=CONNECT)
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"--dask {address}: there is no scheduler ({error}); start `dask scheduler`, and give its address, as tcp://HOST:8786"
-        ) from error
-    with client:
-        if not client.scheduler_info()["workers"]:
-            raise InputError(f"--dask {address}: the scheduler has no workers; start some by `dask worker {address}`")
-        try:
-            client.submit(_make, 0, len, (), pure=False).result(timeout=CONNECT)
-        except (RuntimeError, ImportError, TimeoutError) as error:
-            raise InputError(
-                f"--dask {address}: cannot import this program; start scheduler and workers in the clone, as"
-                " `PYTHONPATH=. dask scheduler`, with the same Python and packages"
-            ) from error
-        yield client
 
 
 def shard(runs: Sequence[Run], part: tuple[int, int]) -> list[Run]:

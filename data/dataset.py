@@ -49,7 +49,11 @@ def load(name: str, data_dir: Path, seed: int, validation: Validation = FROM_TRA
 
     data_dir: where public sets lie, and where they are downloaded to. Raises `InputError`.
     """
-    source = _source(name, data_dir)
+    return divided(_source(name, data_dir), name, seed, validation)
+
+
+def divided(source: Source, name: str, seed: int, validation: Validation) -> Dataset:
+    """The data set `name`, from its source. Raises `InputError`."""
     if source.validation and validation.rows:
         raise InputError(
             f"--n_validation {validation.rows}: {name} has validation rows of its own, all of which are used; leave it out"
@@ -87,10 +91,11 @@ def _source(name: str, data_dir: Path) -> Source:
 def divide(source: Source, name: str, rng: np.random.Generator, asked: Validation = FROM_TRAIN) -> Dataset:
     """Cut a source: its own test rows, else the last of train; its own validation rows, else what is `asked`."""
     n = len(source.train.labels)
-    order = rng.permutation(n) if source.shuffle else np.arange(n)
+    order = rng.permutation(n) if source.shuffle else None
     n_train = n if source.test else n - n // 5 if source.n_train is None else source.n_train
     n_fit = n_train if source.validation or asked.part == "test" else n_train - _last(n_train, asked.rows)
-    train, last, test = (_take(source.train, order[rows]) for rows in (slice(n_fit), slice(n_fit, n_train), slice(n_train, n)))
+    cuts = slice(n_fit), slice(n_fit, n_train), slice(n_train, n)
+    train, last, test = (_take(source.train, rows if order is None else order[rows]) for rows in cuts)
     validation, test = source.validation or last, source.test or test
     if asked.part == "test" and not source.validation:
         validation, test = from_test(test, asked.rows, rng)
@@ -123,5 +128,5 @@ def from_test(test: Part, count: int | None, rng: np.random.Generator) -> tuple[
     return _take(test, np.sort(order[:taken])), _take(test, np.sort(order[taken:]))
 
 
-def _take(part: Part, rows: np.ndarray) -> Part:
+def _take(part: Part, rows: np.ndarray | slice) -> Part:
     return Part(part.x[rows], part.labels[rows], part.rows[rows])

@@ -3,10 +3,13 @@
 import bz2
 import codecs
 import gzip
+import io
+import itertools
 import lzma
+import math
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -20,6 +23,7 @@ OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open,
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
 CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
+PIECE_BYTES = 2**23  # of a file that is read in pieces
 
 
 class LibsvmFile(NamedTuple):
@@ -74,6 +78,67 @@ def parse_libsvm(path: Path) -> LibsvmFile:
     return LibsvmFile(sp.csr_array(x), y, spelling)
 
 
+def pieces(path: Path, size: int = PIECE_BYTES) -> Iterator[LibsvmFile]:
+    """A LIBSVM file in pieces of about so many bytes of text, cut where a line ends. Raises `InputError`."""
+    try:
+        with open_bytes(path) as file:
+            begin(file)
+            while text := file.read(size):
+                yield parse_lines(path, text + file.readline())
+    except UNREADABLE as error:
+        raise InputError(f"{path}: cannot be read ({error}); check the path and the file") from error
+
+
+def parse_lines(path: Path, text: bytes) -> LibsvmFile:
+    """Some lines, `text`, of the file `path`. Raises `InputError` that names the line."""
+    from sklearn.datasets import load_svmlight_file
+
+    try:
+        x, y = load_svmlight_file(io.BytesIO(text), dtype=np.float64, zero_based=True)
+    except ValueError as error:
+        raise InputError(f"{path}: {_first_fault(path) or error}") from error
+    if not (np.isfinite(y).all() and np.isfinite(x.data).all()):
+        raise InputError(f"{path}: {_first_fault(path, _finite, 'finite numbers')}")
+    return LibsvmFile(sp.csr_array(x), y, _spelling(io.BytesIO(text), np.unique(y)))
+
+
+def line_ranges(path: Path, rows: int | None, count: int) -> list[tuple[int, int]]:
+    """Byte ranges (start, stop) of whole lines that make up a file: of so many lines each, or, if None, `count` of like sizes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        begin(file)
+        cuts = [file.tell(), *(_ends_of(file, size, count) if rows is None else _every(file, rows)), size]
+    return [(start, stop) for start, stop in itertools.pairwise(cuts) if stop > start]
+
+
+def _ends_of(file: IO[bytes], size: int, count: int) -> Iterator[int]:
+    """Where the first line ends after each of count - 1 even cuts."""
+    for place in range(1, count):
+        file.seek(max(file.tell(), size * place // count))
+        file.readline()
+        yield file.tell()
+
+
+def _every(file: IO[bytes], rows: int) -> Iterator[int]:
+    """Where every so many lines end."""
+    start, lines = file.tell(), 0
+    while text := file.read(PIECE_BYTES):
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+        yield from (start + 1 + ends[rows - 1 - lines % rows :: rows]).tolist()
+        start, lines = start + len(text), lines + len(ends)
+
+
+def read_range(path: Path, start: int, stop: int) -> LibsvmFile:
+    """The lines of a file in a range of `line_ranges`. Raises `InputError`."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            text = file.read(stop - start)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    return parse_lines(path, text)
+
+
 def begin(file: IO[bytes]) -> None:
     """Go to the first line, past the byte-order mark that some editors put before it."""
     file.seek(0)
@@ -93,21 +158,6 @@ def _spelling(file: IO[bytes], distinct: np.ndarray) -> tuple[str, ...]:
     return tuple(found[value] for value in distinct)
 
 
-def _first_fault(path: Path) -> str | None:
-    """The first line that is not of the format, in words; None if the fault lies in the file's compression."""
-    try:
-        with open_bytes(path) as file:
-            begin(file)
-            for number, line in enumerate(file, start=1):
-                if not _well_formed(line.partition(b"#")[0].split()):
-                    shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]
-                    expected = "'label index:value ...', all numbers, indices ascending"
-                    return f"line {number} is '{shown}', expected {expected}; mend the line"
-    except UNREADABLE as error:
-        return f"cannot be unpacked ({error}); the file is damaged or cut short, fetch or copy it again"
-    return None
-
-
 def _well_formed(tokens: list[bytes]) -> bool:
     """Whether the words of one line are a label and features in ascending order (no words at all: a blank line)."""
     try:
@@ -117,6 +167,29 @@ def _well_formed(tokens: list[bytes]) -> bool:
     except ValueError:
         return False
     return indices == sorted(set(indices)) and all(0 <= index < 2**31 - 1 for index in indices)
+
+
+def _finite(tokens: list[bytes]) -> bool:
+    """Whether the label and the values of one line are finite numbers."""
+    return all(math.isfinite(float(token.rpartition(b":")[2])) for token in tokens)
+
+
+def _first_fault(
+    path: Path,
+    accept: Callable[[list[bytes]], bool] = _well_formed,
+    expected: str = "'label index:value ...', all numbers, indices ascending",
+) -> str | None:
+    """The first line that is not accepted, `_well_formed` say, in words; None if the fault lies in the file's compression."""
+    try:
+        with open_bytes(path) as file:
+            begin(file)
+            for number, line in enumerate(file, start=1):
+                if not accept(line.partition(b"#")[0].split()):
+                    shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]
+                    return f"line {number} is '{shown}', expected {expected}; mend the line"
+    except UNREADABLE as error:
+        return f"cannot be unpacked ({error}); the file is damaged or cut short, fetch or copy it again"
+    return None
 
 
 def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:

@@ -13,8 +13,8 @@ DENSE_FROM = 0.5
 
 
 def density(x: Matrix) -> float:
-    """Share of the cells of x (n, d) that are stored (CSR) or not zero (dense)."""
-    stored = x.nnz if sp.issparse(x) else np.count_nonzero(x)
+    """Share of the cells of x (n, d) that are stored (CSR, or rows in blocks) or not zero (dense)."""
+    stored = np.count_nonzero(x) if isinstance(x, np.ndarray) else x.nnz
     return float(stored / max(1, x.shape[0] * x.shape[1]))
 
 

@@ -5,7 +5,7 @@ Its labels are places in its list of classes. Its rows keep the order of the fil
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,9 +21,9 @@ from data.npz import Labelled, read_npz
 class Part(NamedTuple):
     """Labelled rows."""
 
-    x: Matrix  # (n, d) float64
+    x: Matrix  # (n, d) float64; or rows in blocks
     labels: np.ndarray  # (n,) places in the source's classes
-    rows: np.ndarray  # (n,) 0-based row in the source
+    rows: Any  # (n,) 0-based row in the source: integers in an array, for rows in blocks `Consecutive`
 
 
 class Source(NamedTuple):
@@ -103,9 +103,19 @@ def digits10() -> Source:
 
 def libsvm_set(name: str, data_dir: Path) -> Source:
     """A set of the LIBSVM page from `data_dir`/libsvm, downloaded if it is not there."""
+    files = {role: read_libsvm(path) for role, path in files_of_set(name, data_dir).items()}
+    return as_released(LIBSVM_SETS[name], _libsvm_source(name, files))
+
+
+def files_of_set(name: str, data_dir: Path) -> dict[str, Path]:
+    """The files "train" and, if it has one, "test" of a set of the LIBSVM page, downloaded if they are not there."""
     entry = LIBSVM_SETS[name]
     names = {"train": entry.file, **({"test": entry.test} if entry.test else {})}
-    source = _libsvm_source(name, {role: read_libsvm(_libsvm_path(entry, file, data_dir)) for role, file in names.items()})
+    return {role: _libsvm_path(entry, file, data_dir) for role, file in names.items()}
+
+
+def as_released(entry: LibsvmSet, source: Source) -> Source:
+    """A set of the LIBSVM page, with how it is divided."""
     if entry.test:
         return source
     n = len(source.train.labels)
@@ -154,11 +164,15 @@ def _packed_or_plain(path: Path) -> Path | None:
 
 
 def libsvm_file(path: Path) -> Source:
-    """A user's LIBSVM file; FILE.t beside it is its test set, FILE.val its validation set, as the LIBSVM page names them."""
+    """A user's LIBSVM file and those beside it."""
+    return _libsvm_source(str(path), {role: read_libsvm(file) for role, file in beside(path).items()})
+
+
+def beside(path: Path) -> dict[str, Path]:
+    """A user's LIBSVM file by role: FILE.t is its test set, FILE.val its validation set, as the LIBSVM page names them."""
     stem = path.with_suffix("") if path.suffix in OPENERS else path
-    beside = {role: _packed_or_plain(stem.with_name(f"{stem.name}.{suffix}")) for role, suffix in (("test", "t"), ("val", "val"))}
-    files = {"train": path, **{role: file for role, file in beside.items() if file}}
-    return _libsvm_source(str(path), {role: read_libsvm(file) for role, file in files.items()})
+    found = {role: _packed_or_plain(stem.with_name(f"{stem.name}.{suffix}")) for role, suffix in (("test", "t"), ("val", "val"))}
+    return {"train": path, **{role: file for role, file in found.items() if file}}
 
 
 def _libsvm_source(name: str, files: dict[str, LibsvmFile]) -> Source:

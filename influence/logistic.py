@@ -5,6 +5,7 @@ The objective is liblinear's, without an intercept, labels y in {0, 1}, s = 2y -
     J(w) = 1/2 |w|^2 + C sum_i ln(1 + exp(-s_i w^T x_i))
 
 Everything below is a function of the logits z = X w, so that it stays exact where a probability rounds to 0 or 1.
+Where it says AnyRows, the rows may lie in blocks (`influence.rows`), and a vector with one number a row with them.
 """
 
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -14,6 +15,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.special import expit
 
+from influence.rows import AnyRows, RowVector, each, is_matrix, total
 from influence.solvers import RTOL, Product, Solution, SolverError, conjugate_gradient
 
 Matrix: TypeAlias = Any  # np.ndarray or scipy.sparse.csr_array, float64; scipy has no type stubs
@@ -32,20 +34,56 @@ CHOLESKY_MAX = 10_000  # columns: a Hessian of 0.8 GB
 class Influence(NamedTuple):
     """What each training sample does to the validation loss (`logistic_influence`)."""
 
-    phi: np.ndarray  # (n,)
-    eta: np.ndarray  # (n,)
+    phi: RowVector  # (n,)
+    eta: RowVector  # (n,)
     solution: Solution  # u = H^-1 C grad l_Q, its residual and how it was found
+
+
+def sigmoid(logits: Any) -> Any:
+    """1 / (1 + exp(-z)), of an array or a tensor."""
+    return expit(logits) if isinstance(logits, np.ndarray) else logits.sigmoid()
 
 
 def loss_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """d l_i / d z_i = p_i - y_i, (n,), written so that a small difference does not cancel: -s expit(-s z)."""
     signs = 2.0 * labels - 1.0
-    return -signs * expit(-signs * logits)
+    return -signs * sigmoid(-signs * logits)
 
 
 def curvature(logits: np.ndarray, C: float) -> np.ndarray:
     """c_i = C d^2 l_i / d z_i^2 = C p_i (1 - p_i), (n,): all that the Hessian, H = I + X^T diag(c) X, needs of the fit."""
-    return C * expit(logits) * expit(-logits)
+    return C * sigmoid(logits) * sigmoid(-logits)
+
+
+def loss_gradient(x: Matrix, labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """sum_i g_i = X^T (p - y), (d,), over the rows of a block."""
+    return x.T @ loss_slope(logits, labels)
+
+
+def row_curvature(_: Matrix, logits: np.ndarray, C: float) -> np.ndarray:
+    """`curvature` of the rows of a block."""
+    return curvature(logits, C)
+
+
+def curved(x: Matrix, c: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """X^T diag(c) X v, (d,), over the rows of a block."""
+    return x.T @ (c * (x @ vector))
+
+
+def squared_columns(x: Matrix, c: np.ndarray) -> np.ndarray:
+    """sum_i c_i x_i^2, (d,), over the rows of a block."""
+    return squares(x).T @ c
+
+
+def weighted_rows(x: Matrix, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """sum_i c_i x_i, (d,), and sum_i c_i, over the rows of a block."""
+    return x.T @ c, c.sum()
+
+
+def phi_and_eta(x: Matrix, labels: np.ndarray, logits: np.ndarray, solution: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
+    """Phi and eta of the rows of a block, from u (d,), as `logistic_influence` has them."""
+    along = C * (x @ solution)  # (n,) C x_i^T u
+    return -loss_slope(logits, labels) * along, -(2.0 * labels - 1.0) * along  # (p - y') - (p - y) = 2 y - 1
 
 
 def logistic_hessian(x: Matrix, c: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
@@ -64,25 +102,25 @@ def logistic_hessian(x: Matrix, c: np.ndarray, rows: np.ndarray | None = None) -
     return hessian
 
 
-def logistic_hvp(x: Matrix, c: np.ndarray) -> Product:
+def logistic_hvp(x: AnyRows, c: RowVector) -> Product:
     """v -> H v = v + X^T (c * (X v)), (d,) to (d,), by two products with X (n, d)."""
-    return lambda vector: vector + x.T @ (c * (x @ vector))
+    return lambda vector: vector + total(x, curved, c, shared=(vector,))
 
 
-def hessian_diagonal(x: Matrix, c: np.ndarray) -> np.ndarray:
+def hessian_diagonal(x: AnyRows, c: RowVector) -> np.ndarray:
     """diag H = 1 + sum_i c_i x_i^2, (d,)."""
-    return 1.0 + squares(x).T @ c
+    return 1.0 + total(x, squared_columns, c)
 
 
-def inverse_hvp(x: Matrix, c: np.ndarray, vector: np.ndarray, solver: Solver = "auto", rtol: float = RTOL) -> Solution:
+def inverse_hvp(x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "auto", rtol: float = RTOL) -> Solution:
     """u = H^-1 v with |v - H u| <= rtol |v|: conjugate gradients, with a preconditioner that `solver` names.
 
     "cholesky" factors H over the samples that make up most of it, and needs a few iterations; "cg" forms no matrix, and needs
-    more of them; "auto" takes what the sizes say is faster. x: (n, d), c: (n,) of `curvature`, vector: v (d,). Raises
-    `SolverError` where the inequality cannot be reached.
+    more of them; "auto" takes what the sizes say is faster, and "cg" for rows that are no matrix. x: (n, d), c: (n,) of
+    `curvature`, vector: v (d,). Raises `SolverError` where the inequality cannot be reached.
     """
     diagonal = hessian_diagonal(x, c)
-    if solver == "auto":
+    if solver == "auto" and is_matrix(x):
         used = int(np.count_nonzero(diagonal > 1))  # in the other columns H is the identity
         solver = choose_solver(len(c), used, x.nnz if sp.issparse(x) else x.size)
     precondition = cholesky_preconditioner if solver == "cholesky" else mean_preconditioner
@@ -98,13 +136,14 @@ def choose_solver(n: int, d: int, stored: int) -> Solver:
     return "cholesky" if d <= CHOLESKY_MAX and cholesky <= CHOLESKY_SPEED * CG_ITERATIONS * 4 * stored else "cg"
 
 
-def mean_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> Product:
+def mean_preconditioner(x: AnyRows, c: RowVector, diagonal: np.ndarray) -> Product:
     """r -> M^-1 r for M = H's diagonal, and off it the part of rank one that the weighted mean of the samples accounts for.
 
     With m = X^T c / sqrt(sum c): M = diag(diag H - m^2) + m m^T, inverted by Sherman and Morrison's formula. Features that are
     mostly positive (words, pixels) have H's largest eigenvector along m. diagonal: diag H (d,).
     """
-    mean = x.T @ c / np.sqrt(c.sum() or 1.0)
+    weighted, weight = total(x, weighted_rows, c)
+    mean = weighted / np.sqrt(weight or 1.0)
     rest = np.maximum(diagonal - mean**2, 1.0)  # 1 or more by Cauchy and Schwarz, but for rounding
     scaled = mean / rest
     scale = 1.0 + mean @ scaled
@@ -144,9 +183,9 @@ def squares(x: Matrix) -> Matrix:
 class Fit(NamedTuple):
     """Rows with their given labels and the logits that the fitted model gives them."""
 
-    x: Matrix  # (n, d)
-    labels: np.ndarray  # (n,) 0 or 1
-    logits: np.ndarray  # (n,)
+    x: AnyRows  # (n, d)
+    labels: RowVector  # (n,) 0 or 1
+    logits: RowVector  # (n,)
 
 
 def logistic_influence(train: Fit, validation: Fit, C: float, solver: Solver = "auto", rtol: float = RTOL) -> Influence:
@@ -159,9 +198,8 @@ def logistic_influence(train: Fit, validation: Fit, C: float, solver: Solver = "
     the *summed* validation log-loss changes by -Phi_i / C when sample i is removed, and by eta_i / C when its label is
     flipped. Phi_i > 0: the sample does harm. Raises `SolverError` where H cannot be inverted to `rtol`.
     """
-    validation_gradient = C * (validation.x.T @ loss_slope(validation.logits, validation.labels))  # (d,)
-    solution = inverse_hvp(train.x, curvature(train.logits, C), validation_gradient, solver, rtol)
-    along = C * (train.x @ solution.vector)  # (n,) C x_i^T u
-    phi = -loss_slope(train.logits, train.labels) * along
-    eta = -(2.0 * train.labels - 1.0) * along  # (p - y') - (p - y) = 2 y - 1
+    validation_gradient = C * total(validation.x, loss_gradient, validation.labels, validation.logits)  # (d,)
+    c = each(train.x, row_curvature, train.logits, shared=(C,))
+    solution = inverse_hvp(train.x, c, validation_gradient, solver, rtol)
+    phi, eta = each(train.x, phi_and_eta, train.labels, train.logits, shared=(solution.vector, C))
     return Influence(phi, eta, solution)

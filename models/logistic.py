@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from influence.logistic import Matrix, curvature, inverse_hvp, loss_slope
+from influence.rows import AnyRows, RowVector, each, is_matrix, total
 from influence.solvers import SolverError
 
 Weights: TypeAlias = np.ndarray | float  # omega, one per sample or one for all
@@ -14,8 +15,11 @@ Weights: TypeAlias = np.ndarray | float  # omega, one per sample or one for all
 TOLERANCE = 1e-7  # of |grad J(w)| / |grad J(0)|, and what liblinear is asked for [released]
 LIBLINEAR_ITERATIONS = 1_000
 LARGEST_FEATURE = 1e30  # above it scikit-learn refuses to call liblinear
-NEWTON_STEPS = 10
+NEWTON_STEPS = 100
 NEWTON_RTOL = 1e-3  # a step solved to this brings the gradient down a thousandfold near the optimum
+FAR_RTOL = 0.1  # far from it a better step is not worth its time
+LEAST_FALL = 1e-4  # of the gradient's norm, by a whole step; a step is halved until it brings its share of that
+SHORTEST = 2.0**-30  # of a Newton step
 
 
 def sample_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -31,28 +35,58 @@ def objective(weights: np.ndarray, x: Matrix, labels: np.ndarray, C: float, samp
     return float(0.5 * weights @ weights + C * (sample_weights * sample_losses(x @ weights, labels)).sum())
 
 
-def gradient(weights: np.ndarray, x: Matrix, labels: np.ndarray, C: float, sample_weights: Weights = 1.0) -> np.ndarray:
+def gradient(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_weights: RowVector = 1.0) -> np.ndarray:
     """grad J(w) = w + C X^T (omega (p - y)), (d,)."""
-    return weights + C * (x.T @ (sample_weights * loss_slope(x @ weights, labels)))
+    return weights + C * total(x, weighted_gradient, labels, sample_weights, shared=(weights,))
 
 
-def fit_logistic(x: Matrix, labels: np.ndarray, C: float, sample_weights: Weights = 1.0) -> np.ndarray:
-    """argmin J, (d,), with |grad J(w)| <= 1e-7 |grad J(0)|: liblinear's answer, and Newton steps where it is short of that.
+def weighted_gradient(x: Matrix, labels: np.ndarray, sample_weights: Weights, weights: np.ndarray) -> np.ndarray:
+    """X^T (omega (p - y)), (d,), over the rows of a block."""
+    return x.T @ (sample_weights * loss_slope(x @ weights, labels))
 
-    x: (n, d), labels: (n,) 0 or 1 in any share, sample_weights: omega, (n,) above 0 or one number; no rows at all give w = 0.
-    Raises `SolverError` if the inequality cannot be reached.
+
+def weighted_curvature(x: Matrix, sample_weights: Weights, weights: np.ndarray, C: float) -> np.ndarray:
+    """omega_i c_i of the rows of a block."""
+    return sample_weights * curvature(x @ weights, C)
+
+
+def fit_logistic(x: AnyRows, labels: RowVector, C: float, sample_weights: RowVector = 1.0) -> np.ndarray:
+    """argmin J, (d,), with |grad J(w)| <= 1e-7 |grad J(0)|.
+
+    From a matrix: liblinear's answer, and Newton steps where it is short of that; from rows in blocks: Newton steps from w = 0.
+    x: (n, d), labels: (n,) 0 or 1 in any share, sample_weights: omega, (n,) above 0, in blocks 0 too, or one number; no rows at
+    all give w = 0. Raises `SolverError` if the inequality cannot be reached.
     """
-    weights = _liblinear(x, labels, C, sample_weights)
-    bound = TOLERANCE * np.linalg.norm(gradient(np.zeros_like(weights), x, labels, C, sample_weights))
+    start = _liblinear(x, labels, C, sample_weights) if is_matrix(x) else np.zeros(x.shape[1])
+    return newton(start, x, labels, C, sample_weights)
+
+
+def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_weights: RowVector) -> np.ndarray:
+    """`fit_logistic` by Newton steps from some weights.
+
+    A step solves H s = grad J by conjugate gradients, roughly while the gradient is large (Dembo, Eisenstat and Steihaug 1982),
+    and is halved until the gradient's norm falls by enough (Eisenstat and Walker 1994): J is strictly convex, so that only its
+    minimum has a norm that cannot.
+    """
+    slope = gradient(weights, x, labels, C, sample_weights)
+    at_zero = gradient(np.zeros_like(weights), x, labels, C, sample_weights) if weights.any() else slope
+    first = float(np.linalg.norm(at_zero))
     for _ in range(NEWTON_STEPS):
-        slope = gradient(weights, x, labels, C, sample_weights)
-        if np.linalg.norm(slope) <= bound:
+        norm = float(np.linalg.norm(slope))
+        if norm <= TOLERANCE * first:
             return weights
-        c = sample_weights * curvature(x @ weights, C)
-        weights = weights - inverse_hvp(x, c, slope, rtol=NEWTON_RTOL).vector
+        c = each(x, weighted_curvature, sample_weights, shared=(weights, C))
+        step = inverse_hvp(x, c, slope, rtol=min(FAR_RTOL, max(NEWTON_RTOL, norm / first))).vector
+        size, slope = 1.0, gradient(weights - step, x, labels, C, sample_weights)
+        while not np.linalg.norm(slope) <= (1 - LEAST_FALL * size) * norm and size > SHORTEST:
+            size /= 2
+            slope = gradient(weights - size * step, x, labels, C, sample_weights)
+        if size <= SHORTEST:
+            break
+        weights = weights - size * step
     raise SolverError(
-        f"logistic regression is at a gradient of {np.linalg.norm(slope):.3g} after liblinear and {NEWTON_STEPS} Newton steps,"
-        f" expected {bound:.3g}; scale the features to a like size, or choose a smaller --C"
+        f"logistic regression stays at a gradient of {norm:.3g}, expected {TOLERANCE * first:.3g}, and no Newton step"
+        " brings it down; scale the features to a like size, or choose a smaller --C"
     )
 
 

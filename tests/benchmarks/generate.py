@@ -1,4 +1,8 @@
-"""A stand-in of real-sim's shape: 72,309 documents, 20,958 words, about 51 different words a document, tf-idf, unit rows."""
+"""Stand-ins for public data.
+
+Of real-sim's shape: 72,309 documents, 20,958 words, about 51 different words a document, tf-idf, unit rows.
+Of avazu's shape: 15 values a row, one for each categorical field, all equal, unit rows, a million columns.
+"""
 
 from pathlib import Path
 
@@ -7,6 +11,8 @@ import scipy.sparse as sp
 from sklearn.datasets import dump_svmlight_file
 
 ROWS, COLUMNS, WORDS = 72_309, 20_958, 51.3
+FIELDS, CATEGORIES = 15, 66_666  # avazu's values a row, and its columns over that
+CHUNK = 100_000  # rows that are written at a time
 DRAWN_PER_KEPT = 1.17  # words drawn for each that is different from the others of its document
 
 
@@ -34,4 +40,21 @@ def write_real_sim_like(folder: Path, generator: np.random.Generator) -> Path:
     path = folder / "libsvm" / "real-sim"
     path.parent.mkdir(parents=True, exist_ok=True)
     dump_svmlight_file(*real_sim_like(generator), str(path), zero_based=False)
+    return path
+
+
+def write_avazu_like(path: Path, rows: int, generator: np.random.Generator) -> Path:
+    """A LIBSVM file of so many rows: the r-th category of a field has a probability of about 1 / r, and each a weight."""
+    value = f"{FIELDS**-0.5:.6f}"
+    names = np.array([f" {column}:{value}".encode() for column in range(1, FIELDS * CATEGORIES + 1)], dtype=object)
+    tilt = 0.7 * np.random.default_rng(0).standard_normal(FIELDS * CATEGORIES)  # the same for every file
+    with path.open("wb") as file:
+        for start in range(0, rows, CHUNK):
+            n = min(CHUNK, rows - start)
+            ranks = np.minimum(CATEGORIES ** generator.random((n, FIELDS)), CATEGORIES - 1).astype(np.int64) - 1
+            columns = ranks + CATEGORIES * np.arange(FIELDS)
+            chance = 1 / (1 + np.exp(1.5 - tilt[columns].sum(axis=1)))
+            labels = np.where(generator.random(n) < chance, b"1", b"-1").astype(object)
+            table = np.column_stack([labels, names[columns], np.full(n, b"\n", dtype=object)])
+            file.write(b"".join(table.ravel().tolist()))
     return path

@@ -1,0 +1,53 @@
+"""A Dask cluster on this machine, of processes started by Dask's own commands, for tests and benchmarks."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.invoke import ROOT
+
+STARTS = 60  # seconds within which it does
+
+
+class Running(NamedTuple):
+    """What is running."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]  # a nanny each, whose child is the worker
+
+
+@contextmanager
+def running(folder: Path, workers: int, *flags: str) -> Iterator[Running]:
+    """A scheduler and workers of one thread each, with further flags of `dask worker`."""
+    from dask.distributed import Client
+
+    file = folder / "scheduler.json"
+    processes = [_dask("scheduler", "--port", "0", "--scheduler-file", str(file))]
+    try:
+        deadline = time.monotonic() + STARTS
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        address = json.loads(file.read_text())["address"]
+        own = ("--nthreads", "1", "--local-directory", str(folder), *flags)
+        processes += [_dask("worker", address, *own) for _ in range(workers)]
+        with Client(address, timeout=STARTS) as client:
+            client.wait_for_workers(workers, timeout=STARTS)
+        yield Running(address, processes[0], processes[1:])
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+        for process in processes:
+            process.wait()
+        file.unlink(missing_ok=True)
+
+
+def _dask(*flags: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "dask", *flags, "--no-dashboard"]
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
