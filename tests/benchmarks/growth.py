@@ -1,0 +1,152 @@
+"""Seconds and memory against the number of rows: data of avazu's shape in memory, in blocks on disk, and on Dask workers.
+
+    python -m tests.benchmarks.growth                          # what is not kept yet; then the table and Figure/growth.png
+    python -m tests.benchmarks.growth --most 1000000           # no file of more rows than that
+    python -m tests.benchmarks.growth --kept                   # no runs
+
+A run is a process that loads a file, fits on 20% wrong labels, and computes all influences; one JSON line of it is kept in
+Figure/growth.jsonl. A file of 10 million rows takes 2.4 GB in TMPDIR, its parsed form 1.9 GB, while it is measured.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from data.dataset import FROM_TRAIN
+from data.flags import Parser, count, run_script
+from data.noise import flip_share
+from data.streams import generator
+from Figure.growth_plot import MODES, REPEATS, SIZES, WEAK, draw_growth, growth_table
+from Figure.lines import FOLDER, Run, Store
+from Figure.results import ROOT, Record
+from Figure.tables import paste_into
+from influence.rows import is_matrix
+from models.linear import LinearModel
+from models.model import Model
+from models.placement import loader
+from models.rows import RowsModel
+from tests.benchmarks.generate import write_avazu_like
+from tests.cluster import running
+
+BLOCK_ROWS, NOISE, C = 100_000, 0.2, 0.1
+TEST_ROWS = 10_000
+WORKERS = {"dask1": 1, "dask2": 2}
+STAGES = ("load", "fit", "influence")
+
+
+def measure(path: Path, block_rows: int | None, dask: str | None, workers: Sequence[int]) -> Record:
+    """One fit and its influences, in this process: seconds by the clock and of CPU time, and the peak memory in MiB.
+
+    workers: the process numbers of Dask's. CPU time: this process's and that of its busiest worker.
+    """
+    processes = [psutil.Process(number) for number in workers]
+    times: list[list[float]] = []
+
+    def tick() -> None:
+        busy = [sum(process.cpu_times()[:2]) for process in processes]
+        times.append([time.perf_counter(), time.process_time(), *busy])
+
+    with loader(block_rows, dask) as load:
+        tick()
+        data = load(str(path), path.parent, 1, FROM_TRAIN)
+        labels = flip_share(data.train.labels, NOISE, generator(1, "noise")).labels
+        tick()
+        model: Model = LinearModel(2, C) if is_matrix(data.train.x) else RowsModel(C)
+        x, x_validation = model.inputs(data.train.x), model.inputs(data.validation.x)
+        weights = model.fit(x, labels)
+        tick()
+        scores = model.influence(x, labels, x_validation, data.validation.labels, weights)
+        tick()
+    taken = np.diff(times, axis=0)  # (stages, clocks)
+    cpu = taken[:, 1] + taken[:, 2:].max(axis=1, initial=0.0)
+    return {
+        "seconds": dict(zip(STAGES, taken[:, 0].tolist(), strict=True)),
+        "cpu": dict(zip(STAGES, cpu.tolist(), strict=True)),
+        "peak": peak(os.getpid()),
+        "peaks": [peak(number) for number in workers],
+        "stored": data.train.x.nnz,
+        "residual": scores.residual,
+    }
+
+
+def peak(process: int) -> float:
+    """The most memory that a process has had, MiB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def cluster(workers: int, folder: Path) -> Iterator[list[str]]:
+    """The flags for so many Dask workers: none for none."""
+    if not workers:
+        yield []
+        return
+    with running(folder, workers, "--memory-limit", "0") as there:
+        nannies = [psutil.Process(nanny.pid) for nanny in there.workers]
+        numbers = [max(nanny.children(), key=lambda child: child.memory_info().rss).pid for nanny in nannies]
+        yield ["--dask", there.address, "--workers", *map(str, numbers)]
+
+
+def make(path: Path, mode: str, _: Path) -> Record:
+    """Measure in a process of its own, started anew, and its workers too."""
+    command = [sys.executable, "-m", "tests.benchmarks.growth", "--one", str(path)]
+    command += ["--block_rows", str(BLOCK_ROWS)] if mode == "disk" else []
+    with cluster(WORKERS.get(mode, 0), path.parent) as flags:
+        return json.loads(subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def runs(path: Path, rows: int) -> list[Run]:
+    """Every mode on one file; and the repeats of what weak scaling compares."""
+    modes = [(mode, 0) for mode in MODES if rows in SIZES]
+    modes += [(mode, seed) for mode, size in WEAK.items() for seed in range(REPEATS) if size == rows]
+    return [
+        Run("growth", {"rows": rows, "mode": mode, "seed": seed}, partial(make, path, mode)) for mode, seed in dict.fromkeys(modes)
+    ]
+
+
+def measure_all(store: Store, most: int) -> None:
+    """Make what is not kept, file by file."""
+    for rows in (size for size in sorted({*SIZES, *WEAK.values()}) if size <= most):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "a.svm"
+            missing = store.missing(runs(path, rows))
+            if missing:
+                write_avazu_like(path, rows, np.random.default_rng(rows))
+                write_avazu_like(path.with_name("a.svm.t"), TEST_ROWS, np.random.default_rng(1))
+            for run in missing:
+                store.append(run, run.make(path.parent))
+                print(run.config, store.read("growth")[-1]["seconds"], flush=True)
+
+
+def main() -> None:
+    flags = Parser("growth", __doc__)
+    flags.add_argument("--most", type=count, default=max(SIZES), help="the largest number of rows")
+    flags.add_argument("--kept", action="store_true", help="make no runs")
+    flags.add_argument("--one", type=Path, help="measure one file in this process")
+    flags.add_argument("--block_rows", type=count)
+    flags.add_argument("--dask")
+    flags.add_argument("--workers", type=int, nargs="*", default=[])
+    given = flags.parse_args()
+    if given.one:
+        print(json.dumps(measure(given.one, given.block_rows, given.dask, given.workers)))
+        return
+    store = Store()
+    if not given.kept:
+        measure_all(store, given.most)
+    lines = store.read("growth")
+    draw_growth(lines, FOLDER / "growth.png")
+    paste_into(ROOT / "README.md", "growth", growth_table(lines))
+
+
+if __name__ == "__main__":
+    run_script("growth", main)
