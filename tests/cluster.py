@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tests.invoke import ROOT
 
-STARTS = 60  # seconds within which it does
+STARTS, ENDS = 60, 15  # seconds within which it does
 
 
 class Running(NamedTuple):
@@ -44,7 +44,11 @@ def running(folder: Path, workers: int, *flags: str) -> Iterator[Running]:
         for process in reversed(processes):
             process.terminate()
         for process in processes:
-            process.wait()
+            try:
+                process.wait(ENDS)
+            except subprocess.TimeoutExpired:  # a nanny whose worker is being restarted may not hear
+                process.kill()
+                process.wait()
         file.unlink(missing_ok=True)
 
 
