@@ -15,6 +15,8 @@ def connect(address: str) -> Iterator[Any]:
     """A connection to a scheduler that has workers, which can import this program. Raises `InputError`."""
     try:
         from dask.distributed import CancelledError, Client
+        from distributed.client import ClosedClientError
+        from distributed.comm import CommClosedError
     except ImportError as error:
         raise InputError(f"--dask {address}: Dask is not installed; run `pip install distributed`, or leave --dask out") from error
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
@@ -26,12 +28,12 @@ def connect(address: str) -> Iterator[Any]:
             f"--dask {address}: there is no scheduler ({error}); start `dask scheduler`, and give its address, as tcp://HOST:8786"
         ) from error
     with client:
-        if not client.scheduler_info()["workers"]:
-            raise InputError(f"--dask {address}: the scheduler has no workers; start some by `dask worker {address}`")
         try:
+            if not client.scheduler_info()["workers"]:
+                raise InputError(f"--dask {address}: the scheduler has no workers; start some by `dask worker {address}`")
             _probe(client, address)
             yield client
-        except CancelledError as error:
+        except (CancelledError, CommClosedError, ClosedClientError) as error:
             raise InputError(f"--dask {address}: the scheduler is gone; start it and its workers, and run this again") from error
 
 
