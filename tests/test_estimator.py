@@ -107,7 +107,7 @@ X, Y = wdbc().x[:60], wdbc().labels[:60]
         ({}, (X, Y, X, np.full(60, 7)), "y_val has the label 7, which y has not"),
         ({}, (X, Y, X, None), "y_val none; expected as many"),
         ({}, (X, Y, X, Y[:-1]), "X_val has 60 rows, y_val 59"),
-        ({}, (X, Y, X[:1], Y[:1]), "1 validation rows, expected 2 or more"),
+        ({}, (X, Y, X[:1], Y[:1]), "1 validation row, expected 2 or more"),
     ],
 )
 def test_what_cannot_be_used_is_named(parameters: dict[str, Any], arguments: tuple[Any, ...], message: str) -> None:
