@@ -18,76 +18,34 @@ import logging
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
-
-from data.dataset import FROM_TRAIN, NAMES, Dataset, Validation, load
+from data.dataset import NAMES, Dataset, Validation, load
 from data.decisions import read_decisions, worth
 from data.errors import InputError
 from data.files import writable_folder
 from data.flags import Parser, add_data_dir, count, non_negative, positive, rate, run_script, seed, weight
-from data.identity import run_key
-from data.noise import NoisyLabels, flip_count, flip_share
+from data.noise import flip_count, flip_share
 from data.streams import generator, stream_seed
-from Figure.alpha_plot import draw_choice, draw_phi
 from Figure.audit import page_path, write_page
-from Figure.gallery import MOST, draw_gallery
+from Figure.config import MODELS, RELABELS, Config
+from Figure.outcome import Outcome, key, reviewed, save
 from Figure.report import describe, results_table
-from Figure.results import Record, append_line, environment, json_line, write_csv
-from Figure.review import NAME, Review, keep, review
+from Figure.results import Record, json_line
 from Figure.stages import Stages
 from influence import SolverError, harmful
 from influence.logistic import SOLVERS
 from influence.rows import is_matrix
-from models.choose import Choice, Point, Rows, TooFewRowsError, choose, settle
+from models.choose import Choice, Rows, TooFewRowsError, settle
 from models.linear import LinearModel
 from models.metrics import evaluate, share
-from models.model import MODES, Model, Scores, refit
+from models.model import Model, refit
 from models.placement import Loader, loader
 from models.rows import RowsModel
 
 log = logging.getLogger(__name__)
 
 STAGES = ("import", "load", "ERM", "influence", "choose", "Random", "Dropout", "RDIA", "evaluate")
-
-Relabel = Literal["R", "best", "drop", "auto"]
-RELABELS: tuple[Relabel, ...] = (*MODES, "auto")
-ModelName = Literal["linear", "mlp", "cnn"]
-MODELS: dict[ModelName, tuple[str, ...]] = {"linear": SOLVERS, "mlp": ("auto", "cg", "lissa"), "cnn": ("auto", "cg", "lissa")}
-
-
-class Config(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
-
-    dataset: str
-    noise: float
-    alpha: float | None  # None: chosen on validation rows
-    seed: int
-    C: float
-    solver: Any  # one of MODELS[model]
-    data_dir: Path
-    relabel: Relabel = "R"
-    model: ModelName = "linear"
-    validation: Validation = FROM_TRAIN
-    damping: float | None = None  # of a network's curvature; None: by its largest eigenvalue
-    n_epoch: int = 10  # of a network
-    gpu: int | None = None
-    labels: Path | None = None  # a person's decisions on the labels
-    block_rows: int | None = None  # of a file on disk
-    dask: str | None = None  # address of the scheduler whose workers have the rows
-
-
-class Outcome(NamedTuple):
-    """What a run found."""
-
-    record: Record  # the object that --json prints
-    dataset: Dataset
-    given: NoisyLabels  # training labels after noise
-    scores: Scores
-    chosen: np.ndarray  # (n,) bool, the relabeled
-    model: Model
-    weights: Any  # of ERM
 
 
 def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
@@ -106,15 +64,15 @@ def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
     with stages("influence"):
         scores = model.influence(x, given.labels, *splits["validation"], weights["ERM"])
     with stages("choose"):
-        alpha, mode, curve = settled(config, model, (x, given.labels), splits["validation"], weights["ERM"], stages)
-    chosen = harmful(scores.phi, alpha)
+        choice = settled(config, model, (x, given.labels), splits["validation"], weights["ERM"], stages)
+    chosen = harmful(scores.phi, choice.alpha)
     with stages("Random"):
         at_random = flip_count(given.labels, int(chosen.sum()), generator(config.seed, "random"), classes)
         weights["Random"] = model.fit(x, at_random.labels)
     with stages("Dropout"):
         weights["Dropout"] = refit(model, x, given.labels, scores, harmful(scores.phi, 0.0), "drop")
     with stages("RDIA"):
-        weights["RDIA"] = refit(model, x, given.labels, scores, chosen, mode)
+        weights["RDIA"] = refit(model, x, given.labels, scores, chosen, choice.relabel)
     if decided:
         with stages("Decided"):
             weights["Decided"] = model.fit(x, decided.labels)
@@ -123,39 +81,39 @@ def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
             name: {split: evaluate(model.logits(rows, w), labels)._asdict() for split, (rows, labels) in splits.items()}
             for name, w in weights.items()
         }
+    outcome = Outcome({}, dataset, given, scores, chosen, model, weights["ERM"])
+    record = recorded(config, outcome, choice, methods, stages.seconds)
+    if decided:
+        record["decided"] = worth(decided, given, dataset.train.labels)
+    return outcome._replace(record=record)
+
+
+def recorded(config: Config, found: Outcome, choice: Choice, methods: Record, seconds: dict[str, float]) -> Record:
+    """What --json prints."""
+    dataset, given, scores, chosen = found.dataset, found.given, found.scores, found.chosen
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     record: Record = {
         "dataset": config.dataset,
         "noise": config.noise,
-        "alpha": alpha,
+        "alpha": choice.alpha,
         "seed": config.seed,
-        "n_train": len(given.labels),
-        **{f"n_{split}": len(labels) for split, (_, labels) in splits.items()},
+        **{f"n_{name}": len(part.labels) for name, part in parts.items()},
         "relabeled": int(chosen.sum()),
         "precision": share(given.flipped, chosen),
         "recall": share(chosen, given.flipped),
-        "relabel": mode,
-        "classes": classes,
+        "relabel": choice.relabel,
+        "classes": len(dataset.classes),
         "right": share(scores.best == dataset.train.labels, chosen),
         "methods": methods,
-        "seconds": stages.seconds,
+        "seconds": seconds,
         "model": config.model,
         "residual": scores.residual,
     }
     if scores.damping is not None:
         record |= {"damping": scores.damping, "largest_eigenvalue": scores.largest}
-    if curve:
-        record["curve"] = [point._asdict() for point in curve]
-    if decided:
-        record["decided"] = worth(decided, given, dataset.train.labels)
-    return Outcome(record, dataset, given, scores, chosen, model, weights["ERM"])
-
-
-def key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
-    """The run, by its data and the settings that its suggestions depend on."""
-    own = ("C",) if config.model == "linear" else ("solver", "damping", "n_epoch")
-    settings = {name: getattr(config, name) for name in ("noise", "seed", "alpha", "relabel", "model", *own)}
-    named = {name: "auto" if value is None else value for name, value in settings.items()}
-    return run_key({"dataset": Path(config.dataset).resolve().name, **named}, dataset, given.labels)
+    if choice.curve:
+        record["curve"] = [point._asdict() for point in choice.curve]
+    return record
 
 
 def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
@@ -195,88 +153,6 @@ def settled(config: Config, model: Model, train: Rows, validation: Rows, weights
         return settle(model, train, validation, weights, config.alpha, config.relabel, rng, stages.within)
     except TooFewRowsError as error:
         raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
-
-
-def losses_by_alpha(outcome: Outcome, config: Config) -> list[Point]:
-    """The validation loss of a grid of alpha; none, and a note, where it cannot be had: the page can do without."""
-    model, dataset, mode = outcome.model, outcome.dataset, outcome.record["relabel"]
-    train = model.inputs(dataset.train.x), outcome.given.labels
-    validation = model.inputs(dataset.validation.x), dataset.validation.labels
-    try:
-        return choose(model, train, validation, outcome.weights, (mode,), generator(config.seed, "choose")).curve
-    except (SolverError, TooFewRowsError) as error:
-        log.warning("note: the page shows no validation loss by alpha: %s", error)
-        return []
-
-
-def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
-    """What a person needs to judge the suggestions. with_curve: try a grid of alpha if the run has not."""
-    record, dataset, given, model, weights = outcome.record, outcome.dataset, outcome.given, outcome.model, outcome.weights
-    mode, linear, x = record["relabel"], config.model == "linear", model.inputs(dataset.train.x)
-    curve = [point for point in record.get("curve", []) if point["relabel"] == mode]
-    if with_curve and linear and len(curve) < 2:  # a network is fitted too slowly for it
-        curve = [point._asdict() for point in losses_by_alpha(outcome, config)]
-    facts = {
-        **record,
-        "curve": curve,
-        "run": key(config, dataset, given),
-        "model": f"{'logistic' if model.classes == 2 else 'softmax'} regression" if linear else f"network ({config.model})",
-        "alpha_chosen": config.alpha is None,
-        "flipped": int(given.flipped.sum()),
-    }
-    return review(facts, dataset, given, outcome.scores, model.logits(x, weights), weights if linear else None)
-
-
-def most_harmful(outcome: Outcome) -> np.ndarray:
-    """Places of the relabeled samples, most harmful first."""
-    rows = np.flatnonzero(outcome.chosen)
-    return rows[np.argsort(-outcome.scores.phi[rows], kind="stable")]
-
-
-def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of relabeled.csv, most harmful first; an image folder's rows also name the file."""
-    rows, scores = most_harmful(outcome), outcome.scores
-    classes = np.array(outcome.dataset.classes)
-    columns = {
-        "index": outcome.dataset.train.rows[rows],
-        "old_label": classes[outcome.given.labels[rows]],
-        "new_label": classes[scores.best[rows]],
-        "phi": scores.phi[rows],
-        "eta": scores.eta[rows],
-    }
-    if len(classes) > 2:
-        columns["eta_new_label"] = scores.eta_best[rows]
-    if outcome.dataset.files:
-        columns["file"] = np.array(outcome.dataset.files)[columns["index"]]
-    return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
-
-
-def draw(outcome: Outcome, folder: Path) -> None:
-    """The pictures of a run; those that it has not are taken away, so that none is of a run before."""
-    record, dataset, scores = outcome.record, outcome.dataset, outcome.scores
-    for name in ("alpha.png", "gallery.png"):
-        (folder / name).unlink(missing_ok=True)
-    draw_phi(scores.phi, outcome.given.flipped, record["alpha"], folder / "phi.png")
-    if "curve" in record:
-        draw_choice(record["curve"], record["alpha"], record["relabel"], folder / "alpha.png")
-    rows = most_harmful(outcome)[:MOST]
-    if dataset.shape and len(rows):
-        names = np.array(dataset.classes)
-        given, suggested, true = (names[labels[rows]] for labels in (outcome.given.labels, scores.best, dataset.train.labels))
-        known = true if outcome.given.flipped.any() else None
-        draw_gallery(dataset.train.x[rows], dataset.shape, given, suggested, known, folder / "gallery.png")
-
-
-def save(outcome: Outcome, config: Config, found: Review | None, folder: Path) -> None:
-    """Write relabeled.csv, audit.npz if there is a review, and the pictures anew and append the run to results.jsonl."""
-    write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
-    settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
-    settings |= {"block_rows": config.block_rows, "dask": config.dask, "gpu": config.gpu}
-    draw(outcome, folder)
-    (folder / NAME).unlink(missing_ok=True)
-    if found:
-        keep(found, folder)
-    append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})
 
 
 def notes(outcome: Outcome, config: Config) -> list[str]:
