@@ -152,7 +152,7 @@ def settled(config: Config, model: Model, train: Rows, validation: Rows, weights
     try:
         return settle(model, train, validation, weights, config.alpha, config.relabel, rng, stages.within)
     except TooFewRowsError as error:
-        raise InputError(f"--alpha auto: {config.dataset} {error}; give --alpha and --relabel") from error
+        raise InputError(f"--alpha auto: in {config.dataset} {error}; give --alpha and --relabel") from error
 
 
 def notes(outcome: Outcome, config: Config) -> list[str]:

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.special import expit
 
 from influence.rows import AnyRows, RowVector, each, is_matrix, total
-from influence.solvers import RTOL, Product, Solution, SolverError, conjugate_gradient
+from influence.solvers import RTOL, SCALE, Product, Solution, SolverError, conjugate_gradient
 
 Matrix: TypeAlias = Any  # np.ndarray or scipy.sparse.csr_array, float64; scipy has no type stubs
 Solver = Literal["auto", "cholesky", "cg"]
@@ -124,7 +124,8 @@ def inverse_hvp(x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "
         used = int(np.count_nonzero(diagonal > 1))  # in the other columns H is the identity
         solver = choose_solver(len(c), used, x.nnz if sp.issparse(x) else x.size)
     precondition = cholesky_preconditioner if solver == "cholesky" else mean_preconditioner
-    return conjugate_gradient(logistic_hvp(x, c), vector, precondition(x, c, diagonal), rtol)
+    remedy = SCALE if solver == "cholesky" else f"{SCALE}, or solve by Cholesky (--solver cholesky)"
+    return conjugate_gradient(logistic_hvp(x, c), vector, precondition(x, c, diagonal), rtol, remedy=remedy)
 
 
 def choose_solver(n: int, d: int, stored: int) -> Solver:

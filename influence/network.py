@@ -72,11 +72,15 @@ def network_influence(
 
     damping: in the unit of H's eigenvalues, a tenth of the largest if None. rtol: of the solve, `RTOLS` of the solver if None.
     batch: samples at a time, which change LiSSA's draws and no other answer. seed: of those draws. The network is not changed.
-    Raises `SolverError` where the solve does not get to `rtol`.
+    Its layers need forward-mode derivatives in torch, which LSTM and TransformerEncoderLayer have not. Raises `ValueError` for
+    what cannot be used, `SolverError` where the solve does not get to `rtol`.
     """
-    mode, parts = network.training, Parameters(network)
+    modes, parts = {module: module.training for module in network.modules()}, Parameters(network)
     network.eval()
     try:
+        check(network, train, validation)
+        if curvature not in CURVATURES or solver not in NETWORK_SOLVERS or batch < 1 or not 0 < (damping or 1.0) < np.inf:
+            raise ValueError(f"{curvature=}, {solver=}, {batch=}, {damping=}: expected {CURVATURES}, {NETWORK_SOLVERS}, above 0")
         largest = largest_eigenvalue(curvature_product(parts, thinned(train), batch, curvature), parts.size)
         largest *= len(train.labels) / len(thinned(train).labels)
         added = DAMPING * largest if damping is None else damping
@@ -86,9 +90,28 @@ def network_influence(
         direction = parts.split(solution.vector)
         rows = [jvp(parts.logits(x), (parts.values,), (direction,))[:2] for x in train.x.split(batch)]
     finally:
-        network.train(mode)
+        for module, mode in modes.items():
+            module.training = mode
     logits, along = (torch.cat(column).double().cpu().numpy() for column in zip(*rows, strict=True))
     return NetworkInfluence(along_labels(along, logits, train.labels.cpu().numpy(), solution), added, largest)
+
+
+def check(network: nn.Module, train: Labelled, validation: Labelled) -> None:
+    """Raise `ValueError` for a network or data that `network_influence` cannot use."""
+    if not any(value.requires_grad for value in network.parameters()):
+        raise ValueError("network: no parameter is trainable, expected one or more with requires_grad")
+    with torch.no_grad():
+        classes = network(train.x[:1]).shape[-1] if len(train.x) else 0
+    for name, (x, labels) in (("train", train), ("validation", validation)):
+        if not len(x) or len(x) != len(labels):
+            raise ValueError(f"{name}: has {len(x)} samples and {len(labels)} labels, expected as many, and one or more")
+        if labels.dtype != torch.int64:
+            raise ValueError(f"{name}: has labels of {labels.dtype}, expected torch.int64")
+        low, high = int(labels.min()), int(labels.max())
+        if low < 0 or high >= max(2, classes):
+            raise ValueError(f"{name}: has labels from {low} to {high}, expected 0 to {classes - 1}, for {classes} logits")
+    if classes < 2:
+        raise ValueError(f"network: gives {classes} logits a sample, expected one for each class, 2 or more")
 
 
 class Parameters:
@@ -127,7 +150,7 @@ class Damped(NamedTuple):
 
     def solve(self, target: np.ndarray, solver: NetworkSolver, rtol: float, scale: float, seed: int) -> Solution:
         """u with |v - H u| <= rtol |v|. scale: H's largest eigenvalue. Raises `SolverError`."""
-        product, remedy = self._product(self.train), f"give a larger --damping than {self.damping:.3g}"
+        product, remedy = self._product(self.train), f"scale the features, or give a larger --damping than {self.damping:.3g}"
         if solver == "cg":
             return conjugate_gradient(product, target, lambda residual: residual, rtol, remedy=remedy)
         return lissa(product, self._sampled(seed), target, scale, self._batches(), rtol, remedy)

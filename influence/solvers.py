@@ -9,8 +9,8 @@ RTOL = 1e-8  # of |v - H u| / |v|
 Product = Callable[[np.ndarray], np.ndarray]
 
 
-# What to do where conjugate gradients fail on a linear model.
-SCALE = "scale the features to a like size, or choose --solver cholesky"
+SCALE = "scale the features to a like size"  # what to do where conjugate gradients fail
+STALLED = 0.5  # of the true residual: a restart that brings it down by less than that is the last
 
 
 class SolverError(Exception):
@@ -37,20 +37,27 @@ def conjugate_gradient(
 
     product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H.
     The recurrence's residual starts the test, the true one, v - H u, decides it; where rounding has driven the two apart the
-    iteration starts anew from u. max_iterations: 10 d, and no fewer than 100, if None. remedy: what an error says to do.
+    iteration starts anew from u, and ends where that no longer helps. max_iterations: 10 d, and no fewer than 100, if None.
+    remedy: what an error says to do.
 
     Raises `SolverError` on negative curvature (H is not positive definite), a value that is not finite, or no convergence.
     """
     size = float(np.linalg.norm(vector))
     limit = max(100, 10 * len(vector)) if max_iterations is None else max_iterations
     solution, residual = np.zeros_like(vector, dtype=float), vector.astype(float)
-    direction, rho = np.zeros_like(solution), 1.0
+    direction, rho, before = np.zeros_like(solution), 1.0, np.inf  # before: the true residual at the last restart
     for iteration in range(limit + 1):
         if np.linalg.norm(residual) <= rtol * size:
             residual = vector - product(solution)
-            if np.linalg.norm(residual) <= rtol * size:
-                return Solution(solution, float(np.linalg.norm(residual)) / (size or 1.0), iteration)
-            direction = np.zeros_like(solution)
+            reached = float(np.linalg.norm(residual))
+            if reached <= rtol * size:
+                return Solution(solution, reached / (size or 1.0), iteration)
+            if not reached < STALLED * before:
+                raise SolverError(
+                    f"conjugate gradients stay at a relative residual of {reached / size:.3g} after {iteration} iterations,"
+                    f" expected {rtol:.3g}: rounding is larger than that; {remedy}"
+                )
+            direction, before = np.zeros_like(solution), reached
         preconditioned = preconditioner(residual)
         rho, previous = float(residual @ preconditioned), rho
         direction = preconditioned + rho / previous * direction

@@ -78,9 +78,8 @@ def choose(
     x_validation, labels_validation = validation
     n = len(labels_validation)
     if n < LEAST:
-        raise TooFewRowsError(
-            f"has {n} validation row{'s' * (n != 1)}, expected {LEAST} or more: half of them judge what the other half suggests"
-        )
+        rows = "is 1 validation row" if n == 1 else f"are {n} validation rows"
+        raise TooFewRowsError(f"there {rows}, expected {LEAST} or more: half of them judge what the other half suggests")
     order = generator.permutation(n)
     seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     scores = model.influence(*train, x_validation[seen], labels_validation[seen], weights)

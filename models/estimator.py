@@ -70,7 +70,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0].item()!r}, expected 2 or more")
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        if X_val is None:
+        if X_val is None and y_val is None:
             rows, held = self._split(labels, rng)
             validation = X[held], labels[held]
         else:
@@ -97,10 +97,13 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         share = self.validation_fraction
         expected = {
-            "alpha": ("'auto' or a number of 0 or more", self.alpha == "auto" or (_is_number(self.alpha) and self.alpha >= 0)),
-            "relabel": ("'R', 'best', 'drop' or 'auto'", self.relabel in {*MODES, "auto"}),
-            "C": ("a number above 0", _is_number(self.C) and self.C > 0),
-            "solver": (f"one of {', '.join(SOLVERS)}", self.solver in SOLVERS),
+            "alpha": (
+                "'auto' or a number of 0 or more",
+                self.alpha == "auto" if isinstance(self.alpha, str) else _is_number(self.alpha) and self.alpha >= 0,
+            ),
+            "relabel": ("'R', 'best', 'drop' or 'auto'", isinstance(self.relabel, str) and self.relabel in {*MODES, "auto"}),
+            "C": ("a number from 1e-9 to 1e9", _is_number(self.C) and 1e-9 <= self.C <= 1e9),
+            "solver": (f"one of {', '.join(SOLVERS)}", isinstance(self.solver, str) and self.solver in SOLVERS),
             "validation_fraction": ("a number between 0 and 1", _is_number(share) and 0 < share < 1),
         }
         for name, (what, holds) in expected.items():
@@ -120,7 +123,9 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
             )
         return np.flatnonzero(~held), np.flatnonzero(held)
 
-    def _trusted(self, X_val: Matrix, y_val: Any) -> tuple[Matrix, np.ndarray]:
+    def _trusted(self, X_val: Matrix | None, y_val: Any) -> tuple[Matrix, np.ndarray]:
+        if X_val is None:
+            raise ValueError(f"y_val has {len(y_val)} labels, X_val is None; give both or neither")
         X_val = validate_data(self, X_val, reset=False, accept_sparse="csr", dtype=np.float64)
         if y_val is None or len(y_val) != X_val.shape[0]:
             raise ValueError(f"X_val has {X_val.shape[0]} rows, y_val {'none' if y_val is None else len(y_val)}; expected as many")

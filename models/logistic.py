@@ -90,13 +90,18 @@ def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_
     )
 
 
+def refuse_large(x: Matrix) -> None:
+    """Raise `SolverError` for features so large that a fit is bound to overflow."""
+    largest = float(max(x.max(), -x.min())) if x.shape[0] and x.shape[1] else 0.0
+    if largest > LARGEST_FEATURE:
+        raise SolverError(f"features go up to {largest:.3g}, a fit takes {LARGEST_FEATURE:.0e} at most; scale the features")
+
+
 def _liblinear(x: Matrix, labels: np.ndarray, C: float, sample_weights: Weights) -> np.ndarray:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    largest = float(max(x.max(), -x.min())) if x.shape[0] and x.shape[1] else 0.0
-    if largest > LARGEST_FEATURE:
-        raise SolverError(f"features go up to {largest:.3g}, liblinear takes {LARGEST_FEATURE:.0e} at most; scale the features")
+    refuse_large(x)
     omega = np.broadcast_to(sample_weights, len(labels))
     if len(np.unique(labels)) < 2:
         x, labels, omega = _both_classes(x), np.append(labels, [0, 1]), np.append(omega, [1, 1])

@@ -99,7 +99,7 @@ X, Y = wdbc().x[:60], wdbc().labels[:60]
     [
         ({"alpha": -1}, (X, Y), "alpha=-1, expected 'auto' or a number of 0 or more"),
         ({"relabel": "flip"}, (X, Y), "relabel='flip', expected 'R', 'best', 'drop' or 'auto'"),
-        ({"C": 0}, (X, Y), "C=0, expected a number above 0"),
+        ({"C": 0}, (X, Y), "C=0, expected a number from 1e-9 to 1e9"),
         ({"validation_fraction": 1}, (X, Y), "validation_fraction=1"),
         ({}, (X, np.zeros(60)), "y has one class"),
         ({}, (X, np.linspace(0, 1, 60)), "Unknown label type: continuous"),
@@ -108,6 +108,9 @@ X, Y = wdbc().x[:60], wdbc().labels[:60]
         ({}, (X, Y, X, None), "y_val none; expected as many"),
         ({}, (X, Y, X, Y[:-1]), "X_val has 60 rows, y_val 59"),
         ({}, (X, Y, X[:1], Y[:1]), "1 validation row, expected 2 or more"),
+        ({}, (X, Y, None, Y), "X_val is None; give both or neither"),
+        ({"relabel": ["R"]}, (X, Y), "relabel=.*, expected 'R', 'best', 'drop' or 'auto'"),
+        ({"alpha": np.zeros(2)}, (X, Y), "alpha=.*, expected 'auto' or a number of 0 or more"),
     ],
 )
 def test_what_cannot_be_used_is_named(parameters: dict[str, Any], arguments: tuple[Any, ...], message: str) -> None:

@@ -87,3 +87,17 @@ def test_neither_input_is_changed() -> None:
     vector = np.arange(1.0, 5.0)
     conjugate_gradient(lambda v: 3 * v, vector, lambda r: r)
     assert vector.tolist() == [1, 2, 3, 4]
+
+
+def test_a_residual_that_rounding_keeps_up_is_an_error_and_not_a_long_run() -> None:
+    """Products in float32 cannot be solved to 1e-9: the recurrence says that they are, the true residual stays."""
+    matrix, products = positive_definite(60, 10).astype(np.float32), 0
+
+    def rough(vector: np.ndarray) -> np.ndarray:
+        nonlocal products
+        products += 1
+        return (matrix @ vector.astype(np.float32)).astype(float)
+
+    with pytest.raises(SolverError, match=r"stay at a relative residual of .* expected 1e-09: rounding"):
+        conjugate_gradient(rough, np.ones(60), lambda r: r, 1e-9)
+    assert products < 200

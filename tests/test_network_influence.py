@@ -1,6 +1,7 @@
 """Influence in small networks, in float64, against the dense Gauss-Newton matrix and Hessian, and against retraining by value."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -189,15 +190,16 @@ def test_lissa_that_diverges_or_does_not_get_there_names_the_damping() -> None:
 
 
 def test_the_hessian_away_from_a_minimum_is_refused() -> None:
-    with pytest.raises(SolverError, match=r"not positive definite.*; give a larger --damping than 1e-06"):
+    with pytest.raises(SolverError, match=r"not positive definite.*give a larger --damping than 1e-06"):
         network_influence(small("mlp"), *problem(), damping=1e-6, curvature="hessian")
 
 
 def test_the_network_is_left_as_it_was() -> None:
     network = small("cnn").train()
+    network[1].eval()  # type: ignore[index]  # a frozen batch norm stays one
     before = {name: value.clone() for name, value in network.state_dict().items()}
     found(network)
-    assert network.training
+    assert [module.training for module in network] == [True, False, True, True, True]  # type: ignore[attr-defined]
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(value.grad is None for value in network.parameters())
 
@@ -230,3 +232,38 @@ def test_a_solve_that_does_not_get_there_names_the_damping() -> None:
     train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
     with pytest.raises(SolverError, match="larger --damping"):
         network_influence(network, train, validation, damping=1e-12, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train": (slice(0, 0), slice(0, 0))}, "train: has 0 samples and 0 labels"),
+        ({"validation": (slice(0, 5), slice(0, 4))}, "validation: has 5 samples and 4 labels"),
+        ({"curvature": "fisher"}, "curvature='fisher'"),
+        ({"solver": "newton"}, "solver='newton'"),
+        ({"batch": 0}, "batch=0"),
+        ({"damping": -1.0}, "damping=-1.0"),
+        ({"damping": float("nan")}, "damping=nan"),
+    ],
+)
+def test_what_cannot_be_used_is_named(change: dict[str, Any], message: str) -> None:
+    parts = dict(zip(("train", "validation"), problem(), strict=True))
+    for name in parts.keys() & change.keys():
+        x, labels = change[name]
+        parts[name] = Labelled(parts[name].x[x], parts[name].labels[labels])
+    with pytest.raises(ValueError, match=message):
+        network_influence(small("mlp"), **{**parts, **change, **parts})
+
+
+def test_labels_and_networks_that_cannot_be_used_are_named() -> None:
+    train, validation = problem()
+    for labels, message in ((train.labels - 1, "labels from -1 to 1"), (train.labels + 1, "to 3, expected 0 to 2")):
+        with pytest.raises(ValueError, match=message):
+            network_influence(small("mlp"), Labelled(train.x, labels), validation)
+    with pytest.raises(ValueError, match=r"labels of torch.int32, expected torch.int64"):
+        network_influence(small("mlp"), Labelled(train.x, train.labels.int()), validation)
+    with pytest.raises(ValueError, match="no parameter is trainable"):
+        network_influence(small("mlp").requires_grad_(False), train, validation)
+    single = nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double()
+    with pytest.raises(ValueError, match="gives 1 logits a sample"):
+        network_influence(single, train._replace(labels=train.labels % 2), validation._replace(labels=validation.labels % 2))

@@ -214,3 +214,8 @@ def test_a_fit_on_r_comes_to_a_minimum_where_a_newton_step_meets_negative_curvat
     logits = x @ w.T
     hessian = np.column_stack([problem.hvp(logits)(column) for column in np.eye(w.size)])
     assert np.linalg.eigvalsh((hessian + hessian.T) / 2)[0] > 0
+
+
+def test_features_that_overflow_are_refused() -> None:
+    with pytest.raises(SolverError, match=r"features go up to .*e\+201, a fit takes 1e\+30 at most; scale the features"):
+        fit_softmax(WINE.x * 1e201, WINE.labels, K, C)
