@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, count, fraction, non_negative, positive, rate, run_script, seed
+from data.flags import Parser, add_data_dir, count, fraction, non_negative, place, positive, rate, run_script, seed
 from data.noise import NOISE_TYPES
 from data.pictures import PICTURE_SETS
 from Figure.checkpoint import NAME, read_checkpoint
@@ -71,7 +71,7 @@ def parser() -> Parser:
     flags.add_argument("--gpu", type=seed, help="number of the GPU (the first there is, else the CPU)")
     flags.add_argument("--amp", action="store_true", help="bfloat16 on a GPU")
     add_data_dir(flags)
-    flags.add_argument("--result_dir", type=Path, help="where lines, checkpoint and curve go")
+    flags.add_argument("--result_dir", type=place, help="where lines, checkpoint and curve go")
     flags.add_argument("--resume", action="store_true", help="go on from the checkpoint in --result_dir")
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     flags.add_argument("--quiet", action="store_true", help="no progress and no notes: the results alone")
@@ -108,7 +108,7 @@ class Watch:
 
     def __init__(self, settings: Settings, quiet: bool, notes: list[str]) -> None:
         self._notes = notes
-        self._settings, self._recalls = settings, list[list[float | None]]()
+        self._settings, self._recalls, self._named = settings, list[list[float | None]](), set[int]()
         self._bar = tqdm(total=settings.n_epoch, disable=quiet or not sys.stderr.isatty(), unit="epoch", leave=False)
 
     def __call__(self, epoch: Epoch) -> None:
@@ -119,10 +119,13 @@ class Watch:
         if epoch.epoch < self._settings.init_epoch:
             return
         self._recalls.append(epoch.test_recall)
-        if len(self._recalls) == PATIENCE and (lost := lost_classes(self._recalls)):
+        if len(self._recalls) >= PATIENCE and (lost := set(lost_classes(self._recalls[-PATIENCE:])) - self._named):
+            self._named |= lost
             remedy = "" if self._settings.warmup == "balanced" else "; try --warmup balanced"
-            names = ", ".join(map(str, lost))
-            log.warning("warning: under %g%% of the test samples of class %s are found since the warm-up%s", LOST, names, remedy)
+            names = ", ".join(map(str, sorted(lost)))
+            log.warning(
+                "warning: under %g%% of the test samples of class %s are found for %d epochs%s", LOST, names, PATIENCE, remedy
+            )
 
     def close(self) -> None:
         self._bar.close()

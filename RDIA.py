@@ -17,14 +17,13 @@ import importlib
 import logging
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 from data.dataset import NAMES, Dataset, Validation, load
 from data.decisions import read_decisions, worth
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, count, non_negative, positive, rate, run_script, seed, weight
+from data.flags import Parser, add_data_dir, count, non_negative, place, positive, rate, run_script, seed, weight
 from data.noise import flip_count, flip_share
 from data.streams import generator, stream_seed
 from Figure.audit import page_path, write_page
@@ -91,7 +90,7 @@ def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
 def recorded(config: Config, found: Outcome, choice: Choice, methods: Record, seconds: dict[str, float]) -> Record:
     """What --json prints."""
     dataset, given, scores, chosen = found.dataset, found.given, found.scores, found.chosen
-    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    parts, known = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}, bool(given.flipped.any())
     record: Record = {
         "dataset": config.dataset,
         "noise": config.noise,
@@ -99,11 +98,11 @@ def recorded(config: Config, found: Outcome, choice: Choice, methods: Record, se
         "seed": config.seed,
         **{f"n_{name}": len(part.labels) for name, part in parts.items()},
         "relabeled": int(chosen.sum()),
-        "precision": share(given.flipped, chosen),
+        "precision": share(given.flipped, chosen) if known else None,
         "recall": share(chosen, given.flipped),
         "relabel": choice.relabel,
         "classes": len(dataset.classes),
-        "right": share(scores.best == dataset.train.labels, chosen),
+        "right": share(scores.best == dataset.train.labels, chosen) if known else None,
         "methods": methods,
         "seconds": seconds,
         "model": config.model,
@@ -170,7 +169,10 @@ def notes(outcome: Outcome, config: Config) -> list[str]:
 
 def automatic(text: str) -> float | None:
     """The value of --alpha: a number, or None for "auto"."""
-    return None if text == "auto" else non_negative(text)
+    try:
+        return None if text == "auto" else non_negative(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or auto") from error
 
 
 def parser() -> Parser:
@@ -186,13 +188,13 @@ def parser() -> Parser:
         "--seed", type=seed, default=1, help="governs split, noise, Random and the network, each by its own stream (1)"
     )
     flags.add_argument("--model", choices=MODELS, default="linear", help="logistic or softmax regression, or a network (linear)")
-    flags.add_argument("--C", type=weight, default=0.1, help="weight of the losses against the penalty (0.1)")
+    flags.add_argument("--C", type=weight, help="weight of the losses against the penalty (0.1)")
     flags.add_argument("--relabel", choices=RELABELS, default="R", help="R of the paper, to the best label, drop them, or auto (R)")
     flags.add_argument(
         "--solver", choices=(*SOLVERS, "lissa"), default="auto", help="how the Hessian is inverted (auto: by the sizes)"
     )
     flags.add_argument("--damping", type=positive, help="added to a network's curvature (a tenth of its largest eigenvalue)")
-    flags.add_argument("--n_epoch", type=count, default=10, help="epochs of a network, or as many as 300 steps take (10)")
+    flags.add_argument("--n_epoch", type=count, help="epochs of a network, or as many as 300 steps take (10)")
     flags.add_argument("--gpu", type=seed, help="number of the GPU (networks: the first there is, else the CPU)")
     flags.add_argument("--block_rows", type=count, help="a LIBSVM file in blocks of so many rows, one in memory at a time")
     flags.add_argument("--dask", metavar="ADDRESS", help="a LIBSVM file on the workers of this Dask scheduler")
@@ -201,9 +203,9 @@ def parser() -> Parser:
     )
     flags.add_argument("--n_validation", type=count, help="how many (30%% of the training rows; 100 of the test rows)")
     add_data_dir(flags)
-    flags.add_argument("--audit", type=Path, metavar="PATH.html", help="write the page where a person decides on the suggestions")
-    flags.add_argument("--labels", type=Path, metavar="DECIDED.csv", help="fit on these decisions too: what the page exports")
-    flags.add_argument("--result_dir", type=Path, help="append the run to results.jsonl there, and write relabeled.csv")
+    flags.add_argument("--audit", type=place, metavar="PATH.html", help="write the page where a person decides on the suggestions")
+    flags.add_argument("--labels", type=place, metavar="DECIDED.csv", help="fit on these decisions too: what the page exports")
+    flags.add_argument("--result_dir", type=place, help="append the run to results.jsonl there, and write relabeled.csv")
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     flags.add_argument("--quiet", action="store_true", help="no progress and no notes: the results alone")
     return flags
@@ -219,7 +221,12 @@ def configure(flags: argparse.Namespace) -> Config:
             in_blocks(f"--{name} {getattr(flags, name)}", flags)
     if flags.model == "linear" and flags.gpu is not None and flags.solver == "cholesky":
         raise InputError(f"--gpu {flags.gpu}: makes no Cholesky factor; give --solver cg, or leave --solver out")
-    fields = {name: value for name, value in vars(flags).items() if name in Config._fields}
+    for name, of in (("C", "linear"), ("damping", "mlp or cnn"), ("n_epoch", "mlp or cnn")):
+        if getattr(flags, name) is not None and flags.model not in of:
+            raise InputError(f"--{name} {getattr(flags, name):g}: is for --model {of}, not for {flags.model}; leave it out")
+    fields = {
+        name: value for name, value in vars(flags).items() if name in Config._fields and (value is not None or name == "alpha")
+    }
     part: Literal["train", "test"] = flags.validation or ("train" if flags.model == "linear" else "test")
     return Config(**{**fields, "validation": Validation(part, flags.n_validation)})
 

@@ -15,6 +15,7 @@ LOOKS = {
     "drop": ("#0072B2", "^", "drop"),
 }
 BINS = 60
+FREE = 0.12  # of half the axis, about 0, that has no tick but 0
 
 
 def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) -> None:
@@ -27,7 +28,7 @@ def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) ->
             ax.plot(counts, losses, color=colour, marker=marker, ms=5, label=label)
     taken = next(point for point in curve if (point["alpha"], point["relabel"]) == (alpha, mode))
     ring = {"ms": 14, "mfc": "none", "mec": "black", "linestyle": "none"}
-    ax.plot(taken["changed"], taken["loss"], "o", **ring, label=f"chosen: alpha = {alpha:.3g}")
+    ax.plot(taken["changed"], taken["loss"], "o", **ring, label=f"chosen: alpha = {alpha:.3g}, {LOOKS[mode][2]}")
     ax.set_xlabel("training samples changed, most harmful first")
     ax.set_ylabel("log-loss on the other half\nof the validation rows (nats)")
     ax.set_title("Choice of alpha; 0 changed is ERM", fontsize=10)
@@ -53,6 +54,15 @@ def bins_of(phi: np.ndarray) -> Bins:
     return Bins(linear, edges)
 
 
+def ticks_between(low: float, high: float) -> np.ndarray:
+    """Powers of ten from low to high; where they are fewer than three also their doubles and fivefolds."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.floor(np.log10(high)) + 1)
+    found = powers[powers >= low]
+    if len(found) < 3:
+        found = (powers[:, None] * [1.0, 2.0, 5.0]).ravel()
+    return found[(found >= low) & (found <= high)]
+
+
 def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> None:
     """Histogram of Phi, on an axis that is linear about 0 and logarithmic beyond; labels changed on purpose stand out.
 
@@ -68,8 +78,8 @@ def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> 
             ax.hist(values, bins=edges.tolist(), color=colour, alpha=0.6, label=f"{name}: {len(values):,}")
     ax.axvline(alpha, color="black", linestyle="--", linewidth=1, label=f"alpha = {alpha:.3g}")
     ax.set_xscale("asinh", linear_width=linear)
-    powers = 10.0 ** np.arange(np.ceil(np.log10(2 * linear)), np.floor(np.log10(edges[-1])) + 1)
-    ax.set_xticks([*-powers[::-1], 0.0, *powers], [f"{tick:g}" for tick in (*-powers[::-1], 0.0, *powers)])
+    ticks = ticks_between(linear * np.sinh(FREE * np.arcsinh(edges[-1] / linear)), edges[-1])
+    ax.set_xticks([*-ticks[::-1], 0.0, *ticks], [f"{tick:g}" for tick in (*-ticks[::-1], 0.0, *ticks)])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("Phi: above 0 the label does harm")
     ax.set_ylabel("training samples")

@@ -20,9 +20,9 @@ class Config(NamedTuple):
     noise: float
     alpha: float | None  # None: chosen on validation rows
     seed: int
-    C: float
     solver: Any  # one of MODELS[model]
     data_dir: Path
+    C: float = 0.1
     relabel: Relabel = "R"
     model: ModelName = "linear"
     validation: Validation = FROM_TRAIN

@@ -11,6 +11,7 @@ from Figure.picture import save, subplots
 
 ROWS, COLUMNS = 4, 8
 MOST = ROWS * COLUMNS
+LONGEST = 7  # characters of a class name
 RIGHT, WRONG, UNKNOWN = "#009E73", "#D55E00", "black"
 
 
@@ -29,15 +30,21 @@ def draw_gallery(
         if place >= count:
             continue
         values = x[[place]].toarray() if sp.issparse(x) else x[[place]]
-        ax.imshow(as_picture(values.reshape(shape)), cmap="gray_r", interpolation="nearest")
-        text, colour = f"{given[place]} → {suggested[place]}", UNKNOWN
+        ax.imshow(as_picture(values.reshape(shape)), cmap="gray", interpolation="nearest")
+        text, colour = f"{short(given[place])} → {short(suggested[place])}", UNKNOWN
         if true is not None:
             colour = RIGHT if suggested[place] == true[place] else WRONG
-            text += "" if colour == RIGHT else f"\ntrue: {true[place]}"
+            text += "" if colour == RIGHT else f"\ntrue: {short(true[place])}"
         ax.set_title(text, fontsize=9, color=colour)
     truth = ": green where the suggestion is the true label" if true is not None else ""
     figure.suptitle(f"The {count} most harmful labels, given → suggested{truth}", fontsize=10)
     save(figure, path)
+
+
+def short(name: str) -> str:
+    """A class name that fits above a picture beside another."""
+    text = " ".join(name.split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def as_picture(values: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.dataset import Dataset
+from data.errors import InputError
 from data.identity import run_key
 from data.noise import NoisyLabels
 from data.streams import generator
@@ -100,7 +101,7 @@ def draw(outcome: Outcome, folder: Path) -> None:
     """The pictures of a run; those that it has not are taken away, so that none is of a run before."""
     record, dataset, scores = outcome.record, outcome.dataset, outcome.scores
     for name in ("alpha.png", "gallery.png"):
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
     draw_phi(scores.phi, outcome.given.flipped, record["alpha"], folder / "phi.png")
     if "curve" in record:
         draw_choice(record["curve"], record["alpha"], record["relabel"], folder / "alpha.png")
@@ -112,13 +113,21 @@ def draw(outcome: Outcome, folder: Path) -> None:
         draw_gallery(dataset.train.x[rows], dataset.shape, given, suggested, known, folder / "gallery.png")
 
 
+def remove(path: Path) -> None:
+    """Take away a file of an earlier run, if there is one. Raises `InputError` where it cannot be."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); remove it, or give another --result_dir") from error
+
+
 def save(outcome: Outcome, config: Config, found: Review | None, folder: Path) -> None:
     """Write relabeled.csv, audit.npz if there is a review, and the pictures anew and append the run to results.jsonl."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
     settings |= {"block_rows": config.block_rows, "dask": config.dask, "gpu": config.gpu}
     draw(outcome, folder)
-    (folder / NAME).unlink(missing_ok=True)
+    remove(folder / NAME)
     if found:
         keep(found, folder)
     append_line(folder / "results.jsonl", {**outcome.record, **settings, **environment()})

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from data.errors import InputError
 from data.files import replacing
 
 
@@ -17,9 +18,13 @@ def subplots(*shape: int, size: tuple[float, float]) -> tuple[Any, Any]:
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write the figure as PNG, whole or not at all, without a trace of the version that drew it, and forget it."""
+    """Write the figure as PNG, whole or not at all, with no trace of its version, and forget it. Raises `InputError`."""
     from matplotlib import pyplot as plt
 
-    with replacing(path) as file:
-        figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
-    plt.close(figure)
+    try:
+        with replacing(path) as file:
+            figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another folder") from error
+    finally:
+        plt.close(figure)

@@ -12,10 +12,10 @@ Figure/NAME.i-of-n.jsonl: copy these files into one Figure/, and the same comman
 
 import argparse
 import importlib
-from pathlib import Path
 
+from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, count, run_script
+from data.flags import Parser, add_data_dir, count, place, run_script
 from Figure.lines import FOLDER, Store
 from Figure.results import ROOT
 from Figure.sweep import shard, sweep
@@ -50,7 +50,7 @@ def parser() -> Parser:
     flags.add_argument("--shard", type=part, metavar="i/n", help="make this machine's part of the runs, and no tables")
     flags.add_argument("--kept", action="store_true", help="make no runs: tables and pictures of what is kept")
     flags.add_argument("--dask", metavar="ADDRESS", help="make the runs on the workers of this Dask scheduler, as tcp://HOST:8786")
-    flags.add_argument("--result_dir", type=Path, help="where lines, tables and pictures go (Figure/ and README.md)")
+    flags.add_argument("--result_dir", type=place, help="where lines, tables and pictures go (Figure/ and README.md)")
     add_data_dir(flags)
     return flags
 
@@ -66,8 +66,12 @@ def main() -> None:
         if not given.kept:
             here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
             sweep(here, store, given.data_dir, given.jobs, given.dask, name)
-        if not given.shard:
-            made.show(store.lines(runs), output, given.data_dir)
+        if given.shard:
+            continue
+        lines = store.lines(runs)
+        if runs and not lines and given.kept:
+            raise InputError(f"--kept: no run of {name} is in {folder}; leave --kept out to make the runs")
+        made.show(lines, output, given.data_dir)
 
 
 def cli() -> None:

@@ -88,6 +88,8 @@ def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"--labels {path}: is not a CSV file in UTF-8 ({error}); {HOW}") from error
     header = lines[0][1] if lines else []
+    if len(set(header)) < len(header):
+        raise InputError(f"--labels {path}: has two columns of one name ({', '.join(header)}), expected each once; {HOW}")
     if missing := [name for name in NEEDED if name not in header]:
         what = f"has no column {', '.join(missing)}" if lines else "is empty"
         raise InputError(f"--labels {path}: {what}, expected a CSV with {', '.join(NEEDED)}; {HOW}")

@@ -48,17 +48,31 @@ weight = number("a number from 1e-9 to 1e9, such as 0.1", lambda value: 1e-9 <= 
 fraction = number("a number from 0 to 1, such as 0.2", lambda value: 0 <= value <= 1)
 
 
+MOST = 10**9  # of what is counted
+LONGEST = 100  # digits of a seed
+SHOWN = 40  # characters of a value that an error quotes
+
+
 def count(text: str) -> int:
-    """A whole number of 1 or more."""
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number of 1 or more, such as 200")
+    """A whole number from 1 to 1e9."""
+    if not (text.isascii() and text.isdigit() and text.strip("0")):
+        raise argparse.ArgumentTypeError(f"got '{text[:SHOWN]}', expected a whole number of 1 or more, such as 200")
+    if len(text) > LONGEST or int(text) > MOST:
+        raise argparse.ArgumentTypeError(f"got '{text[:SHOWN]}', expected a whole number of {MOST:,} at most, such as 200")
     return int(text)
+
+
+def place(text: str) -> Path:
+    """A path."""
+    if not text:
+        raise argparse.ArgumentTypeError("got '', expected a path")
+    return Path(text)
 
 
 def seed(text: str) -> int:
     """A seed: a whole number of 0 or more, as `numpy.random.SeedSequence` takes it."""
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"got '{text}', expected a whole number of 0 or more, such as 1")
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST):
+        raise argparse.ArgumentTypeError(f"got '{text[:SHOWN]}', expected a whole number of 0 or more, such as 1")
     return int(text)
 
 

@@ -67,6 +67,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "another setting": (lines((RUN.replace("0.4", "0.2"), *ROW[1:])), "of another run: noise is 0.2 there and 0.4 here"),
     "other data": (lines((RUN.replace("00ff", "11ff"), *ROW[1:])), "the settings are the same, the data are not"),
     "no run's key": (lines(("mine", *ROW[1:])), "does not name the settings"),
+    "a column twice": ("run,index,given,decided,decided\nRUN,7,cat,dog,cat\n", "has two columns of one name"),
     "missing columns": ("index,decided\n7,cat\n", "has no column run, given"),
     "an empty file": ("", "is empty"),
     "no decisions": (HEADER, "has no decision in it"),

@@ -93,7 +93,7 @@ def test_a_huge_alpha_relabels_nothing_and_gives_erm(invoke: Invoke) -> None:
 
 def test_without_noise_recall_has_nothing_to_count(invoke: Invoke) -> None:
     record = json.loads(invoke("--noise", 0, "--json")[1])
-    assert record["recall"] is None
+    assert record["precision"] is record["recall"] is record["right"] is None
     assert record["relabeled"] > 0
 
 
@@ -452,6 +452,12 @@ def test_test_labels_change_no_selection_of_a_network(mine: Path, invoke: Invoke
         ),
         (("--damping", 0), "--damping: got '0', expected a finite number above 0"),
         (("--model", "mlp", "--damping", 1e-9), "give a larger --damping than 1e-09"),
+        (("--damping", 5), "--damping 5: is for --model mlp or cnn, not for linear; leave it out"),
+        (("--n_epoch", 5), "--n_epoch 5: is for --model mlp or cnn, not for linear; leave it out"),
+        (("--model", "mlp", "--C", 1), "--C 1: is for --model linear, not for mlp; leave it out"),
+        (("--model", "mlp", "--n_epoch", "9" * 30), "expected a whole number of 1,000,000,000 at most"),
+        (("--result_dir", ""), "--result_dir: got '', expected a path"),
+        (("--alpha", "AUTO"), "expected a finite number of 0 or more, such as 0.0002, or auto"),
     ],
 )
 def test_flags_of_networks_that_cannot_be_met_end_in_one_line(flags: tuple[object, ...], message: str, invoke: Invoke) -> None:
@@ -469,3 +475,11 @@ def test_a_validation_part_of_ones_own_is_used_whole(mine: Path, invoke: Invoke)
     code, _, error = invoke("--dataset", mine, "--n_validation", 5)
     assert code == 2
     assert "has validation rows of its own" in error
+
+
+@pytest.mark.parametrize("name", ["phi.png", "relabeled.csv", "audit.npz", "gallery.png"])
+def test_a_folder_in_the_place_of_a_result_is_one_line(name: str, tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / name).mkdir()
+    code, out, error = invoke("--result_dir", tmp_path)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert f"{name}: cannot be written" in error

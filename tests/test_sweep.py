@@ -204,3 +204,11 @@ def test_a_dask_cluster_gives_what_one_process_gives(tmp_path: Path) -> None:
             process.wait()
     assert call(*METHODS, tmp_path / "none", "--result_dir", tmp_path / "one").status == 0
     assert results(tmp_path / "dask") == results(tmp_path / "one")
+
+
+@pytest.mark.parametrize("name", ["influence", "gamma", "noise"])
+def test_a_picture_of_nothing_is_not_drawn(name: str, tmp_path: Path, invoke: Invoke) -> None:
+    ended = invoke(name, "--kept", "--result_dir", tmp_path)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == f"Figure.reproduce: error: --kept: no run of {name} is in {tmp_path}; leave --kept out to make the runs\n"
+    assert list(tmp_path.iterdir()) == []
