@@ -42,7 +42,11 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             arrays = {name: content[name] for name in content.files if name[:2] in {"x_", "y_"}}
     except (*UNREADABLE, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
-        reason = "it holds Python objects, or is no archive" if "pickle" in str(error) else error
+        reason = (
+            "it holds Python objects, such as names that are not y.astype(str), or is no archive"
+            if "pickle" in str(error)
+            else error
+        )
         raise InputError(f"{path}: is not an .npz of plain arrays ({reason}); write it with numpy.savez") from error
     if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
         raise InputError(f"{path}: is not an .npz of plain arrays ({strange[0]} is none); write it with numpy.savez")

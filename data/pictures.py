@@ -54,6 +54,10 @@ def load_pictures(name: str, data_dir: Path, seed: int) -> Pictures:
         return _folder(path, seed)
     if path.is_file() and path.suffix == ".npz":
         return _npz(path, seed)
+    if path.is_file():
+        raise InputError(
+            f"--dataset {name}: is no .npz file and no folder of pictures, on which networks train; see RDIA.py for others"
+        )
     raise InputError(
         f"--dataset {name}: no such data set, .npz file or folder; expected a path, or one of {', '.join(PICTURE_SETS)}"
     )
