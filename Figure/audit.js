@@ -533,7 +533,8 @@
       + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label. Columns are counted from 0." : "")
       + (explained && explained < n ? ` Features are carried of the ${count(explained)} most harmful.` : "");
     el("grid").textContent = (curve.length > 1 ? `Expected from ${curve.length} values of alpha that the run tried: Phi from one half of the validation rows, a new fit, loss on the other half; between them linear on this axis.`
-      : "This run tried no grid of alpha: one with --alpha auto does, and shows the validation loss expected.")
+      : facts.alpha_chosen || facts.n_validation < 2 ? "There was no grid of alpha to try, so that no validation loss can be expected."
+        : "This run tried no grid of alpha: one with --alpha auto does, and shows the validation loss expected.")
       + (facts.n_train > n ? ` This page carries the ${count(n)} most harmful of ${count(facts.n_train)} samples.` : "");
     el("kept").textContent = storage ? "Decisions are kept in this browser for this run, and survive a reload. The CSV is what leaves it."
       : "This browser keeps nothing for a file opened this way: export before you close or reload this page.";
