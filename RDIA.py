@@ -37,8 +37,8 @@ from influence.logistic import SOLVERS
 from influence.rows import is_matrix
 from models.choose import Choice, Rows, TooFewRowsError, settle
 from models.linear import LinearModel
-from models.metrics import evaluate, share
-from models.model import Model, refit
+from models.metrics import share
+from models.model import Model, judge, refit
 from models.placement import Loader, loader
 from models.rows import RowsModel
 
@@ -76,10 +76,7 @@ def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
         with stages("Decided"):
             weights["Decided"] = model.fit(x, decided.labels)
     with stages("evaluate"):
-        methods = {
-            name: {split: evaluate(model.logits(rows, w), labels)._asdict() for split, (rows, labels) in splits.items()}
-            for name, w in weights.items()
-        }
+        methods = {name: judge(model, w, splits) for name, w in weights.items()}
     outcome = Outcome({}, dataset, given, scores, chosen, model, weights["ERM"])
     record = recorded(config, outcome, choice, methods, stages.seconds)
     if decided:

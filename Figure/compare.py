@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.dataset import Dataset, load
+from data.dataset import load
 from data.noise import flip_count, flip_share
 from data.streams import generator
 from Figure.results import Record
@@ -16,7 +16,7 @@ from influence.resampling import gradient_norms, keep_by_class, optlr_sample, su
 from models.linear import LinearModel
 from models.logistic import Weights, fit_logistic
 from models.metrics import evaluate
-from models.model import Model
+from models.model import judge
 
 METHODS = ("ERM", "Random", "subsample", "OptLR", "Dropout", "UIDS linear", "UIDS sigmoid", "RDIA")
 ALPHA_GRID = (0.2, 0.05, 0.01, 0.002, 0.0002, 0.0)
@@ -71,7 +71,8 @@ def compare(config: Comparison, data_dir: Path) -> Record:
         at_random = flip_count(labels, relabeled, generator(config.seed, "random"))
         weights["Random"] = fit_logistic(x, at_random.labels, C)
     with stages("evaluate"):
-        methods = {name: judged(LinearModel(2, C), weights[name], dataset) for name in METHODS}
+        parts = {"validation": (validation.x, validation.labels), "test": (dataset.test.x, dataset.test.labels)}
+        methods = {name: judge(LinearModel(2, C), weights[name], parts) for name in METHODS}
     chosen = {"alpha": alpha, "validation_losses": losses, "relabeled": relabeled, "n_train": len(labels)}
     return {**chosen, "methods": methods, "seconds": stages.seconds}
 
@@ -92,9 +93,3 @@ def resampled(labels: np.ndarray, phi: np.ndarray, norms: np.ndarray, seed: int)
 def fit(x: Any, training: Training, C: float) -> np.ndarray:
     """The weights of one method, (d,). x: (n, d)."""
     return fit_logistic(x[training.kept], training.labels[training.kept], C, training.sample_weights)
-
-
-def judged(model: Model, weights: Any, dataset: Dataset) -> Record:
-    """Metrics on validation and test rows."""
-    parts = {"validation": dataset.validation, "test": dataset.test}
-    return {name: evaluate(model.logits(model.inputs(part.x), weights), part.labels)._asdict() for name, part in parts.items()}

@@ -1,18 +1,20 @@
 """Many classes: what relabeling by R and by the best label buy; a run of the targets `classes` and `networks`."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from data.dataset import Dataset
 from data.noise import NoisyLabels, flip_share
 from data.streams import generator
-from Figure.compare import judged, load_once
+from Figure.compare import load_once
 from Figure.results import Record
 from Figure.stages import Stages
 from influence import harmful
 from models.linear import LinearModel
 from models.metrics import share
-from models.model import Mode, Model, refit
+from models.model import Mode, Model, judge, refit
 
 RELABELINGS: dict[str, Mode] = {"Dropout": "drop", "RDIA, R": "R", "RDIA, best label": "best"}
 METHODS = ("ERM", *RELABELINGS)
@@ -42,20 +44,26 @@ def noisy(dataset: Dataset, noise: float, seed: int) -> NoisyLabels:
     return flip_share(dataset.train.labels, noise, generator(seed, "noise"), len(dataset.classes))
 
 
+def splits_of(model: Model, dataset: Dataset) -> dict[str, tuple[Any, np.ndarray]]:
+    """Rows as the model takes them, and labels, of what it is judged on."""
+    parts = {"validation": dataset.validation, "test": dataset.test}
+    return {name: (model.inputs(part.x), part.labels) for name, part in parts.items()}
+
+
 def compare_relabelings(model: Model, dataset: Dataset, given: NoisyLabels, alpha: float, stages: Stages) -> Record:
     """ERM, and every way to change the samples with Phi > alpha (Dropout: > 0)."""
-    x, validation = model.inputs(dataset.train.x), dataset.validation
+    x, splits = model.inputs(dataset.train.x), splits_of(model, dataset)
     with stages("fit"):
         weights = {"ERM": model.fit(x, given.labels)}
     with stages("solve"):
-        scores = model.influence(x, given.labels, model.inputs(validation.x), validation.labels, weights["ERM"])
+        scores = model.influence(x, given.labels, *splits["validation"], weights["ERM"])
     chosen = harmful(scores.phi, alpha)
     with stages("fit"):
         for name, mode in RELABELINGS.items():
             changed = harmful(scores.phi, 0.0) if mode == "drop" else chosen
             weights[name] = refit(model, x, given.labels, scores, changed, mode)
     with stages("evaluate"):
-        methods = {name: judged(model, weights[name], dataset) for name in METHODS}
+        methods = {name: judge(model, weights[name], splits) for name in METHODS}
     found = {"precision": share(given.flipped, chosen), "recall": share(chosen, given.flipped)}
     right = share(scores.best == dataset.train.labels, chosen)
     sizes = {"n_train": len(given.labels), "relabeled": int(chosen.sum())}

@@ -8,11 +8,11 @@ from torch import nn
 
 from data.dataset import Validation, load
 from data.streams import stream_seed
-from Figure.compare import judged
 from Figure.deep import choose_device
-from Figure.many import compare_relabelings, noisy
+from Figure.many import compare_relabelings, noisy, splits_of
 from Figure.results import Record
 from Figure.stages import Stages
+from models.model import judge
 from models.network import Fitting, NetworkModel
 from models.settings import FAST, Settings
 from models.training import Tensors, start, train
@@ -46,7 +46,7 @@ def relabel_on_network(config: OnNetwork, data_dir: Path) -> Record:
         labels, correct, labels_test = map(torch.from_numpy, (given.labels, ~given.flipped, dataset.test.labels))
         data = Tensors(x, labels.to(device), correct.to(device), x_test, labels_test.to(device), model.classes)
         by_loss = fit_by_loss(model, data, config.noise)
-    record["methods"]["RDIA-LS"] = judged(model, by_loss, dataset)
+    record["methods"]["RDIA-LS"] = judge(model, by_loss, splits_of(model, dataset))
     return {**record, "device": str(device)}
 
 

@@ -79,10 +79,11 @@ def network_influence(
     network.eval()
     try:
         check(network, train, validation)
-        if curvature not in CURVATURES or solver not in NETWORK_SOLVERS or batch < 1 or not 0 < (damping or 1.0) < np.inf:
+        allowed = damping is None or 0 < damping < np.inf
+        if curvature not in CURVATURES or solver not in NETWORK_SOLVERS or batch < 1 or not allowed:
             raise ValueError(f"{curvature=}, {solver=}, {batch=}, {damping=}: expected {CURVATURES}, {NETWORK_SOLVERS}, above 0")
-        largest = largest_eigenvalue(curvature_product(parts, thinned(train), batch, curvature), parts.size)
-        largest *= len(train.labels) / len(thinned(train).labels)
+        few = thinned(train)
+        largest = largest_eigenvalue(curvature_product(parts, few, batch, curvature), parts.size) * len(train.x) / len(few.x)
         added = DAMPING * largest if damping is None else damping
         target = loss_gradient(parts, validation, batch)
         problem = Damped(parts, train, batch, curvature, added)

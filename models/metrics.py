@@ -1,4 +1,4 @@
-"""What a linear classifier is judged by."""
+"""What a classifier is judged by."""
 
 from typing import NamedTuple
 

@@ -1,10 +1,12 @@
 """What RDIA asks of a classifier, and the fit after relabeling, the same for all of them."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from influence.logistic import Matrix
+from models.metrics import evaluate
 
 Mode = Literal["R", "best", "drop"]
 MODES: tuple[Mode, ...] = ("R", "best", "drop")
@@ -55,3 +57,8 @@ def refit(model: Model, x: Any, labels: np.ndarray, scores: Scores, chosen: np.n
     if mode == "best":
         return model.fit(x, np.where(chosen, scores.best, labels))
     return model.fit(x[~chosen], labels[~chosen])
+
+
+def judge(model: Model, weights: Any, parts: Mapping[str, tuple[Any, np.ndarray]]) -> dict[str, dict[str, float | None]]:
+    """Metrics (`models.metrics`) on each of some parts: rows as the model takes them, and their labels."""
+    return {name: evaluate(model.logits(x, weights), labels)._asdict() for name, (x, labels) in parts.items()}

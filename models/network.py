@@ -34,9 +34,8 @@ class NetworkModel(NamedTuple):
     """A network for pictures of one shape, fitted from the same start and in the same order whatever the labels."""
 
     classes: int
-    shape: tuple[
-        int, ...
-    ]  # of one picture, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3; (d,) if the rows are none
+    # Of one picture, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3; (d,) if the rows are none.
+    shape: tuple[int, ...]
     network: Network
     start_seed: int
     order_seed: int  # also of LiSSA's draws

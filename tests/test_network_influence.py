@@ -243,6 +243,7 @@ def test_a_solve_that_does_not_get_there_names_the_damping() -> None:
         ({"solver": "newton"}, "solver='newton'"),
         ({"batch": 0}, "batch=0"),
         ({"damping": -1.0}, "damping=-1.0"),
+        ({"damping": 0.0}, "damping=0.0"),
         ({"damping": float("nan")}, "damping=nan"),
     ],
 )

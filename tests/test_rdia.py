@@ -377,7 +377,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Inv
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RDIA, "evaluate", lambda *_: 1 / 0)
+    monkeypatch.setattr(RDIA, "judge", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         invoke()
 
