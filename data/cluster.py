@@ -32,6 +32,7 @@ def connect(address: str) -> Iterator[Any]:
             if not client.scheduler_info()["workers"]:
                 raise InputError(f"--dask {address}: the scheduler has no workers; start some by `dask worker {address}`")
             _probe(client, address)
+            client.direct_to_workers = _reached(client)
             yield client
         except (CancelledError, CommClosedError, ClosedClientError) as error:
             raise InputError(f"--dask {address}: the scheduler is gone; start it and its workers, and run this again") from error
@@ -46,6 +47,15 @@ def _probe(client: Any, address: str) -> None:
             f"--dask {address}: cannot import this program; start scheduler and workers in the clone, as"
             " `PYTHONPATH=. dask scheduler`, with the same Python and packages"
         ) from error
+
+
+def _reached(client: Any) -> bool:
+    """Whether this machine has a way to the workers that is not through the scheduler."""
+    try:
+        client.scatter(0, direct=True, hash=False)
+    except OSError:  # the time is up, too
+        return False
+    return True
 
 
 def _same(value: Any) -> Any:

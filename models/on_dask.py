@@ -4,7 +4,7 @@ What a worker holds that dies is made again by another from the file, block by b
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import accumulate, pairwise
@@ -37,6 +37,17 @@ class Cluster(NamedTuple):
     def submit(self, call: Callable[..., Any], *given: Any) -> Future:
         """`call(*given)` on a worker of Dask's choice: a task that is bound to one is stuck if all of them are lost at once."""
         return self.client.submit(call, *given, pure=False)
+
+    def scatter(self, value: Any) -> Any:
+        """A vector on a worker, sent straight to it where the workers can be reached; it is lost with the worker."""
+        if isinstance(value, np.ndarray) and self.client.direct_to_workers:
+            with suppress(OSError):  # the worker is being lost
+                return self.client.scatter(value, hash=False)
+        return self.send(value)
+
+    def send(self, value: Any) -> Any:
+        """A vector on a worker, as a task, which is done again where the worker is lost."""
+        return self.submit(_same, value) if isinstance(value, np.ndarray) else value
 
     def together(self, futures: Sequence[Future]) -> tuple[tuple[int, ...], ...]:
         """The places of these futures, which are ready, by the worker that holds them."""
@@ -119,16 +130,32 @@ class OnDask:
 
     def parts(self, part: Callable[..., Any], vectors: Sequence[Any], shared: Sequence[Any]) -> Iterator[Any]:
         """What `part` gives, summed over the blocks of a worker there, so that little has to travel."""
-        sent, sums = self._sent(shared), []
-        for numbers in self.together:
-            found = None
-            for number in numbers:
-                found = self.cluster.submit(_added, found, part, self.blocks[number], *_pieces(vectors, number), *sent)
-            sums.append(found)
-        yield from map(self.cluster.result, sums)
+        from dask.distributed import CancelledError
+
+        sums = self._sums(self.together, part, vectors, [self.cluster.scatter(value) for value in shared])
+        for numbers, found in zip(self.together, sums, strict=True):
+            try:
+                result = self.cluster.result(found)
+            except CancelledError:  # a worker was lost, and with it a vector that was only there
+                (again,) = self._sums([numbers], part, vectors, [self.cluster.send(value) for value in shared])
+                result = self.cluster.result(again)
+            yield result
+
+    def _sums(
+        self, together: Sequence[Sequence[int]], part: Callable[..., Any], vectors: Sequence[Any], sent: Sequence[Any]
+    ) -> list[Future]:
+        """A sum for each group of blocks, one after another within it; one message for all the first blocks, and so on."""
+        sums: list[Future] = [None] * len(together)
+        for step in range(max(map(len, together), default=0)):
+            nth = {group: numbers[step] for group, numbers in enumerate(together) if step < len(numbers)}
+            calls = [(sums[group], part, self.blocks[block], *_pieces(vectors, block), *sent) for group, block in nth.items()]
+            found = self.cluster.client.map(_added, *zip(*calls, strict=True), pure=False)
+            for group, future in zip(nth, found, strict=True):
+                sums[group] = future
+        return sums
 
     def each(self, part: Callable[..., Any], vectors: Sequence[Any], shared: Sequence[Any]) -> Any:
-        sent = self._sent(shared)
+        sent = [self.cluster.send(value) for value in shared]
         given = [self.cluster.submit(part, block, *_pieces(vectors, number), *sent) for number, block in enumerate(self.blocks)]
         several = self.cluster.result(self.cluster.submit(_width, given[0]))
         if several is None:
@@ -143,10 +170,6 @@ class OnDask:
         for piece in vector.pieces:
             kept.append(self.cluster.result(piece))
         return kept
-
-    def _sent(self, shared: Sequence[Any]) -> list[Any]:
-        """Vectors on their way to the workers, as tasks: what is scattered would be lost with a worker."""
-        return [self.cluster.submit(_same, value) if isinstance(value, np.ndarray) else value for value in shared]
 
 
 class Spread(NamedTuple):

@@ -328,8 +328,8 @@ def start(path: Path, there: Running, *flags: str) -> subprocess.Popen[str]:
 
 
 def large(folder: Path) -> Path:
-    """A file of avazu's shape, whose run takes half a minute and more."""
-    path = write_avazu_like(folder / "large.svm", 200_000, np.random.default_rng(0))
+    """A file of avazu's shape, whose run takes a quarter of a minute and more."""
+    path = write_avazu_like(folder / "large.svm", 300_000, np.random.default_rng(0))
     write_avazu_like(folder / "large.svm.t", 1000, np.random.default_rng(1))
     return path
 
@@ -340,20 +340,24 @@ def ended(run: subprocess.Popen[str]) -> Ended:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [4, 8, 12])
-def test_a_worker_killed_in_mid_run_changes_nothing(moment: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.85])
+def test_a_worker_killed_in_mid_run_changes_nothing(share: float, tmp_path: Path) -> None:
     path = large(tmp_path)
     with running(tmp_path, 2) as there:
+        begun = time.monotonic()
         untouched = ended(start(path, there))
+        whole = time.monotonic() - begun
         run = start(path, there)
-        time.sleep(moment)
+        time.sleep(share * whole)
         assert run.poll() is None
         worker = subprocess.run(
             ["pgrep", "-P", str(there.workers[0].pid)], capture_output=True, text=True, check=True
         ).stdout.split()
         for process in (there.workers[0].pid, *map(int, worker)):
             os.kill(process, signal.SIGKILL)
-        records = [json.loads(one.out) for one in (untouched, ended(run))]
+        killed = ended(run)
+    assert (killed.status, killed.err) == (0, untouched.err)
+    records = [json.loads(one.out) for one in (untouched, killed)]
     for record in records:
         del record["seconds"]
     assert records[0] == records[1]
