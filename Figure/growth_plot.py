@@ -1,6 +1,7 @@
 """Seconds and memory against the number of rows, as a picture and a table."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,9 @@ from Figure.results import Record
 from Figure.tables import markdown
 
 SIZES = (100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
-# One worker with so many rows, and two with twice as many, several times.
-ROWS_EACH, REPEATS = 500_000, 3
-WEAK = {"dask1": ROWS_EACH, "dask2": 2 * ROWS_EACH}
+# One worker with so many rows, and two with twice as many, several times; and one process and two that share nothing.
+ROWS_EACH, REPEATS = (500_000, 3_000_000), 3
+WEAK, APART = ("dask1", "dask2"), ("apart1", "apart2")
 # Okabe and Ito's colours, with a marker each.
 MODES = {
     "memory": ("in memory", "#000000", "o"),
@@ -72,18 +73,29 @@ def growth_table(lines: Sequence[Record]) -> str:
 
 
 def weak_scaling(lines: Sequence[Record]) -> str:
-    """The rows a second of two workers over those of one, at the same rows for each."""
-    kept = {mode: [line for line in lines if _is(line, mode, rows)] for mode, rows in WEAK.items()}
-    if not all(kept.values()):
+    """The rows a second of two workers over those of one, at the same rows for each; and how far two processes can get here."""
+    found = []
+    for each in ROWS_EACH:
+        clock, cpu = (_gain(lines, WEAK, each, partial(_busy, clock=clock)) for clock in ("seconds", "cpu"))
+        if clock and cpu:
+            found.append(f"{clock:.2f} with {each:,} rows a worker ({cpu:.2f} by CPU time)")
+    if not found:
         return ""
-    speeds = {}
-    for clock in ("seconds", "cpu"):
-        one, two = (min(line[clock]["fit"] + line[clock]["influence"] for line in kept[mode]) for mode in WEAK)
-        speeds[clock] = 2 * one / two
-    return (
-        f"Weak scaling, fit and influence, {ROWS_EACH:,} rows a worker, the best of {min(map(len, kept.values()))}: two workers do"
-        f" {speeds['seconds']:.2f} times the rows a second of one by the clock, {speeds['cpu']:.2f} times by CPU time."
+    text = (
+        f"Weak scaling, fit and influence, the best of {REPEATS}: two workers do {', '.join(found)} times the rows a second of one."
     )
+    bound = _gain(lines, APART, ROWS_EACH[0], lambda line: line["seconds"]["product"])
+    return f"{text} Two processes that send nothing do {bound:.2f} times the Hessian-vector products of one." if bound else text
+
+
+def _gain(lines: Sequence[Record], modes: tuple[str, str], each: int, seconds: Callable[[Record], float]) -> float | None:
+    """Twice the least seconds of one process over those of two; None if a run is not there."""
+    kept = [[seconds(line) for line in lines if _is(line, mode, each * (1 + place))] for place, mode in enumerate(modes)]
+    return 2 * min(kept[0]) / min(kept[1]) if all(kept) else None
+
+
+def _busy(line: Record, clock: str) -> float:
+    return line[clock]["fit"] + line[clock]["influence"]
 
 
 def _is(line: Record, mode: str, rows: int) -> bool:

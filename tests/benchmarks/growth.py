@@ -17,29 +17,36 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
 import psutil
+import scipy.sparse as sp
 
 from data.dataset import FROM_TRAIN
 from data.flags import Parser, count, run_script
 from data.noise import flip_share
 from data.streams import generator
-from Figure.growth_plot import MODES, REPEATS, SIZES, WEAK, draw_growth, growth_table
+from Figure.growth_plot import APART, MODES, REPEATS, ROWS_EACH, SIZES, WEAK, draw_growth, growth_table
 from Figure.lines import FOLDER, Run, Store
 from Figure.results import ROOT, Record
 from Figure.tables import paste_into
+from influence.logistic import logistic_hvp
 from influence.rows import is_matrix
 from models.linear import LinearModel
 from models.model import Model
 from models.placement import loader
 from models.rows import RowsModel
-from tests.benchmarks.generate import write_avazu_like
+from tests.benchmarks.generate import CATEGORIES, FIELDS, write_avazu_like
 from tests.cluster import running
 
 BLOCK_ROWS, NOISE, C = 100_000, 0.2, 0.1
 TEST_ROWS = 10_000
+PRODUCTS = 30  # as many as a fit's conjugate gradients take, or so
 WORKERS = {"dask1": 1, "dask2": 2}
 STAGES = ("load", "fit", "influence")
 
@@ -97,26 +104,56 @@ def cluster(workers: int, folder: Path) -> Iterator[list[str]]:
         yield ["--dask", there.address, "--workers", *map(str, numbers)]
 
 
-def make(path: Path, mode: str, _: Path) -> Record:
+def make(path: Path, rows: int, mode: str, _: Path) -> Record:
     """Measure in a process of its own, started anew, and its workers too."""
     command = [sys.executable, "-m", "tests.benchmarks.growth", "--one", str(path)]
     command += ["--block_rows", str(BLOCK_ROWS)] if mode == "disk" else []
+    if mode in APART:
+        return apart(1 + APART.index(mode), rows)
     with cluster(WORKERS.get(mode, 0), path.parent) as flags:
         return json.loads(subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def products(rows: int, ready: Barrier, taken: "Queue[float]") -> None:
+    """Seconds of Hessian-vector products over so many rows, from the moment that all processes are ready."""
+    draw = np.random.default_rng(0)
+    columns = draw.integers(0, FIELDS * CATEGORIES, rows * FIELDS, dtype=np.int32)
+    x = sp.csr_array((np.ones(len(columns)), columns, np.arange(0, len(columns) + 1, FIELDS, dtype=np.int32)))
+    times = logistic_hvp(x, draw.random(rows))
+    vector = draw.random(x.shape[1])
+    ready.wait()
+    begun = time.perf_counter()
+    for _ in range(PRODUCTS):
+        times(vector)
+    taken.put(time.perf_counter() - begun)
+
+
+def apart(processes: int, rows: int) -> Record:
+    """Seconds of the slowest of some processes that have their own rows each and send nothing: what the machine can do."""
+    start = get_context("spawn")
+    taken: Queue[float] = start.Queue()
+    given = (rows // processes, start.Barrier(processes), taken)
+    started = [start.Process(target=products, args=given) for _ in range(processes)]
+    for process in started:
+        process.start()
+    seconds = max(taken.get() for _ in started)
+    for process in started:
+        process.join()
+    return {"seconds": {"product": seconds}}
 
 
 def runs(path: Path, rows: int) -> list[Run]:
     """Every mode on one file; and the repeats of what weak scaling compares."""
     modes = [(mode, 0) for mode in MODES if rows in SIZES]
-    modes += [(mode, seed) for mode, size in WEAK.items() for seed in range(REPEATS) if size == rows]
-    return [
-        Run("growth", {"rows": rows, "mode": mode, "seed": seed}, partial(make, path, mode)) for mode, seed in dict.fromkeys(modes)
-    ]
+    pairs = [*product(ROWS_EACH, enumerate(WEAK, 1)), *product(ROWS_EACH[:1], enumerate(APART, 1))]
+    modes += [(mode, seed) for each, (workers, mode) in pairs for seed in range(REPEATS) if workers * each == rows]
+    configs = [{"rows": rows, "mode": mode, "seed": seed} for mode, seed in dict.fromkeys(modes)]
+    return [Run("growth", config, partial(make, path, rows, config["mode"])) for config in configs]
 
 
 def measure_all(store: Store, most: int) -> None:
     """Make what is not kept, file by file."""
-    for rows in (size for size in sorted({*SIZES, *WEAK.values()}) if size <= most):
+    for rows in (size for size in sorted({*SIZES, *(workers * each for workers in (1, 2) for each in ROWS_EACH)}) if size <= most):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "a.svm"
             missing = store.missing(runs(path, rows))
