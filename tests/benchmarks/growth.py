@@ -147,8 +147,10 @@ def runs(path: Path, rows: int) -> list[Run]:
     modes = [(mode, 0) for mode in MODES if rows in SIZES]
     pairs = [*product(ROWS_EACH, enumerate(WEAK, 1)), *product(ROWS_EACH[:1], enumerate(APART, 1))]
     modes += [(mode, seed) for each, (workers, mode) in pairs for seed in range(REPEATS) if workers * each == rows]
-    configs = [{"rows": rows, "mode": mode, "seed": seed} for mode, seed in dict.fromkeys(modes)]
-    return [Run("growth", config, partial(make, path, rows, config["mode"])) for config in configs]
+    return [
+        Run("growth", {"rows": rows, "mode": mode, "seed": seed}, partial(make, path, rows, mode))
+        for mode, seed in dict.fromkeys(modes)
+    ]
 
 
 def measure_all(store: Store, most: int) -> None:
