@@ -33,7 +33,11 @@ class Store(NamedTuple):
     def read(self, file: str) -> list[Record]:
         """All kept lines of a file and of its shards; of several with one configuration the last."""
         paths = [self.folder / f"{file}.jsonl", *sorted(self.folder.glob(f"{file}.*-of-*.jsonl"))]
-        return list({key(line["config"]): line for path in paths for line in read_lines(path)}.values())
+        return list(
+            {
+                key(line["config"]): line for path in paths for line in read_lines(path) if isinstance(line.get("config"), dict)
+            }.values()
+        )
 
     def append(self, run: Run, record: Record) -> None:
         """Keep what a run gave. Raises `InputError` where the folder cannot be written."""
@@ -59,11 +63,13 @@ def key(config: Record, but: str = "") -> str:
 
 
 def read_lines(path: Path) -> list[Record]:
-    """All whole lines of a file of JSON lines; a torn one, left by a kill in mid-write, is passed over."""
+    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over."""
     records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict):
+            records.append(record)
     return records

@@ -6,6 +6,7 @@ None of these readers imports torch or runs anything that a file asks for.
 import gzip
 import io
 import pickle
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ SVHN_MD5 = {
     "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
 }
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # no others, whatever a file's name: Pillow has a program read EPS
 
 
 def is_here(name: str, data_dir: Path) -> bool:
@@ -188,11 +190,18 @@ def _picture(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-                return (np.asarray(picture) // 257).astype(np.uint8)
-            if picture.mode == "P":  # with transparency in its palette Pillow warns unless it is kept at first
-                return np.asarray(picture.convert("RGBA").convert("RGB"))
-            return np.asarray(picture.convert("L" if picture.mode in {"1", "L", "LA", "F"} else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings(action="ignore"):
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as picture:
+                return _pixels(picture)
+    except Exception as error:  # Pillow's readers raise a dozen kinds, `MemoryError` and `struct.error` among them
         raise InputError(f"{path}: is not a picture that can be read ({error}); mend or remove it") from error
+
+
+def _pixels(picture: Any) -> np.ndarray:
+    """Bytes (height, width), or (height, width, 3) of one with colours."""
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        return (np.asarray(picture) // 257).astype(np.uint8)
+    if picture.mode == "P":  # with transparency in its palette Pillow warns unless it is kept at first
+        return np.asarray(picture.convert("RGBA").convert("RGB"))
+    return np.asarray(picture.convert("L" if picture.mode in {"1", "L", "LA", "F"} else "RGB"))

@@ -7,7 +7,6 @@ import io
 import itertools
 import lzma
 import math
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +15,13 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from data.arrays import read_arrays
 from data.errors import InputError
 from data.files import replacing
 
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
+CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 PIECE_BYTES = 2**23  # of a file that is read in pieces
@@ -206,11 +207,13 @@ def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
 def _from_cache(cache: Path, key: np.ndarray) -> LibsvmFile | None:
     """What `cache` holds; None if it is missing, damaged, or of another version of the file."""
     try:
-        with cache.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if not np.array_equal(kept["key"], key):
-                return None
-            x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
-            x.check_format(full_check=True)
-            return LibsvmFile(x, kept["y"], tuple(str(label) for label in kept["spelling"]))
-    except (*UNREADABLE, KeyError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile):
+        kept = read_arrays(cache, CACHED.__contains__)
+        if not np.array_equal(kept["key"], key):
+            return None
+        x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
+        x.check_format(full_check=True)
+        y, spelling = kept["y"], tuple(kept["spelling"].tolist())
+        whole = y.dtype == x.dtype == np.float64 and np.isfinite(x.data).all() and np.isfinite(y).all()
+        return LibsvmFile(x, y, spelling) if whole and len(np.unique(y)) == len(spelling) and y.shape == x.shape[:1] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError):
         return None
