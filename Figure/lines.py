@@ -54,7 +54,7 @@ class Store(NamedTuple):
         wanted = {(run.file, key(run.config, but="seed")) for run in runs}
         files = sorted({run.file for run in runs})
         found = [line for file in files for line in self.read(file) if (file, key(line["config"], but="seed")) in wanted]
-        return sorted(found, key=lambda line: line["config"]["seed"])
+        return sorted((line for line in found if type(line["config"].get("seed")) is int), key=lambda line: line["config"]["seed"])
 
 
 def key(config: Record, but: str = "") -> str:

@@ -4,7 +4,9 @@ None of these readers imports torch or runs anything that a file asks for.
 """
 
 import gzip
+import hashlib
 import io
+import logging
 import pickle
 import warnings
 import zlib
@@ -28,6 +30,16 @@ CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
 CIFAR100_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
+CIFAR_MD5 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+    "train": "16019d7e3df5f24257cddd939b257f8d",  # CIFAR-100's
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+}
 SVHN_URL = "http://ufldl.stanford.edu/housenumbers/"
 SVHN_MD5 = {
     "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
@@ -120,11 +132,17 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _cifar_batch(path: Path, labels_key: str) -> Images:
+    """A batch, if it is byte for byte a published one: it is a pickle, and numpy itself may crash on a made-up one."""
+    remedy = "remove its folder, and it is fetched again"
     try:
-        batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+        content = path.read_bytes()
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if found != CIFAR_MD5[path.name]:
+            raise InputError(f"{path}: is not the published batch (its MD5 is {found}, expected {CIFAR_MD5[path.name]}); {remedy}")
+        batch = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
         pixels, labels = batch["data"], np.array(batch[labels_key], dtype=np.int64)
     except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise InputError(f"{path}: is not a CIFAR batch ({error}); remove its folder, and it is fetched again") from error
+        raise InputError(f"{path}: is not a CIFAR batch ({error}); {remedy}") from error
     return _paired(path, np.asarray(pixels), labels)
 
 
@@ -189,6 +207,7 @@ def image_folder(folder: Path, shape: tuple[int, ...] | None = None) -> Folder:
 def _picture(path: Path) -> np.ndarray:
     from PIL import Image
 
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it has to say of a picture is in its error
     try:
         with warnings.catch_warnings(action="ignore"):
             warnings.simplefilter("error", Image.DecompressionBombWarning)

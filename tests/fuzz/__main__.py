@@ -29,7 +29,7 @@ from tests.invoke import ROOT
 
 SECONDS, MEMORY = 10, 2**29  # of one input
 STUCK = 60  # seconds without a sign of life, after which the process is killed
-AT = "at"  # the file that says which input is being read
+AT, LINE = "at", 80  # the file that says which input is being read, and its bytes
 
 
 class TooLong(BaseException):
@@ -76,13 +76,12 @@ def work(name: str, numbers: range, start: int, failures: Path) -> None:
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.RLIM_INFINITY))
     signal.signal(signal.SIGALRM, _too_long)
-    at = os.open(AT, os.O_WRONLY | os.O_CREAT)
-    for number in numbers:
-        os.pwrite(at, b"%-12d" % number, 0)
-        one = inputs(name, good, number, start)
-        if found := read(target, one, Path.cwd()):
-            fail(failures, name, number, one, found)
-    os.pwrite(at, b"%-12d" % numbers.stop, 0)
+    with Path(AT).open("wb", buffering=0) as at:
+        for number in numbers:
+            one = inputs(name, good, number, start)
+            os.pwrite(at.fileno(), f"{number} {one[0]}".ljust(LINE).encode(), 0)
+            if found := read(target, one, Path.cwd()):
+                fail(failures, name, number, one, found)
 
 
 def _too_long(_: int, __: FrameType | None) -> None:
@@ -90,18 +89,18 @@ def _too_long(_: int, __: FrameType | None) -> None:
 
 
 def fail(failures: Path, name: str, number: int, one: Named, found: str) -> None:
-    """Keep an input that failed, and say why."""
-    path = failures / f"{name}-{number}-{one[0]}"
-    path.write_bytes(one[1])
+    """Say why an input failed, and keep it."""
+    kept = f"{name}-{number}-{one[0]}"
+    (failures / kept).write_bytes(one[1])
     with (failures / "failures.jsonl").open("a") as file:
-        file.write(json.dumps({"file": path.name, "found": found}) + "\n")
+        file.write(json.dumps({"file": kept, "found": found}) + "\n")
 
 
-def fuzz(name: str, many: int, start: int, failures: Path) -> int:
-    """Read so many inputs in processes of their own, one after another; how many failed by ending the process."""
-    ended, first = 0, 0
-    with tempfile.TemporaryDirectory() as folder:
-        while first < many:
+def fuzz(name: str, many: int, start: int, failures: Path) -> None:
+    """Read so many inputs, in another process after one has ended the last."""
+    first = 0
+    while first < many:
+        with tempfile.TemporaryDirectory() as folder:
             given = [name, str(first), str(many), str(start), str(failures.resolve())]
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fuzz", "--work", *given], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -111,24 +110,24 @@ def fuzz(name: str, many: int, start: int, failures: Path) -> int:
                 break
             if at is None:
                 raise SystemExit(f"{name}: cannot begin")
-            good = TARGETS[name].good()
-            fail(failures, name, at, inputs(name, good, at, start), f"the process ended with {process.returncode}")
-            ended, first = ended + 1, at + 1
-    return ended
+            number, file = at.split()
+            one = file, (Path(folder) / file).read_bytes()
+            fail(failures, name, int(number), one, f"the process ended with {process.returncode}")
+            first = int(number) + 1
 
 
-def watched(process: "subprocess.Popen[bytes]", at: Path) -> int | None:
-    """Wait for a process, and kill it once it makes no progress; the input that it was at."""
-    last, since = b"", time.monotonic()
+def watched(process: "subprocess.Popen[bytes]", at: Path) -> str | None:
+    """Wait for a process, and kill it once it makes no progress; what it wrote about where it was."""
+    last, since = "", time.monotonic()
     while process.poll() is None:
         time.sleep(0.1)
-        now = at.read_bytes() if at.exists() else b""
+        now = at.read_text() if at.exists() else ""
         if now != last:
             last, since = now, time.monotonic()
         elif time.monotonic() - since > STUCK:
             process.kill()
             process.wait()
-    return int(last) if last else None
+    return at.read_text() if at.exists() else None
 
 
 def main() -> None:

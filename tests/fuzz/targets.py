@@ -29,7 +29,7 @@ from Figure.deep import prepare, resumed
 from Figure.lines import Run, Store
 from Figure.review import keep, kept
 from models.ranks import ALONE
-from models.training import snapshot
+from models.training import Epoch, snapshot
 from tests.fuzz.mutate import PACKERS
 from tests.invoke import script
 from tests.reviews import a_review
@@ -230,7 +230,8 @@ def _started() -> Any:
 
 def _checkpoint() -> list[Named]:
     config, state = _started()
-    save_checkpoint(Path(), config.flat(), [], snapshot(state))
+    lines = [Epoch(0, None, 10.0, [None, 50.0], 0.5, 0.5)._asdict()]
+    save_checkpoint(Path(), config.flat(), lines, snapshot(state))
     return [(NAME, Path(NAME).read_bytes())]
 
 
