@@ -46,6 +46,7 @@ SVHN_MD5 = {
     "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
 }
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+MOST_PIXELS = 2**24
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # no others, whatever a file's name: Pillow has a program read EPS
 
 
@@ -209,10 +210,10 @@ def _picture(path: Path) -> np.ndarray:
 
     logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it has to say of a picture is in its error
     try:
-        with warnings.catch_warnings(action="ignore"):
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                return _pixels(picture)
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:  # known before it is unpacked
+                raise ValueError(f"{picture.width} by {picture.height} pixels are too many, expected {MOST_PIXELS:,} at most")
+            return _pixels(picture)
     except Exception as error:  # Pillow's readers raise a dozen kinds, `MemoryError` and `struct.error` among them
         raise InputError(f"{path}: is not a picture that can be read ({error}); mend or remove it") from error
 
