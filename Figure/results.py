@@ -77,6 +77,6 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 def _replace(path: Path, text: str) -> None:
     try:
         with replacing(path) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="surrogateescape"))  # a file name may be no text
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error

@@ -37,3 +37,9 @@ def writable_folder(path: Path, flag: str) -> Path:
             return path
     except OSError as error:
         raise InputError(f"{flag} {path}: cannot be written ({error.strerror}); give a folder that can be") from error
+
+
+def refuse_endless(path: Path, flag: str) -> None:
+    """Raise `InputError`, naming `flag`, for a pipe or a device, which may never end and cannot be read twice."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{flag} {path}: is a pipe or a device, expected a file; write it to one first")

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import math
 import os
 import signal
@@ -86,6 +87,8 @@ def add_data_dir(flags: Parser) -> None:
 
 def run_script(prog: str, main: Callable[[], None], remedy: str = "run the same command again") -> None:
     """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line with a remedy and 130."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is shown by its number, as on stderr
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
         sys.stdout.flush()

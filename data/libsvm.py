@@ -178,7 +178,7 @@ def _finite(tokens: list[bytes]) -> bool:
 def _first_fault(
     path: Path,
     accept: Callable[[list[bytes]], bool] = _well_formed,
-    expected: str = "'label index:value ...', all numbers, indices ascending",
+    expected: str = "'label index:value ...', all numbers, indices ascending and below 2147483647",
 ) -> str | None:
     """The first line that is not accepted, `_well_formed` say, in words; None if the fault lies in the file's compression."""
     try:

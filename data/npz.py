@@ -54,6 +54,8 @@ def _part(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
         raise InputError(f"{path}: x_{name} is {x.shape} and y_{name} {y.shape}, expected (n, ...) and (n,) with n of 1 or more")
     if x.dtype.kind not in "fiub":
         raise InputError(f"{path}: x_{name} holds {x.dtype}, expected numbers")
+    if y.dtype.kind not in "fiubUS":
+        raise InputError(f"{path}: y_{name} holds {y.dtype}, expected numbers or strings")
     for key, array in ((f"x_{name}", x), (f"y_{name}", y)):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = np.argwhere(~np.isfinite(array))[0][0]
