@@ -220,7 +220,7 @@ def test_cifar10_is_fetched_and_its_folder_put_in_place(site: Site, tmp_path: Pa
     (site.folder / "cifar.tar.gz").write_bytes(archive)
     monkeypatch.setattr(images, "CIFAR10_URL", f"{site.url}cifar.tar.gz")
     monkeypatch.setattr(images, "CIFAR10_MD5", md5(archive))
-    with pytest.raises(InputError, match="test_batch: is not the published batch"):
+    with pytest.raises(InputError, match="test_batch: is not the published file"):
         images.cifar10(tmp_path / "data", "test")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["cifar-10-batches-py"]
     assert (tmp_path / "data" / "cifar-10-batches-py" / "test_batch").read_bytes() == b"not read here"

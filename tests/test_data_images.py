@@ -207,7 +207,7 @@ def test_a_batch_that_is_not_the_published_one_is_not_unpickled(write_batches: W
     assert len(cifar10(tmp_path, "test").labels) == 2
     trace = tmp_path / "ran"
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps(Calls(os.system, f"echo > {trace}")))
-    with pytest.raises(InputError, match=r"test_batch: is not the published batch \(its MD5 is .* fetched again$"):
+    with pytest.raises(InputError, match=r"test_batch: is not the published file \(its MD5 is .* fetched again$"):
         cifar10(tmp_path, "test")
     assert not trace.exists()
 
@@ -221,20 +221,26 @@ def test_a_missing_batch_is_named(write_batches: Write, tmp_path: Path) -> None:
 # --- SVHN
 
 
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Has a file pass for the published one."""
+    return lambda path: monkeypatch.setitem(images.SVHN_MD5, path.name, hashlib.md5(path.read_bytes()).hexdigest())
+
+
 def write_mat(data_dir: Path, **arrays: np.ndarray) -> Path:
     path = data_dir / "test_32x32.mat"
     scipy.io.savemat(path, arrays, do_compression=True)
     return path
 
 
-def test_svhn_pictures_come_channel_by_channel_and_class_10_is_the_digit_0(tmp_path: Path) -> None:
+def test_svhn_pictures_come_channel_by_channel_and_class_10_is_the_digit_0(publish: Write, tmp_path: Path) -> None:
     pixels = some_bytes(32, 32, 3, 4)
-    write_mat(tmp_path, X=pixels, y=np.array([[1], [10], [9], [7]], dtype=np.uint8))
-    images = svhn(tmp_path, "test")
-    assert images.labels.tolist() == [1, 0, 9, 7]
+    publish(write_mat(tmp_path, X=pixels, y=np.array([[1], [10], [9], [7]], dtype=np.uint8)))
+    read = svhn(tmp_path, "test")
+    assert read.labels.tolist() == [1, 0, 9, 7]
     for picture in range(4):
         for channel in range(3):
-            plane = images.pixels[picture, 1024 * channel : 1024 * (channel + 1)]
+            plane = read.pixels[picture, 1024 * channel : 1024 * (channel + 1)]
             assert plane.tolist() == pixels[:, :, channel, picture].ravel().tolist()
 
 
@@ -242,8 +248,8 @@ X, Y = some_bytes(32, 32, 3, 4), np.array([[1], [10], [9], [7]], dtype=np.uint8)
 
 
 @pytest.mark.parametrize("arrays", [{"X": X}, {"y": Y}, {"X": X[..., 0], "y": Y}, {"X": X, "y": Y[:3]}, {"X": X / 255, "y": Y}])
-def test_other_arrays_than_svhns_are_refused(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
-    write_mat(tmp_path, **arrays)
+def test_other_arrays_than_svhns_are_refused(arrays: dict[str, np.ndarray], publish: Write, tmp_path: Path) -> None:
+    publish(write_mat(tmp_path, **arrays))
     with pytest.raises(InputError, match=r"test_32x32\.mat: .*remove it, and it is fetched again$"):
         svhn(tmp_path, "test")
 
@@ -252,16 +258,17 @@ EMPTY = 0
 
 
 @pytest.mark.parametrize("kept", [EMPTY, 64, 150, 5000])
-def test_a_mat_file_cut_short_is_named(kept: int, tmp_path: Path) -> None:
+def test_a_mat_file_cut_short_is_named(kept: int, publish: Write, tmp_path: Path) -> None:
     path = write_mat(tmp_path, X=X, y=Y)
     path.write_bytes(path.read_bytes()[:kept])
+    publish(path)
     with pytest.raises(InputError, match=r"test_32x32\.mat: is not an SVHN file"):
         svhn(tmp_path, "test")
 
 
-def test_another_file_in_the_place_of_a_mat_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "test_32x32.mat").write_bytes(b"<html>not found</html>" * 20)
-    with pytest.raises(InputError, match=r"test_32x32\.mat: is not an SVHN file"):
+def test_another_file_than_the_published_one_is_not_read(tmp_path: Path) -> None:
+    write_mat(tmp_path, X=X, y=Y)
+    with pytest.raises(InputError, match=r"test_32x32\.mat: is not the published file \(its MD5 is .*remove it, and it is fetched"):
         svhn(tmp_path, "test")
 
 

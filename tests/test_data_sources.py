@@ -353,10 +353,11 @@ def test_cifar10_is_cat_against_dog(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(dataset.test.x, pixels[[3, 5]] / 255)
 
 
-def test_svhn_is_1_against_7(tmp_path: Path) -> None:
+def test_svhn_is_1_against_7(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 2, 3, 20), dtype=np.uint8)
-    for part in ("train", "test"):
-        scipy.io.savemat(tmp_path / f"{part}_32x32.mat", {"X": pixels, "y": np.arange(20, dtype=np.uint8)[:, np.newaxis] % 10 + 1})
+    for path in (tmp_path / "train_32x32.mat", tmp_path / "test_32x32.mat"):
+        scipy.io.savemat(path, {"X": pixels, "y": np.arange(20, dtype=np.uint8)[:, np.newaxis] % 10 + 1})
+        monkeypatch.setitem(images.SVHN_MD5, path.name, hashlib.md5(path.read_bytes()).hexdigest())
     dataset = load("svhn", tmp_path, 1)
     assert all_rows(dataset.train, dataset.validation) == [0, 6, 10, 16]
     assert dataset.classes == ("7", "1")

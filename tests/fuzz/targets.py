@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.io
 import torch
 from PIL import Image
 
 from data.dataset import FROM_TRAIN, divided, load
 from data.decisions import read_decisions
 from data.errors import InputError
-from data.images import MNIST_MD5, mnist, svhn
+from data.images import MNIST_MD5, mnist
 from data.in_blocks import load_in_blocks, on_disk
 from data.libsvm import line_ranges, pieces, read_libsvm, read_range
 from data.sources import libsvm_file, npz_file, picture_folder
@@ -168,21 +167,6 @@ def _use_idx(path: Path) -> None:
     found.pixels.sum()
 
 
-def _mat() -> list[Named]:
-    rng = np.random.default_rng(0)
-    arrays = {"X": rng.integers(0, 256, (32, 32, 3, 2), dtype=np.uint8), "y": np.array([[1], [10]], np.uint8)}
-    found = []
-    for packed in (False, True):
-        content = io.BytesIO()
-        scipy.io.savemat(content, arrays, do_compression=packed)
-        found.append(("test_32x32.mat", content.getvalue()))
-    return found
-
-
-def _use_mat(path: Path) -> None:
-    svhn(path.parent, "test")
-
-
 DECIDED = b"""run,index,given,decided,when
 a=b&data=1,%d,1,7,2024-01-01
 a=b&data=1,%d,7,7,
@@ -322,7 +306,6 @@ TARGETS = {
     "npz": Target(_npz, _use_npz),
     "pictures": Target(_pictures, _use_picture),
     "idx": Target(_idx, _use_idx),
-    "mat": Target(_mat, _use_mat),
     "decisions": Target(_decisions, _use_decisions),
     "lines": Target(_lines, _use_lines),
     "checkpoint": Target(_checkpoint, _use_checkpoint),
