@@ -10,6 +10,11 @@ It prints the mean test accuracy of the last ten epochs, the best, and the recal
 line an epoch), results.jsonl (a line a run), curve.png, and a checkpoint an epoch, from which --resume goes on.
 """
 
+from data.flags import leave_on_interrupt
+
+if __name__ == "__main__":
+    leave_on_interrupt("RDIA-LS.py")
+
 import argparse
 import logging
 import sys
