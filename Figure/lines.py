@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from data.errors import InputError
 from Figure.results import Record, append_line, environment
 
 FOLDER = Path(__file__).resolve().parent
@@ -59,11 +60,15 @@ def key(config: Record, but: str = "") -> str:
 
 
 def read_lines(path: Path) -> list[Record]:
-    """All whole lines of a file of JSON lines; a torn one, left by a kill in mid-write, is passed over."""
+    """All whole lines of a file of JSON lines; a torn one, left by a kill in mid-write, is passed over. Raises `InputError`."""
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected lines of results: move it away") from error
     records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in lines:
         try:
             records.append(json.loads(line))
-        except json.JSONDecodeError:
+        except ValueError:
             continue
     return records
