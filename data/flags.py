@@ -3,6 +3,7 @@
 import argparse
 import errno
 import gc
+import logging
 import math
 import os
 import signal
@@ -107,16 +108,16 @@ def leave_on_interrupt(prog: str, remedy: str = AGAIN) -> None:
 def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
     """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line with a remedy and 130."""
     if callable(signal.getsignal(signal.SIGINT)):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         main()
         sys.stdout.flush()
     except InputError as error:
         sys.exit(_one_line(prog, str(error)))
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, lambda *_: None)  # a second one would be heard in what is done at exit
         _say_interrupted(prog, remedy)
-        gc.freeze()  # Python would spend a second on collecting torch
+        gc.freeze()  # Python would spend a second on collecting torch,
+        logging.getLogger("torch").setLevel(logging.CRITICAL)  # and torch, where its import was interrupted, report on its caches
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output, `head` say, has left: not a fault
         _leave_output()
@@ -126,6 +127,12 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
             raise
         _leave_output()
         sys.exit(_one_line(prog, f"there is no room for the output ({error.strerror}); make room, and run it again"))
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End the script, and let nothing disturb how it ends: not a second Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _say_interrupted(prog: str, remedy: str) -> None:

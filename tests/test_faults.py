@@ -17,7 +17,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import md5
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -257,7 +257,7 @@ def test_a_download_killed_at_any_moment_is_there_whole_or_not_at_all(tmp_path: 
 
 
 def interrupted(command: Sequence[object], ready: Callable[[float], bool]) -> tuple[str, float]:
-    """What a command says when Ctrl-C, for it and all that it has started, comes once it is ready; and how long it then takes.
+    """What a command says when Ctrl-C, for it and all it has started, comes twice once it is ready; and how long it then takes.
 
     ready: is asked again and again, with the seconds since the start.
     """
@@ -273,6 +273,9 @@ def interrupted(command: Sequence[object], ready: Callable[[float], bool]) -> tu
         time.sleep(0.01)
     begin = time.monotonic()
     os.killpg(running.pid, signal.SIGINT)
+    time.sleep(0.1)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, b"")
     return err.decode(), time.monotonic() - begin
@@ -282,6 +285,7 @@ def said(name: str, remedy: str) -> str:
     return f"{name}: interrupted; nothing half-written is left, {remedy}\n"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_training_by_one_line_that_says_how_to_go_on(tmp_path: Path) -> None:
     flags = ["RDIA-LS.py", "--n_epoch", 100_000, "--result_dir", tmp_path, "--json"]
     err, seconds = interrupted(flags, lambda _: (tmp_path / "checkpoint.pt").exists())
@@ -320,7 +324,7 @@ def test_ctrl_c_ends_the_reading_of_a_large_file(tmp_path: Path) -> None:
         "import sklearn.datasets; Path(sys.argv[1], 'ready').touch();"
         "run_script('x', lambda: parse_libsvm(Path(sys.argv[1], 'a.svm')))"
     )
-    (tmp_path / "a.svm").write_text("1 1:0.5 2:0.5 3:0.5\n" * 2_000_000)  # seconds
+    (tmp_path / "a.svm").write_text("1 1:0.5 2:0.5 3:0.5\n" * 1_000_000)  # seconds
     begin: list[float] = []
 
     def ready(after: float) -> bool:
@@ -354,7 +358,7 @@ LONG: dict[str, tuple[object, ...]] = {
 def test_ctrl_c_at_any_moment_is_one_line(command: tuple[object, ...], tmp_path: Path) -> None:
     rng, slow = random.Random(1), []
     for number in range(MOMENTS):
-        moment = rng.uniform(0.5, 6)  # Python itself starts in the first
+        moment = rng.uniform(1, 7)  # Python itself starts in the first
         err, seconds = interrupted([*command, "--result_dir", tmp_path / str(number)], partial(float.__lt__, moment))
         assert ": interrupted; " in err
         assert err.count("\n") == 1
