@@ -116,6 +116,7 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
         sys.exit(_one_line(prog, str(error)))
     except KeyboardInterrupt:
         _say_interrupted(prog, remedy)
+        exec("")  # Python remembers a Ctrl-C that came through an eval, as in imports, and would not end with this status
         gc.freeze()  # Python would spend a second on collecting torch,
         logging.getLogger("torch").setLevel(logging.CRITICAL)  # and torch, where its import was interrupted, report on its caches
         sys.exit(INTERRUPTED)
