@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from data.errors import InputError
 from Figure.results import Record, append_line, environment
 
 FOLDER = Path(__file__).resolve().parent
@@ -63,9 +64,13 @@ def key(config: Record, but: str = "") -> str:
 
 
 def read_lines(path: Path) -> list[Record]:
-    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over."""
+    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over. Raises `InputError`."""
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected lines of results: move it away") from error
     records = []
-    for line in path.read_bytes().splitlines() if path.exists() else []:
+    for line in lines:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):

@@ -10,6 +10,11 @@ into README.md, pictures into Figure/; with --result_dir everything goes there. 
 Figure/NAME.i-of-n.jsonl: copy these files into one Figure/, and the same command without --shard makes tables and pictures.
 """
 
+from data.flags import leave_on_interrupt
+
+if __name__ == "__main__":
+    leave_on_interrupt("Figure.reproduce")
+
 import argparse
 import importlib
 

@@ -24,6 +24,7 @@ UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZM
 CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
+READ_BYTES = 2**20  # of a plain file, at a time
 PIECE_BYTES = 2**23  # of a file that is read in pieces
 
 
@@ -35,10 +36,17 @@ class LibsvmFile(NamedTuple):
     spelling: tuple[str, ...]  # one per distinct label, ascending: as the file first writes it ("+1")
 
 
+class _Interruptible(io.FileIO):
+    """A file that Python itself reads: scikit-learn's loader would answer Ctrl-C only at the end of a plain one."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        return super().readinto(buffer)
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of `path`, decompressed if its name ends in .gz, .bz2 or .xz."""
     opener = OPENERS.get(path.suffix)
-    return opener(path) if opener else path.open("rb")
+    return opener(path) if opener else io.BufferedReader(_Interruptible(path), READ_BYTES)
 
 
 def read_libsvm(path: Path) -> LibsvmFile:
