@@ -66,13 +66,9 @@ def main() -> None:
     others = flags.parse_args().pythons
     for name, run in RUNS.items():
         first = metrics(run)
-        ways = {
-            "again": metrics(run),
-            "two threads": metrics(run, threads=2),
-            **{python: metrics(run, python) for python in others},
-        }
-        for way, found in ways.items():
-            count, largest = difference(first, found)
+        ways = [("again", sys.executable, 1), ("two threads", sys.executable, 2), *((python, python, 1) for python in others)]
+        for way, python, threads in ways:
+            count, largest = difference(first, metrics(run, python, threads))
             total = len(dict(leaves(first)))
             print(f"{name}, {way}: {count} of {total} values differ, by {largest:.1e} at most", flush=True)
 
