@@ -82,9 +82,7 @@ def weak_scaling(lines: Sequence[Record]) -> str:
             found.append(f"{clock:.2f} with {each:,} rows a worker ({cpu:.2f} by CPU time, the best of {WEAK_REPEATS[each]})")
     if not found:
         return ""
-    text = (
-        f"Weak scaling, fit and influence, the best of {REPEATS}: two workers do {', '.join(found)} times the rows a second of one."
-    )
+    text = f"Weak scaling, fit and influence: two workers do {', '.join(found)} times the rows a second of one."
     bound = _gain(lines, APART, ROWS_EACH[0], lambda line: line["seconds"]["product"])
     return f"{text} Two processes that send nothing do {bound:.2f} times the Hessian-vector products of one." if bound else text
 

@@ -32,7 +32,7 @@ def test_weak_scaling_is_of_the_best_repeats() -> None:
         lines
     )
     lines += [line(more, "dask1", 10.0, 2.0), line(2 * more, "dask2", 14.0, 2.0)]
-    assert f"1.60 with {each:,} rows a worker (1.60 by CPU time, the best of 3), 1.50 with {more:,}" in weak_scaling(lines)
+    assert f"{one}, 1.50 with {more:,}" in weak_scaling(lines)
     for processes, seconds in enumerate((1.0, 1.25), 1):
         config = {"rows": processes * each, "mode": f"apart{processes}", "seed": 0}
         lines.append({"config": config, "seconds": {"product": seconds}})
