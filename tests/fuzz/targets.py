@@ -7,7 +7,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -239,7 +239,14 @@ def stop(*_: object, **__: object) -> None:
     raise InputError("the flags are good: the work would begin")
 
 
-WORK = ("run", "run_deep", "writable_folder", "refuse_to_overwrite", "loader")  # what a script calls once its flags are read
+WORK = (
+    "run",
+    "run_deep",
+    "target",
+    "writable_folder",
+    "refuse_to_overwrite",
+    "loader",
+)  # what a script calls once its flags are read
 
 
 @functools.cache
@@ -250,6 +257,10 @@ def _stopped(name: str) -> Any:
         if hasattr(module, work):
             setattr(module, work, stop)
     return module
+
+
+def _flags(lines: Sequence[bytes]) -> list[Named]:
+    return [("flags.txt", line) for line in lines]
 
 
 def _use_flags(path: Path, name: str) -> None:
@@ -299,6 +310,11 @@ LS_FLAGS = (
     b"--noise_type pairflip --method sigua --objective corrected --average 0.1 --network mlp --optimizer sgd --lr 0.1",
     b"--print_freq 50 --num_workers 4 --batch_size 32 --epoch_decay_start 80 --amp --seed 1 --json --quiet",
 )
+SWEEP_FLAGS = (
+    b"alpha noise --jobs 2 --seeds 3 --data_dir data --result_dir out",
+    b"all --kept --shard 2/3",
+    b"deep --dask tcp://a:1 --seeds 10",
+)
 TARGETS = {
     "libsvm": Target(_libsvm, _use_libsvm),
     "blocks": Target(_libsvm, _use_blocks),
@@ -310,6 +326,7 @@ TARGETS = {
     "lines": Target(_lines, _use_lines),
     "checkpoint": Target(_checkpoint, _use_checkpoint),
     "audit": Target(_audit, _use_audit),
-    "flags": Target(lambda: [("flags.txt", line) for line in RDIA_FLAGS], functools.partial(_use_flags, name="RDIA")),
-    "flags-ls": Target(lambda: [("flags.txt", line) for line in LS_FLAGS], functools.partial(_use_flags, name="RDIA-LS")),
+    "flags": Target(functools.partial(_flags, RDIA_FLAGS), functools.partial(_use_flags, name="RDIA")),
+    "flags-ls": Target(functools.partial(_flags, LS_FLAGS), functools.partial(_use_flags, name="RDIA-LS")),
+    "flags-sweep": Target(functools.partial(_flags, SWEEP_FLAGS), functools.partial(_use_flags, name="Figure/reproduce")),
 }
