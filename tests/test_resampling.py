@@ -26,6 +26,13 @@ def test_subsample_keeps_95_per_cent() -> None:
     assert (subsample(1_000, RNG(0)) != subsample(1_000, RNG(1))).any()
 
 
+def test_what_is_kept_is_a_mask() -> None:
+    """Of whole numbers it would be indices."""
+    labels = np.arange(40) % 2
+    for kept in (subsample(40, RNG(0)), keep_by_class(np.ones(40), labels, RNG(0)), optlr_sample(np.ones(40), RNG(0)).kept):
+        assert (kept.dtype, kept.shape) == (np.dtype(bool), (40,))
+
+
 def test_uids_probabilities_are_the_published_ones() -> None:
     phi = np.array([-0.03, -0.001, 0.0, 0.01])
     np.testing.assert_allclose(uids_sigmoid(phi), 1 / (1 + np.exp(10 * phi / 0.04)), rtol=1e-12)
@@ -75,6 +82,30 @@ def test_inclusion_probabilities_sum_to_what_is_expected_and_follow_the_scores(s
 @pytest.mark.parametrize(("scores", "expected"), [([0, 0, 0], [0, 0, 0]), ([0, 1, 5], [0, 1, 1]), ([2, 2, 2], [0.95] * 3)])
 def test_scores_at_the_edge(scores: list[float], expected: list[float]) -> None:
     np.testing.assert_allclose(inclusion_probabilities(np.array(scores, dtype=float), 2.85), expected)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e9])
+def test_the_unit_of_the_scores_does_not_matter(unit: float) -> None:
+    scores = RNG(0).lognormal(0, 2, 400)
+    np.testing.assert_allclose(inclusion_probabilities(unit * scores, 380), inclusion_probabilities(scores, 380), rtol=1e-9)
+
+
+def test_optlr_keeps_95_per_cent_each_sample_on_its_own() -> None:
+    """The sum of 4,000 independent draws with p = 0.95 is within five standard deviations; of draws that go together it is not."""
+    for seed in range(5):
+        kept, weights = optlr_sample(np.full(4_000, 2.0), RNG(seed))
+        assert abs(kept.sum() - 3_800) < 5 * np.sqrt(4_000 * 0.95 * 0.05)
+        np.testing.assert_allclose(weights, np.full(kept.sum(), 1 / 0.95))
+
+
+def test_a_sample_without_gradient_is_not_kept_whatever_is_drawn() -> None:
+    class Lowest(np.random.Generator):
+        def random(self, size: int) -> np.ndarray:  # type: ignore[override]
+            return np.zeros(size)
+
+    kept, weights = optlr_sample(np.array([0.0, 3.0, 1.0]), Lowest(np.random.PCG64(0)))
+    assert kept.tolist() == [False, True, True]
+    assert weights.tolist() == [1, 1]
 
 
 def test_the_weights_make_the_loss_unbiased() -> None:
