@@ -149,6 +149,18 @@ def test_the_solver_changes_where_the_operations_are_as_many() -> None:
     assert [choose_solver(1, d, 10**12) for d in (10_000, 10_001)] == ["cholesky", "cg"]
 
 
+def test_the_solver_that_is_named_is_the_one_that_solves() -> None:
+    """Of digits, where a factor is the faster: it takes another number of iterations."""
+    iterations = {solver: influence_at_fit(digits(), solver=solver, rtol=1e-8).solution.iterations for solver in SOLVERS}
+    assert iterations["auto"] == iterations["cholesky"] < iterations["cg"]
+    x, labels, x_validation, labels_validation = digits()
+    w = weighted_fit(x, labels, np.ones(len(labels)))
+    fits = Fit(x, labels, x @ w), Fit(x_validation, labels_validation, x_validation @ w)
+    plain = logistic_influence(*fits, C).solution
+    assert plain.iterations == iterations["auto"]
+    assert plain.residual <= 1e-8
+
+
 @pytest.mark.parametrize("precondition", [mean_preconditioner, cholesky_preconditioner])
 def test_a_preconditioner_is_symmetric_and_positive(problem: Problem, kind: Kind, precondition: Precondition) -> None:
     rng = np.random.default_rng(3)
