@@ -29,9 +29,11 @@ def test_it_finds_the_solution() -> None:
     np.testing.assert_allclose(solve(matrix, vector, rtol=1e-12), np.linalg.solve(matrix, vector), rtol=1e-9)
 
 
-def test_a_right_hand_side_of_zero_gives_zero_at_once() -> None:
-    solution = conjugate_gradient(lambda v: 2 * v, np.zeros(4), lambda r: r)
-    assert not solution.vector.any()
+@pytest.mark.parametrize("kind", [int, float])
+def test_a_right_hand_side_of_zero_gives_zero_at_once(kind: type) -> None:
+    solution = conjugate_gradient(lambda v: 2 * v, np.zeros(4, dtype=kind), lambda r: r)
+    assert solution.vector.tolist() == [0, 0, 0, 0]
+    assert solution.vector.dtype == np.float64
     assert solution.iterations == 0
     assert solution.residual == 0
 

@@ -1,7 +1,9 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.sparse as sp
 
 from influence import Fit, resampling
@@ -134,11 +136,29 @@ def test_gradient_norms_are_those_of_each_sample(kind, rows: int, monkeypatch: p
     np.testing.assert_allclose(gradient_norms(Fit(x, problem.labels, logits), C, RNG(0)), loop, rtol=1e-9)
 
 
+def test_every_row_is_solved_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[int] = []
+    solve = scipy.linalg.cho_solve
+
+    def counted(factor: Any, columns: np.ndarray, **options: Any) -> np.ndarray:
+        solved.append(columns.shape[1])
+        return solve(factor, columns, **options)
+
+    monkeypatch.setattr(scipy.linalg, "cho_solve", counted)
+    monkeypatch.setattr(resampling, "ROW_BLOCK", 100)
+    problem = sparse()
+    gradient_norms(Fit(problem.x, problem.labels, np.zeros(210)), C, RNG(0))
+    assert solved == [100, 100, 10]
+
+
 def test_with_too_many_features_for_a_factor_norms_are_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
     problem = sparse()
     fit = Fit(sp.csr_array(problem.x), problem.labels, problem.x @ RNG(0).standard_normal(80))
     exact = gradient_norms(fit, C, RNG(0))
+    monkeypatch.setattr(resampling, "CHOLESKY_MAX", 80)
+    np.testing.assert_array_equal(gradient_norms(fit, C, RNG(0)), exact)
     monkeypatch.setattr(resampling, "CHOLESKY_MAX", 79)
+    assert np.abs(gradient_norms(fit, C, RNG(0)) - exact).max() > 0.01 * exact.max()  # by 32 probes, not 2,000
     monkeypatch.setattr(resampling, "PROBES", 2_000)
     used = exact > 0
     np.testing.assert_allclose(gradient_norms(fit, C, RNG(0))[used], exact[used], rtol=0.1)
