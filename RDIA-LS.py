@@ -10,6 +10,11 @@ It prints the mean test accuracy of the last ten epochs, the best, and the recal
 line an epoch), results.jsonl (a line a run), curve.png, and a checkpoint an epoch, from which --resume goes on.
 """
 
+from data.flags import leave_on_interrupt
+
+if __name__ == "__main__":
+    leave_on_interrupt("RDIA-LS.py")
+
 import argparse
 import logging
 import sys
@@ -137,8 +142,9 @@ def is_kept(record: Record, folder: Path) -> bool:
 
 
 def save(record: Record, config: DeepConfig, device: str, folder: Path) -> None:
-    """The run as one line, and its curve."""
-    append_line(folder / "results.jsonl", {**record, "config": config.flat(), **environment(), "device": device})
+    """The run as one line, if it is not there, and its curve, which a kill may have kept from being drawn after the line."""
+    if not is_kept(record, folder):
+        append_line(folder / "results.jsonl", {**record, "config": config.flat(), **environment(), "device": device})
     draw_curve(record, folder / "curve.png")
 
 
@@ -167,7 +173,7 @@ def main(ranks: Ranks) -> None:
         watch.close()
     if ranks.rank:
         return
-    if folder and not (flags.resume and is_kept(record, folder)):
+    if folder:
         save(record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
     sys.stdout.write(json_line(record) if flags.json else deep_summary(record))
 

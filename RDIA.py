@@ -12,6 +12,11 @@ It prints log-loss, accuracy and AUC on validation and test rows of: ERM (the la
 as RDIA changes, drawn at random), Dropout (samples with Phi > 0 left out) and RDIA (samples with Phi > alpha relabeled).
 """
 
+from data.flags import leave_on_interrupt
+
+if __name__ == "__main__":
+    leave_on_interrupt("RDIA.py")
+
 import argparse
 import importlib
 import logging

@@ -2,8 +2,7 @@
 
 import io
 import json
-import pickle
-import zipfile
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ import torch
 from data.errors import InputError
 from data.files import replacing
 from Figure.results import Record
+from models.training import Epoch
 
 NAME = "checkpoint.pt"
 
@@ -56,17 +56,11 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        return Checkpoint(json.loads(content["config"]), json.loads(content["lines"]), content["state"])
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
+        with warnings.catch_warnings(action="ignore"):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        kept = Checkpoint(json.loads(content["config"]), json.loads(content["lines"]), content["state"])
+        if kept.config["n_epoch"] < len(kept.lines) or any(not set(Epoch._fields) <= set(line) for line in kept.lines):
+            raise ValueError("its lines are not of its epochs")
+        return kept
+    except Exception as error:  # torch's reader raises a dozen kinds, `IndexError` among them
         raise InputError(f"{path}: is not a checkpoint, or is damaged; remove it to start anew") from error

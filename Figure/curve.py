@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from Figure.picture import save, subplots
+from Figure.picture import plain, save, subplots
 from Figure.results import Record
 
 
@@ -18,7 +18,7 @@ def draw_curve(record: Record, path: Path) -> None:
     ax.set_ylabel("test accuracy (%)")
     noise = "no noise put in" if record["noise_type"] == "none" else f"{record['noise_rate']:.0%} {record['noise_type']} noise"
     ax.set_title(
-        f"{record['method']} on {Path(record['dataset']).name}, {noise}, gamma {record['gamma']:g}, seed {record['seed']}",
+        f"{record['method']} on {plain(Path(record['dataset']).name)}, {noise}, gamma {record['gamma']:g}, seed {record['seed']}",
         fontsize=10,
     )
     ax.legend(loc="lower right", fontsize=9)

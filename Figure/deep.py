@@ -123,7 +123,7 @@ def resumed(folder: Path, config: DeepConfig, state: State, ranks: Ranks) -> lis
         return []
     try:
         restore(state, kept.state)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
         raise InputError(f"{folder / NAME}: is of other data or another version of the program; remove it to start anew") from error
     return kept.lines
 

@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from data.matrix import Matrix
-from Figure.picture import save, subplots
+from Figure.picture import plain, save, subplots
 
 ROWS, COLUMNS = 4, 8
 MOST = ROWS * COLUMNS
@@ -35,7 +35,7 @@ def draw_gallery(
         if true is not None:
             colour = RIGHT if suggested[place] == true[place] else WRONG
             text += "" if colour == RIGHT else f"\ntrue: {short(true[place])}"
-        ax.set_title(text, fontsize=9, color=colour)
+        ax.set_title(plain(text), fontsize=9, color=colour)
     truth = ": green where the suggestion is the true label" if true is not None else ""
     figure.suptitle(f"The {count} most harmful labels, given → suggested{truth}", fontsize=10)
     save(figure, path)

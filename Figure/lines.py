@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from data.errors import InputError
 from Figure.results import Record, append_line, environment
 
 FOLDER = Path(__file__).resolve().parent
@@ -33,7 +34,11 @@ class Store(NamedTuple):
     def read(self, file: str) -> list[Record]:
         """All kept lines of a file and of its shards; of several with one configuration the last."""
         paths = [self.folder / f"{file}.jsonl", *sorted(self.folder.glob(f"{file}.*-of-*.jsonl"))]
-        return list({key(line["config"]): line for path in paths for line in read_lines(path)}.values())
+        return list(
+            {
+                key(line["config"]): line for path in paths for line in read_lines(path) if isinstance(line.get("config"), dict)
+            }.values()
+        )
 
     def append(self, run: Run, record: Record) -> None:
         """Keep what a run gave. Raises `InputError` where the folder cannot be written."""
@@ -50,7 +55,7 @@ class Store(NamedTuple):
         wanted = {(run.file, key(run.config, but="seed")) for run in runs}
         files = sorted({run.file for run in runs})
         found = [line for file in files for line in self.read(file) if (file, key(line["config"], but="seed")) in wanted]
-        return sorted(found, key=lambda line: line["config"]["seed"])
+        return sorted((line for line in found if type(line["config"].get("seed")) is int), key=lambda line: line["config"]["seed"])
 
 
 def key(config: Record, but: str = "") -> str:
@@ -59,11 +64,17 @@ def key(config: Record, but: str = "") -> str:
 
 
 def read_lines(path: Path) -> list[Record]:
-    """All whole lines of a file of JSON lines; a torn one, left by a kill in mid-write, is passed over."""
+    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over. Raises `InputError`."""
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected lines of results: move it away") from error
     records = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    for line in lines:
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict):
+            records.append(record)
     return records

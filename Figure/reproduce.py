@@ -10,6 +10,11 @@ into README.md, pictures into Figure/; with --result_dir everything goes there. 
 Figure/NAME.i-of-n.jsonl: copy these files into one Figure/, and the same command without --shard makes tables and pictures.
 """
 
+from data.flags import leave_on_interrupt
+
+if __name__ == "__main__":
+    leave_on_interrupt("Figure.reproduce")
+
 import argparse
 import importlib
 
@@ -22,6 +27,7 @@ from Figure.sweep import shard, sweep
 from Figure.target import Output, Target
 
 # Imported when they are asked for: what needs torch is not loaded for what does not.
+MOST_SEEDS = 10_000  # a run each, and a target has up to a hundred of every seed
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
@@ -57,6 +63,8 @@ def parser() -> Parser:
 
 def main() -> None:
     given = parser().parse_args()
+    if (given.seeds or 0) > MOST_SEEDS:
+        raise InputError(f"--seeds {given.seeds}: expected {MOST_SEEDS:,} at most")
     folder = writable_folder(given.result_dir, "--result_dir") if given.result_dir else FOLDER
     store = Store(folder, f".{given.shard[0]}-of-{given.shard[1]}" if given.shard else "")
     output = Output(folder, None if given.result_dir else ROOT / "README.md")

@@ -44,17 +44,18 @@ def json_line(record: Record) -> str:
 
 def write_lines(path: Path, records: Iterable[Record]) -> None:
     """Replace a file of JSON lines, whole or not at all. Raises `InputError` where it cannot be written."""
-    _replace(path, "".join(map(json_line, records)))
+    write_text(path, "".join(map(json_line, records)))
 
 
 def append_line(path: Path, record: Record) -> None:
-    """Append a record to a file of JSON lines by a single write; a torn last line before it is closed first."""
+    """Append a record to a file of JSON lines by one write, which no other cuts in two; a torn last line is closed first."""
     line = json_line(record).encode()
     try:
         with path.open("ab+") as file:
             if file.tell() and _last_byte(file) != b"\n":
                 line = b"\n" + line
-            os.write(file.fileno(), line)
+            while line:  # a disk that is full takes a part, and has no room for the rest
+                line = line[os.write(file.fileno(), line) :]
             os.fsync(file.fileno())
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
@@ -71,12 +72,13 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    _replace(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
-def _replace(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Replace a file, whole or not at all. Raises `InputError` where it cannot be written."""
     try:
         with replacing(path) as file:
-            file.write(text.encode())
+            file.write(text.encode(errors="surrogateescape"))  # a file name may be no text
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error

@@ -1,7 +1,6 @@
 """What a person needs to judge a run's suggestions, most harmful first: made by a run, and kept in its result directory."""
 
 import json
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import expit, softmax
 
+from data.arrays import digest, read_arrays
 from data.dataset import Dataset
 from data.errors import InputError
 from data.files import replacing
-from data.libsvm import UNREADABLE
 from data.matrix import Matrix
 from data.noise import NoisyLabels
 from Figure.alpha_plot import bins_of
@@ -139,7 +138,7 @@ def keep(found: Review, folder: Path) -> None:
     arrays = {**found._asdict(), "facts": np.array(json.dumps(found.facts, allow_nan=False))}
     try:
         with replacing(folder / NAME) as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays, digest=digest(arrays.values()))
     except OSError as error:
         raise InputError(
             f"{folder / NAME}: cannot be written ({error.strerror}); make room, or give another --result_dir"
@@ -150,25 +149,15 @@ def kept(folder: Path) -> Review:
     """What `keep` wrote. Raises `InputError` where there is none, or it is damaged."""
     path = folder / NAME
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in Review._fields}
-        found = Review(json.loads(str(arrays.pop("facts"))), **arrays)
-        whole = _whole(found)
+        arrays = read_arrays(path, {*Review._fields, "digest"}.__contains__)
+        written = str(arrays.pop("digest"))
+        if written == digest(arrays[name] for name in Review._fields):
+            return Review(**{**arrays, "facts": json.loads(str(arrays["facts"]))})
+        fault = "its content is not what was written"
     except FileNotFoundError as error:
         raise InputError(f"{path}: is not there; {HOW}") from error
-    except (*UNREADABLE, KeyError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: is damaged, or not a run's ({error}); {HOW}") from error
-    if not whole:
-        raise InputError(f"{path}: is damaged, or not a run's (its arrays do not belong together); {HOW}")
-    return found
-
-
-def _whole(found: Review) -> bool:
-    """Whether the arrays belong together."""
-    m, classes = len(found.rows), len(found.facts["classes"])
-    each = (found.phi, found.eta, found.given, found.suggested, found.p_given, found.p_suggested)
-    pulled = found.columns.shape == found.values.shape == found.pulls.shape == (len(found.columns), FEATURES)
-    labels = max(found.given.max(initial=0), found.suggested.max(initial=0)) < classes
-    sheets = len(found.sheets) == (found.ends[-1] if len(found.ends) else 0)
-    facts = set(FACTS) <= set(found.facts) and found.counts.shape == (2, len(found.facts["edges"]) - 1)
-    return facts and all(array.shape == (m,) for array in each) and len(found.flipped) in {0, m} and pulled and labels and sheets
+    except KeyError as error:
+        fault = f"it has no {error}"
+    except (OSError, ValueError) as error:
+        fault = str(error)
+    raise InputError(f"{path}: is damaged, or not a run's ({fault}); {HOW}")

@@ -2,10 +2,14 @@
 
 import functools
 import os
+import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 from tqdm import tqdm
@@ -39,9 +43,23 @@ def _made(runs: Sequence[Run], data_dir: Path, jobs: int, dask: str | None) -> I
     else:
         import joblib
 
+        warnings.filterwarnings("ignore", module=r"joblib\.parallel$")  # it counts the runs that an error or Ctrl-C leaves
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         call = joblib.delayed(_make_for)
-        yield from parallel(call(os.getpid(), place, run.make, data_dir) for place, run in enumerate(runs))
+        with _held(signal.SIGINT):
+            made = parallel(call(os.getpid(), place, run.make, data_dir) for place, run in enumerate(runs))
+        yield from made
+
+
+@contextmanager
+def _held(number: signal.Signals) -> Iterator[None]:
+    """Hold a signal back; processes that are started meanwhile never get it, as Ctrl-C is for this one to answer."""
+    resource_tracker.ensure_running()  # Python 3.11 lets the signal through when it starts this one
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _make_for(parent: int, place: int, make: Callable[[Path], Record], data_dir: Path) -> tuple[int, Record]:
@@ -52,6 +70,7 @@ def _make_for(parent: int, place: int, make: Callable[[Path], Record], data_dir:
 @functools.cache
 def _end_with(parent: int) -> None:
     """Let this process end within a second of its parent, killed though that may be: joblib's would go on."""
+    tqdm.set_lock(threading.RLock())  # its own is between processes: Python would warn of it where this one is killed
 
     def watch() -> None:
         while os.getppid() == parent:

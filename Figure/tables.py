@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from data.files import replacing
-from Figure.results import Record
+from Figure.results import Record, write_text
 
 TOLERANCE = 0.10  # of a published value: a cell further off is marked
 
@@ -52,6 +51,4 @@ def paste(readme: str, name: str, table: str) -> str:
 
 def paste_into(path: Path, name: str, table: str) -> None:
     """Put a table into its place in a Markdown file."""
-    text = paste(path.read_text(), name, table)
-    with replacing(path) as file:
-        file.write(text.encode())
+    write_text(path, paste(path.read_text(), name, table))

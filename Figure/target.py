@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from data.files import replacing
 from Figure.lines import Run
-from Figure.results import Record
+from Figure.results import Record, write_text
 from Figure.tables import paste_into
 
 
@@ -21,8 +20,7 @@ class Output(NamedTuple):
         if self.readme:
             paste_into(self.readme, name, text)
         else:
-            with replacing(self.folder / f"{name}.md") as file:
-                file.write(f"{text}\n".encode())
+            write_text(self.folder / f"{name}.md", f"{text}\n")
 
     def picture(self, name: str) -> Path:
         """The path of a picture."""

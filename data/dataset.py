@@ -8,6 +8,7 @@ import numpy as np
 
 from data import images, sources
 from data.errors import InputError
+from data.files import refuse_endless
 from data.sources import Part, Source
 from data.streams import generator
 
@@ -85,6 +86,7 @@ def _source(name: str, data_dir: Path) -> Source:
         raise InputError(f"--dataset {name}: no such data set or file; expected a path, or one of {', '.join(NAMES)}")
     if path.is_dir():
         return sources.picture_folder(path)
+    refuse_endless(path, "--dataset")
     return sources.npz_file(path) if path.suffix == ".npz" else sources.libsvm_file(path)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from data.dataset import Dataset
 from data.errors import InputError
+from data.files import refuse_endless
 from data.identity import difference
 from data.noise import NoisyLabels
 
@@ -79,6 +80,7 @@ def _label(where: str, name: str, label: str, classes: Mapping[str, int]) -> int
 
 def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line number and cells of every row. Raises `InputError` where the file is no such table."""
+    refuse_endless(path, "--labels")
     try:
         text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet puts a byte-order mark first
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)

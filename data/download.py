@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data.errors import InputError
-from data.files import writable_folder
+from data.files import remove_left, writable_folder
 from data.libsvm import open_bytes
 
 RETRIES = 2  # after the first try; pooch waits 1 s, then 2 s
 TIMEOUT = 30  # seconds without a byte
+WORK = ".rdia-download-"  # what the folder of a download that is going on begins with
 Step = Callable[[Path], Path]  # takes the fetched file, gives the file or folder to put in place; raises InputError
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,24 @@ def download(url: str, md5: str | None, target: Path, prepare: Step) -> Path:
     written, the file cannot be had, or `prepare` refuses it: `target` then does not exist.
     """
     writable_folder(target.parent, "--data_dir")
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as work:
-        prepare(_fetch(url, md5, Path(work), target)).replace(target)
+    remove_left(target.parent, f"{WORK}*")
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=WORK) as work:
+            _put(prepare(_fetch(url, md5, Path(work), target)), target)
+    except OSError as error:
+        cause = error.strerror or error
+        raise InputError(f"{target}: cannot be written ({cause}); make room, or give another --data_dir") from error
     log.info("downloaded %s to %s", url, target)
     return target
+
+
+def _put(made: Path, target: Path) -> None:
+    """Rename; a folder that another run has put there meanwhile stays."""
+    try:
+        made.replace(target)
+    except OSError:
+        if not target.is_dir():
+            raise
 
 
 def gunzip(fetched: Path) -> Path:
@@ -68,9 +83,9 @@ def _fetch(url: str, md5: str | None, work: Path, target: Path) -> Path:
         return Path(source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)))
     except (requests.RequestException, ValueError) as error:
         cause = type(error).__name__
-        if not isinstance(error, requests.RequestException):  # pooch's word for another hash
+        if not isinstance(error, requests.RequestException) and "known hash" in str(error):  # pooch's words
             cause = "the checksum is wrong"
-        elif error.response is not None:
+        elif isinstance(error, requests.HTTPError) and error.response is not None:
             cause = f"HTTP status {error.response.status_code}"
         raise InputError(
             f"{target}: not there, and {url} could not be fetched ({cause}); put the file there by hand,"

@@ -2,22 +2,28 @@
 
 import os
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import IO
 
 from data.errors import InputError
+
+LEFT = 24 * 3600  # seconds without a change after which a part was left by a killed run, and is not still being written
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of `path`, by an atomic rename, when the block ends without an error.
 
-    It is written beside its place, so that a reader sees the old file or the new one, never a part. Raises `OSError` where
-    the folder cannot be written.
+    It is written beside its place, so that a reader sees the old file or the new one, never a part. What killed writers of
+    `path` have left is removed. Raises `OSError` where the folder cannot be written.
     """
+    remove_left(path.parent, f".{escape(path.name)}.*.part")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
@@ -29,6 +35,15 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
+def remove_left(folder: Path, pattern: str) -> None:
+    """Remove the files and folders of this name in which nothing has changed for a day: killed runs have left them."""
+    for path in folder.glob(pattern):
+        with suppress(OSError):
+            changed = max(part.stat().st_ctime for part in (path, *path.rglob("*")))
+            if time.time() - changed > LEFT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def writable_folder(path: Path, flag: str) -> Path:
     """`path`, made if it is missing, and tried with a file of no bytes. Raises `InputError` that names `flag`."""
     try:
@@ -37,3 +52,9 @@ def writable_folder(path: Path, flag: str) -> Path:
             return path
     except OSError as error:
         raise InputError(f"{flag} {path}: cannot be written ({error.strerror}); give a folder that can be") from error
+
+
+def refuse_endless(path: Path, flag: str) -> None:
+    """Raise `InputError`, naming `flag`, for a pipe or a device, which may never end and cannot be read twice."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{flag} {path}: is a pipe or a device, expected a file; write it to one first")

@@ -2,6 +2,9 @@
 
 import argparse
 import errno
+import gc
+import io
+import logging
 import math
 import os
 import signal
@@ -84,24 +87,60 @@ def add_data_dir(flags: Parser) -> None:
     )
 
 
-def run_script(prog: str, main: Callable[[], None], remedy: str = "run the same command again") -> None:
+AGAIN = "run the same command again"
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def leave_on_interrupt(prog: str, remedy: str = AGAIN) -> None:
+    """Let Ctrl-C end the process at once, with one line, until `run_script` takes over.
+
+    A script calls it before its imports: they take seconds, and write nothing that has to be taken away.
+    """
+
+    def leave(*_: object) -> NoReturn:
+        _say_interrupted(prog, remedy)
+        os._exit(INTERRUPTED)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        signal.signal(signal.SIGINT, leave)
+
+
+def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
     """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line with a remedy and 130."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is shown by its number, as on stderr
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         main()
         sys.stdout.flush()
     except InputError as error:
         sys.exit(_one_line(prog, str(error)))
     except KeyboardInterrupt:
-        print(f"{prog}: interrupted; nothing half-written is left, {remedy}", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        _say_interrupted(prog, remedy)
+        exec("")  # Python remembers a Ctrl-C that came through an eval, as in imports, and would not end with this status
+        gc.freeze()  # Python would spend a second on collecting torch,
+        logging.getLogger("torch").setLevel(logging.CRITICAL)  # and torch, where its import was interrupted, report on its caches
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output, `head` say, has left: not a fault
         _leave_output()
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in FULL:
             raise
         _leave_output()
-        sys.exit(_one_line(prog, "there is no room for the output (No space left on device); make room, and run it again"))
+        sys.exit(_one_line(prog, f"there is no room for the output ({error.strerror}); make room, and run it again"))
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End the script, and let nothing disturb how it ends: not a second Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _say_interrupted(prog: str, remedy: str) -> None:
+    print(f"{prog}: interrupted; nothing half-written is left, {remedy}", file=sys.stderr)
 
 
 def _leave_output() -> None:

@@ -1,16 +1,14 @@
 """Which run a file of decisions belongs to: a line of text that names the run's settings and has a hash of its data."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import scipy.sparse as sp
 
+from data.arrays import digest
 from data.dataset import Dataset
 from data.matrix import Matrix
-
-DIGITS = 16  # of the hash, hexadecimal
 
 
 def run_key(settings: Mapping[str, object], dataset: Dataset, labels: np.ndarray) -> str:
@@ -18,12 +16,9 @@ def run_key(settings: Mapping[str, object], dataset: Dataset, labels: np.ndarray
 
     The hash is of the training rows, their labels as given (n,), where they are in the source, the validation rows and the classes.
     """
-    digest = hashlib.blake2b(digest_size=DIGITS // 2)
-    for part in (*_arrays(dataset.train.x), *_arrays(dataset.validation.x), labels, dataset.train.rows, dataset.validation.labels):
-        digest.update(f"{part.dtype.str}{part.shape}".encode())
-        digest.update(np.ascontiguousarray(part).tobytes())
-    digest.update("\0".join(dataset.classes).encode())
-    return urlencode({**settings, "data": digest.hexdigest()}, errors="surrogateescape")  # a file name may be no text
+    x = *_arrays(dataset.train.x), *_arrays(dataset.validation.x)
+    data = digest((*x, labels, dataset.train.rows, dataset.validation.labels), "\0".join(dataset.classes))
+    return urlencode({**settings, "data": data}, errors="surrogateescape")  # a file name may be no text
 
 
 def difference(key: str, expected: str) -> str:

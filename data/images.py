@@ -4,8 +4,11 @@ None of these readers imports torch or runs anything that a file asks for.
 """
 
 import gzip
+import hashlib
 import io
+import logging
 import pickle
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,12 +30,24 @@ CIFAR10_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 CIFAR10_MD5 = "c58f30108f718f92721af3b95e74349a"
 CIFAR100_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 CIFAR100_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
+CIFAR_MD5 = {
+    "data_batch_1": "c99cafc152244af753f735de768cd75f",
+    "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+    "data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+    "data_batch_4": "634d18415352ddfa80567beed471001a",
+    "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+    "test_batch": "40351d587109b95175f43aff81a1287e",
+    "train": "16019d7e3df5f24257cddd939b257f8d",  # CIFAR-100's
+    "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
+}
 SVHN_URL = "http://ufldl.stanford.edu/housenumbers/"
 SVHN_MD5 = {
     "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
     "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
 }
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+MOST_PIXELS = 2**24
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # no others, whatever a file's name: Pillow has a program read EPS
 
 
 def is_here(name: str, data_dir: Path) -> bool:
@@ -118,12 +133,25 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _cifar_batch(path: Path, labels_key: str) -> Images:
+    remedy = "remove its folder, and it is fetched again"
+    _refuse_others(path, CIFAR_MD5[path.name], remedy)
     try:
         batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
         pixels, labels = batch["data"], np.array(batch[labels_key], dtype=np.int64)
     except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise InputError(f"{path}: is not a CIFAR batch ({error}); remove its folder, and it is fetched again") from error
+        raise InputError(f"{path}: is not a CIFAR batch ({error}); {remedy}") from error
     return _paired(path, np.asarray(pixels), labels)
+
+
+def _refuse_others(path: Path, md5: str, remedy: str) -> None:
+    """Raise `InputError` unless a file is byte for byte the published one: what reads it, numpy or scipy, may crash on another."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    if found != md5:
+        raise InputError(f"{path}: is not the published file (its MD5 is {found}, expected {md5}); {remedy}")
 
 
 def svhn(data_dir: Path, part: str) -> Images:
@@ -131,16 +159,17 @@ def svhn(data_dir: Path, part: str) -> Images:
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    name = f"{part}_32x32.mat"
+    name, remedy = f"{part}_32x32.mat", "remove it, and it is fetched again"
     path = data_dir / name
     if not path.exists():
         download(f"{SVHN_URL}{name}", SVHN_MD5[name], path, prepare=lambda fetched: fetched)
+    _refuse_others(path, SVHN_MD5[name], remedy)
     try:
         content = loadmat(path, variable_names=["X", "y"])
         pixels = content["X"].transpose(3, 2, 0, 1)  # (n, 3, 32, 32)
         labels = content["y"].reshape(-1).astype(np.int64) % 10
     except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError) as error:
-        raise InputError(f"{path}: is not an SVHN file ({error}); remove it, and it is fetched again") from error
+        raise InputError(f"{path}: is not an SVHN file ({error}); {remedy}") from error
     return _paired(path, pixels.reshape(len(pixels), -1), labels)
 
 
@@ -187,12 +216,20 @@ def image_folder(folder: Path, shape: tuple[int, ...] | None = None) -> Folder:
 def _picture(path: Path) -> np.ndarray:
     from PIL import Image
 
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it has to say of a picture is in its error
     try:
-        with Image.open(path) as picture:
-            if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-                return (np.asarray(picture) // 257).astype(np.uint8)
-            if picture.mode == "P":  # with transparency in its palette Pillow warns unless it is kept at first
-                return np.asarray(picture.convert("RGBA").convert("RGB"))
-            return np.asarray(picture.convert("L" if picture.mode in {"1", "L", "LA", "F"} else "RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:  # known before it is unpacked
+                raise ValueError(f"{picture.width} by {picture.height} pixels are too many, expected {MOST_PIXELS:,} at most")
+            return _pixels(picture)
+    except Exception as error:  # Pillow's readers raise a dozen kinds, `MemoryError` and `struct.error` among them
         raise InputError(f"{path}: is not a picture that can be read ({error}); mend or remove it") from error
+
+
+def _pixels(picture: Any) -> np.ndarray:
+    """Bytes (height, width), or (height, width, 3) of one with colours."""
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        return (np.asarray(picture) // 257).astype(np.uint8)
+    if picture.mode == "P":  # with transparency in its palette Pillow warns unless it is kept at first
+        return np.asarray(picture.convert("RGBA").convert("RGB"))
+    return np.asarray(picture.convert("L" if picture.mode in {"1", "L", "LA", "F"} else "RGB"))

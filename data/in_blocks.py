@@ -10,6 +10,7 @@ import numpy as np
 from data.blocks import Consecutive, DiskVector, OnDisk
 from data.dataset import FROM_TRAIN, NAMES, Dataset, Validation, divided
 from data.errors import InputError
+from data.files import refuse_endless
 from data.libsvm import LibsvmFile, pieces
 from data.sources import LIBSVM_SETS, Part, Source, as_released, beside, files_of_set
 
@@ -104,6 +105,7 @@ def _paths(name: str, data_dir: Path) -> dict[str, Path]:
         raise InputError(f"--dataset {name}: is no LIBSVM file, expected one where rows are read in blocks; {REMEDY}")
     if not os.path.exists(name):  # noqa: PTH110 - False, not an error, for a name that no file could have
         raise InputError(f"--dataset {name}: no such file; expected a LIBSVM file, or one of {', '.join(LIBSVM_SETS)}")
+    refuse_endless(path, "--dataset")
     return beside(path)
 
 

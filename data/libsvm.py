@@ -7,7 +7,6 @@ import io
 import itertools
 import lzma
 import math
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,13 +15,16 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from data.arrays import read_arrays
 from data.errors import InputError
 from data.files import replacing
 
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
+CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
+READ_BYTES = 2**20  # of a plain file, at a time
 PIECE_BYTES = 2**23  # of a file that is read in pieces
 
 
@@ -34,10 +36,17 @@ class LibsvmFile(NamedTuple):
     spelling: tuple[str, ...]  # one per distinct label, ascending: as the file first writes it ("+1")
 
 
+class _Interruptible(io.FileIO):
+    """A file that Python itself reads: scikit-learn's loader would answer Ctrl-C only at the end of a plain one."""
+
+    def readinto(self, buffer: Any) -> int | None:
+        return super().readinto(buffer)
+
+
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of `path`, decompressed if its name ends in .gz, .bz2 or .xz."""
     opener = OPENERS.get(path.suffix)
-    return opener(path) if opener else path.open("rb")
+    return opener(path) if opener else io.BufferedReader(_Interruptible(path), READ_BYTES)
 
 
 def read_libsvm(path: Path) -> LibsvmFile:
@@ -177,7 +186,7 @@ def _finite(tokens: list[bytes]) -> bool:
 def _first_fault(
     path: Path,
     accept: Callable[[list[bytes]], bool] = _well_formed,
-    expected: str = "'label index:value ...', all numbers, indices ascending",
+    expected: str = "'label index:value ...', all numbers, indices ascending and below 2147483647",
 ) -> str | None:
     """The first line that is not accepted, `_well_formed` say, in words; None if the fault lies in the file's compression."""
     try:
@@ -206,11 +215,15 @@ def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
 def _from_cache(cache: Path, key: np.ndarray) -> LibsvmFile | None:
     """What `cache` holds; None if it is missing, damaged, or of another version of the file."""
     try:
-        with cache.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if not np.array_equal(kept["key"], key):
-                return None
-            x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
-            x.check_format(full_check=True)
-            return LibsvmFile(x, kept["y"], tuple(str(label) for label in kept["spelling"]))
-    except (*UNREADABLE, KeyError, TypeError, AttributeError, RuntimeError, zipfile.BadZipFile):
+        kept = read_arrays(cache, CACHED.__contains__)
+        if not np.array_equal(kept["key"], key):
+            return None
+        x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
+        x.check_format(full_check=True)
+        y, spelling = kept["y"], tuple(kept["spelling"].tolist())
+        if not (x.indptr[-1] == len(x.data) and (np.diff(x.indptr) >= 0).all() and x.shape[1] <= x.indices.max(initial=0) + 1):
+            return None  # scipy's own check leaves these out of an x without values, whose products would then read beyond it
+        finite = y.dtype == x.dtype == np.float64 and np.isfinite(x.data).all() and np.isfinite(y).all()
+        return LibsvmFile(x, y, spelling) if finite and len(np.unique(y)) == len(spelling) and y.shape == x.shape[:1] else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError):
         return None

@@ -1,13 +1,12 @@
 """A user's `.npz`: x_train, y_train and, where there are any, x_test, y_test, x_val, y_val."""
 
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from data.arrays import read_arrays
 from data.errors import InputError
-from data.libsvm import UNREADABLE
 
 NAMES = {"x_train", "y_train", "x_test", "y_test", "x_val", "y_val"}
 
@@ -39,18 +38,14 @@ def read_npz(path: Path) -> dict[str, Labelled]:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files if name[:2] in {"x_", "y_"}}
-    except (*UNREADABLE, AttributeError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
+        return read_arrays(path, lambda name: name[:2] in {"x_", "y_"})
+    except (OSError, ValueError) as error:
         reason = (
             "it holds Python objects, such as names that are not y.astype(str), or is no archive"
             if "pickle" in str(error)
             else error
         )
         raise InputError(f"{path}: is not an .npz of plain arrays ({reason}); write it with numpy.savez") from error
-    if strange := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise InputError(f"{path}: is not an .npz of plain arrays ({strange[0]} is none); write it with numpy.savez")
-    return arrays
 
 
 def _part(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
@@ -59,6 +54,8 @@ def _part(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
         raise InputError(f"{path}: x_{name} is {x.shape} and y_{name} {y.shape}, expected (n, ...) and (n,) with n of 1 or more")
     if x.dtype.kind not in "fiub":
         raise InputError(f"{path}: x_{name} holds {x.dtype}, expected numbers")
+    if y.dtype.kind not in "fiubUS":
+        raise InputError(f"{path}: y_{name} holds {y.dtype}, expected numbers or strings")
     for key, array in ((f"x_{name}", x), (f"y_{name}", y)):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = np.argwhere(~np.isfinite(array))[0][0]

@@ -23,6 +23,7 @@ class Pictures(NamedTuple):
 
 
 LEAST = 5  # samples without a test part of their own
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class PublicSet(NamedTuple):
@@ -93,6 +94,9 @@ def _npz(path: Path, seed: int) -> Pictures:
     values, labels = np.unique(parts["train"].y, return_inverse=True)
     classes = tuple(map(str, values))
     _several(str(path), classes)
+    for role, part in parts.items():
+        if (largest := float(np.abs(part.x).max(initial=0))) > LARGEST:
+            raise InputError(f"{path}: x_{role} goes up to {largest:.3g}, networks take {LARGEST:.3g} at most; scale the features")
     x = _channels_first(parts["train"].x)
     if "test" not in parts:
         return _divided(str(path), x, labels, classes, seed)

@@ -153,6 +153,8 @@ def _expect_shape(rows: int, columns: int) -> Step:
         if x.shape[0] != rows or x.shape[1] > columns + 1:
             size = f"{x.shape[0]} rows and {x.shape[1] - 1} columns"
             raise InputError(f"{fetched.name}: came with {size}, expected {rows} and {columns} at most; try again later")
+        if fetched.suffix not in OPENERS and not fetched.read_bytes().endswith(b"\n"):
+            raise InputError(f"{fetched.name}: came without the end of its last line; try again later")
         return fetched
 
     return check

@@ -15,6 +15,7 @@ Weights: TypeAlias = np.ndarray | float  # omega, one per sample or one for all
 TOLERANCE = 1e-7  # of |grad J(w)| / |grad J(0)|, and what liblinear is asked for [released]
 LIBLINEAR_ITERATIONS = 1_000
 LARGEST_FEATURE = 1e30  # above it scikit-learn refuses to call liblinear
+LEAST_FEATURE = 1e-150  # if all are below it, squares of gradients are 0, and liblinear does not end
 NEWTON_STEPS = 100
 NEWTON_RTOL = 1e-3  # a step solved to this brings the gradient down a thousandfold near the optimum
 FAR_RTOL = 0.1  # far from it a better step is not worth its time
@@ -61,6 +62,7 @@ def fit_logistic(x: AnyRows, labels: RowVector, C: float, sample_weights: RowVec
     return newton(start, x, labels, C, sample_weights)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite is an error, here and in the solver
 def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_weights: RowVector) -> np.ndarray:
     """`fit_logistic` by Newton steps from some weights.
 
@@ -71,6 +73,8 @@ def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_
     slope = gradient(weights, x, labels, C, sample_weights)
     at_zero = gradient(np.zeros_like(weights), x, labels, C, sample_weights) if weights.any() else slope
     first = float(np.linalg.norm(at_zero))
+    if not np.isfinite(first):
+        raise SolverError("the gradient of logistic regression is not finite at w = 0: the features are too large; scale them")
     for _ in range(NEWTON_STEPS):
         norm = float(np.linalg.norm(slope))
         if norm <= TOLERANCE * first:
@@ -90,18 +94,20 @@ def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_
     )
 
 
-def refuse_large(x: Matrix) -> None:
-    """Raise `SolverError` for features so large that a fit is bound to overflow."""
+def largest_feature(x: Matrix) -> float:
+    """max |x_ij|. Raises `SolverError` where it is so large that a fit is bound to overflow."""
     largest = float(max(x.max(), -x.min())) if x.shape[0] and x.shape[1] else 0.0
     if largest > LARGEST_FEATURE:
         raise SolverError(f"features go up to {largest:.3g}, a fit takes {LARGEST_FEATURE:.0e} at most; scale the features")
+    return largest
 
 
 def _liblinear(x: Matrix, labels: np.ndarray, C: float, sample_weights: Weights) -> np.ndarray:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    refuse_large(x)
+    if largest_feature(x) < LEAST_FEATURE:
+        return np.zeros(x.shape[1])
     omega = np.broadcast_to(sample_weights, len(labels))
     if len(np.unique(labels)) < 2:
         x, labels, omega = _both_classes(x), np.append(labels, [0, 1]), np.append(omega, [1, 1])

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from influence.logistic import Matrix
 from influence.network import Labelled, NetworkSolver, network_influence
+from influence.solvers import SolverError
 from models.model import Scores
 from models.networks import DOWNSAMPLED, Network, build
 from models.robust_loss import relabeled_losses
@@ -46,9 +47,14 @@ class NetworkModel(NamedTuple):
     quiet: bool = True
 
     def inputs(self, x: Matrix) -> Tensor:
-        """(n, channels, height, width) float32 on the device."""
+        """(n, channels, height, width) float32 on the device. Raises `SolverError` for features beyond that."""
         dense = x.toarray() if sp.issparse(x) else x
-        return channels_first(torch.from_numpy(dense.astype(np.float32)), self.shape).to(self.device)
+        with np.errstate(over="ignore"):
+            single = dense.astype(np.float32)
+        if np.isinf(single).any():
+            most = float(np.finfo(np.float32).max)
+            raise SolverError(f"features go up to {np.abs(dense).max():.3g}, a network takes {most:.3g} at most; scale them")
+        return channels_first(torch.from_numpy(single), self.shape).to(self.device)
 
     def start(self, x: Tensor) -> nn.Module:
         """The network before it is fitted."""

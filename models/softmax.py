@@ -10,7 +10,7 @@ from scipy.special import logsumexp, softmax
 from influence.logistic import Matrix
 from influence.softmax import label_slope, relabeled_probabilities, softmax_hvp, softmax_preconditioner, transposed
 from influence.solvers import SolverError, conjugate_gradient
-from models.logistic import refuse_large
+from models.logistic import largest_feature
 
 TOLERANCE = 1e-7  # of |grad J(W)| / |grad J(0)|
 ROUGH = 1e-4  # of the same, by L-BFGS; Newton steps go on from there
@@ -74,7 +74,7 @@ def fit_softmax(
     below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. By L-BFGS in the variables of a preconditioner, then Newton
     steps where the curvature is positive. Raises `SolverError` if the inequality cannot be reached.
     """
-    refuse_large(x)
+    largest_feature(x)
     problem = Problem(x, labels, classes, C, np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled)
     weights = np.zeros((classes, x.shape[1])) if start is None else start
     size = float(np.linalg.norm(problem.gradient(np.zeros_like(weights))))

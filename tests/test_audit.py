@@ -147,10 +147,14 @@ def test_a_missing_or_damaged_directory_is_one_line_and_status_2(
     good = a_review(30, 2)
     keep(good, tmp_path)
     whole = (tmp_path / "audit.npz").read_bytes()
-    keep(good._replace(phi=good.phi[:7]), tmp_path)
-    torn = (tmp_path / "audit.npz").read_bytes()
-    keep(good._replace(given=good.given + 2), tmp_path)
-    beyond = (tmp_path / "audit.npz").read_bytes()
+    with np.load(tmp_path / "audit.npz") as content:
+        arrays = dict(content)
+
+    def saved(**changed: np.ndarray) -> bytes:
+        np.savez(tmp_path / "audit.npz", **{**arrays, **changed})
+        return (tmp_path / "audit.npz").read_bytes()
+
+    torn, beyond = saved(phi=good.phi[:7]), saved(given=good.given + 2)
     np.savez(tmp_path / "audit.npz", facts=np.array("{}"))
     other = (tmp_path / "audit.npz").read_bytes()
     for content in (whole[:-40], whole[:100] + b"x" * 50 + whole[150:], b"", torn, beyond, other, None):

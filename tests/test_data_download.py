@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import HTTPServer, SimpleHTTPRequestHandler
+from http.server import HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from data import images, sources
 from data.dataset import load
 from data.download import download, gunzip, untar
 from data.errors import InputError
+from tests.disks import limited
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pooch leaves a broken answer open
 
@@ -34,6 +35,35 @@ class Quiet(SimpleHTTPRequestHandler):
 class CutsShort(Quiet):
     def send_header(self, keyword: str, value: str) -> None:
         super().send_header(keyword, str(int(value) + 1) if keyword == "Content-Length" else value)
+
+
+class Answers(Quiet):
+    """Answers with what the path names, and counts how often it is asked."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        Answers.asked += 1
+        kind = self.path.strip("/")
+        self.send_response(500 if kind == "broken" else 302 if kind in PLACES else 200)
+        if kind in PLACES:
+            self.send_header("Location", PLACES[kind])
+        elif kind == "strange":
+            self.send_header("Content-Length", "many")
+        elif kind == "stalls":
+            self.send_header("Content-Length", "7")
+        self.end_headers()
+        self.wfile.write({"more": b"content and more", "strange": b"content"}.get(kind, b"cont"))
+        if kind == "stalls":
+            threading.Event().wait(0.3)
+        while kind == "endless":
+            try:
+                self.wfile.write(bytes(100_000))
+            except ConnectionError:
+                break
+
+
+PLACES = {"loop": "/loop", "file": f"file://{__file__}", "ftp": "ftp://127.0.0.1/a", "data": "data:,content", "nowhere": "http://["}
 
 
 class Site(NamedTuple):
@@ -59,7 +89,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
     """A folder that a server on this machine gives out."""
     folder = tmp_path / "site"
     folder.mkdir()
-    with HTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
         thread.start()
         yield Site(folder, f"http://127.0.0.1:{server.server_port}/", server)
@@ -127,6 +157,75 @@ def test_a_failed_download_is_one_line_and_leaves_nothing(
         " put the file there by hand, give the folder that has it as --data_dir, or use --dataset digits, which needs none"
     )
     assert list(target.parent.iterdir()) == []
+
+
+ANSWERS = {
+    "broken": "HTTP status 500",
+    "less": "the checksum is wrong",  # without a length nothing else shows it
+    "more": "the checksum is wrong",
+    "strange": "ValueError",
+    "stalls": "ConnectionError|ReadTimeout",
+    "loop": "TooManyRedirects",
+    "file": "InvalidSchema",
+    "ftp": "InvalidSchema",
+    "data": "InvalidSchema",
+    "nowhere": "ValueError",
+}
+
+
+@pytest.mark.parametrize(("kind", "cause"), ANSWERS.items())
+def test_a_strange_answer_is_tried_again_and_then_refused(
+    kind: str, cause: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RETRIES", 1)
+    monkeypatch.setattr(module, "TIMEOUT", 0.1)
+    monkeypatch.setattr(Answers, "asked", 0)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    site.server.RequestHandlerClass = Answers
+    target = tmp_path / "data" / "b"
+    checksum = md5(Path(__file__).read_bytes() if kind == "file" else b"content")
+    with pytest.raises(InputError, match=rf"^{target}: not there, and {site.url}{kind} could not be fetched \({cause}\); put"):
+        download(f"{site.url}{kind}", checksum, target, as_it_is)
+    assert Answers.asked == (62 if kind == "loop" else 2)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_an_endless_answer_ends_where_the_room_does(site: Site, tmp_path: Path) -> None:
+    site.server.RequestHandlerClass = Answers
+    target = tmp_path / "data" / "b"
+    with limited(10**6), pytest.raises(InputError, match=rf"^{target}: cannot be written \(File too large\); make room, or give"):
+        download(f"{site.url}endless", None, target, as_it_is)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_folder_that_another_run_has_put_there_meanwhile_stays(site: Site, tmp_path: Path) -> None:
+    target = tmp_path / "data" / "folder"
+
+    def overtaken(fetched: Path) -> Path:
+        for folder in (target, fetched.with_name("folder")):
+            folder.mkdir()
+            (folder / "a").write_bytes(fetched.read_bytes())
+        return fetched.with_name("folder")
+
+    (site.folder / "a").write_bytes(b"content")
+    assert download(f"{site.url}a", None, target, overtaken) == target
+    assert (target / "a").read_bytes() == b"content"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_a_killed_download_has_left_is_removed_after_a_day(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (site.folder / "a").write_bytes(b"content")
+    left = tmp_path / "data" / ".rdia-download-1"
+    (left / "deeper").mkdir(parents=True)
+    (left / "deeper" / "a").write_bytes(b"cont")
+    download(f"{site.url}a", None, tmp_path / "data" / "b", as_it_is)
+    assert left.exists()
+    now = time.time() + 25 * 3600
+    monkeypatch.setattr(time, "time", lambda: now)
+    download(f"{site.url}a", None, tmp_path / "data" / "c", as_it_is)
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"b", "c"}
 
 
 def test_a_refused_connection_is_named(tmp_path: Path) -> None:
@@ -220,7 +319,7 @@ def test_cifar10_is_fetched_and_its_folder_put_in_place(site: Site, tmp_path: Pa
     (site.folder / "cifar.tar.gz").write_bytes(archive)
     monkeypatch.setattr(images, "CIFAR10_URL", f"{site.url}cifar.tar.gz")
     monkeypatch.setattr(images, "CIFAR10_MD5", md5(archive))
-    with pytest.raises(InputError, match="test_batch: is not a CIFAR batch"):
+    with pytest.raises(InputError, match="test_batch: is not the published file"):
         images.cifar10(tmp_path / "data", "test")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["cifar-10-batches-py"]
     assert (tmp_path / "data" / "cifar-10-batches-py" / "test_batch").read_bytes() == b"not read here"
@@ -277,6 +376,7 @@ BAD_SETS = {
     "a row more": (rows(21), "skin_nonskin: came with 21 rows"),
     "two columns more": (rows(20, last=5), "skin_nonskin: came with "),
     "a page of a log-in": (b"<html>log in first</html>", "skin_nonskin: line 1 is '<html>"),
+    "a last line cut short": (rows(20)[:-5], "skin_nonskin: came without the end of its last line"),
     "no bytes": (b"", "skin_nonskin: is empty"),
 }
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,20 @@ def test_two_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
         inner.write(b"inner")
     assert path.read_bytes() == b"outer"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_have_left_is_removed_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, left, other = tmp_path / "a[1]", tmp_path / ".a[1].0123abcd.part", tmp_path / ".a1.0123abcd.part"
+    for part in (left, other):
+        part.write_bytes(b"half")
+    with replacing(path) as file:
+        file.write(b"new")
+    assert left.exists()
+    now = time.time() + 25 * 3600
+    monkeypatch.setattr(time, "time", lambda: now)
+    with replacing(path) as file:
+        file.write(b"newer")
+    assert sorted(tmp_path.iterdir()) == sorted([path, other])
 
 
 def test_a_folder_that_is_missing_is_an_oserror(tmp_path: Path) -> None:

@@ -147,6 +147,17 @@ def test_an_interrupt_is_one_line_and_status_130(capsys: pytest.CaptureFixture[s
     assert err.count("\n") == 1
 
 
+def test_an_interrupt_in_an_eval_of_a_module_is_status_130_too(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "import os, signal\nfrom data.flags import run_script\n"
+        "run_script('x', lambda: eval('os.kill(os.getpid(), signal.SIGINT) or sum(range(10**6))'))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "a"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.count(b"\n")) == (130, 1)
+
+
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
     def main() -> None:
         raise ZeroDivisionError

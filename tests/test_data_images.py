@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import os
 import pickle
 import pickletools
@@ -11,6 +12,7 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from data import images
 from data.errors import InputError
 from data.images import cifar10, cifar100, image_folder, mnist, svhn
 
@@ -99,14 +101,24 @@ def protocol(number: int) -> Callable[[object], bytes]:
     return lambda batch: pickle.dumps(batch, protocol=number)
 
 
-def write_batches(data_dir: Path, contents: dict[str, bytes], folder: str = "cifar-10-batches-py") -> None:
-    (data_dir / folder).mkdir()
-    for name, content in contents.items():
-        (data_dir / folder / name).write_bytes(content)
+Write = Callable[..., None]
+
+
+@pytest.fixture
+def write_batches(monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes batches, which then pass for the published ones."""
+
+    def write(data_dir: Path, contents: dict[str, bytes], folder: str = "cifar-10-batches-py") -> None:
+        (data_dir / folder).mkdir()
+        for name, content in contents.items():
+            (data_dir / folder / name).write_bytes(content)
+            monkeypatch.setitem(images.CIFAR_MD5, name, hashlib.md5(content).hexdigest())
+
+    return write
 
 
 @pytest.mark.parametrize("dump", [python2, protocol(3), protocol(4)], ids=["Python 2", "protocol 3", "protocol 4"])
-def test_cifar_batches_come_one_after_another(dump: Callable[[object], bytes], tmp_path: Path) -> None:
+def test_cifar_batches_come_one_after_another(dump: Callable[[object], bytes], write_batches: Write, tmp_path: Path) -> None:
     pixels, labels = some_bytes(6, 2, 3072), np.arange(12).reshape(6, 2) % 10
     names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
     batches = [
@@ -121,7 +133,7 @@ def test_cifar_batches_come_one_after_another(dump: Callable[[object], bytes], t
     assert test.labels.tolist() == labels[5].tolist()
 
 
-def test_cifar100_has_fine_labels(tmp_path: Path) -> None:
+def test_cifar100_has_fine_labels(write_batches: Write, tmp_path: Path) -> None:
     pixels = some_bytes(2, 2, 3072)
     fine, coarse = {"train": [99, 7], "test": [0, 41]}, [1, 2]
     batches = {
@@ -130,8 +142,8 @@ def test_cifar100_has_fine_labels(tmp_path: Path) -> None:
     }
     write_batches(tmp_path, batches, "cifar-100-python")
     for part, rows in zip(fine, pixels, strict=True):
-        images = cifar100(tmp_path, part)
-        assert (images.pixels.tolist(), images.labels.tolist()) == (rows.tolist(), fine[part])
+        read = cifar100(tmp_path, part)
+        assert (read.pixels.tolist(), read.labels.tolist()) == (rows.tolist(), fine[part])
 
 
 class Calls:
@@ -147,7 +159,7 @@ class Calls:
 @pytest.mark.parametrize("number", [0, 2, 4, 5])
 @pytest.mark.parametrize("function", [os.system, exec], ids=["os.system", "exec"])
 def test_a_batch_that_would_run_a_program_is_refused_and_not_run(
-    function: Callable[[str], object], number: int, tmp_path: Path
+    function: Callable[[str], object], number: int, write_batches: Write, tmp_path: Path
 ) -> None:
     trace = tmp_path / "ran"
     program = f"echo > {trace}" if function is os.system else f"open({str(trace)!r}, 'w').close()"
@@ -163,7 +175,7 @@ def test_a_batch_that_would_run_a_program_is_refused_and_not_run(
 @pytest.mark.parametrize(
     "name", ["numpy\nload\n", "numpy.core.multiarray\nscalar\n", "numpy\nndarray.tofile\n", "builtins\ngetattr\n"]
 )
-def test_whatever_else_a_batch_asks_for_is_refused(name: str, tmp_path: Path) -> None:
+def test_whatever_else_a_batch_asks_for_is_refused(name: str, write_batches: Write, tmp_path: Path) -> None:
     write_batches(tmp_path, {"test_batch": f"c{name}.".encode()})
     with pytest.raises(InputError, match=f"it asks for {name.strip()}, which".replace("\n", r"\.")):
         cifar10(tmp_path, "test")
@@ -184,13 +196,23 @@ BAD_BATCHES = {
 
 
 @pytest.mark.parametrize("content", BAD_BATCHES.values(), ids=BAD_BATCHES)
-def test_a_damaged_batch_is_named(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_batch_is_named(content: bytes, write_batches: Write, tmp_path: Path) -> None:
     write_batches(tmp_path, {"test_batch": content})
     with pytest.raises(InputError, match=r"test_batch: .* fetched again$"):
         cifar10(tmp_path, "test")
 
 
-def test_a_missing_batch_is_named(tmp_path: Path) -> None:
+def test_a_batch_that_is_not_the_published_one_is_not_unpickled(write_batches: Write, tmp_path: Path) -> None:
+    write_batches(tmp_path, {"test_batch": protocol(4)(GOOD)})
+    assert len(cifar10(tmp_path, "test").labels) == 2
+    trace = tmp_path / "ran"
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps(Calls(os.system, f"echo > {trace}")))
+    with pytest.raises(InputError, match=r"test_batch: is not the published file \(its MD5 is .* fetched again$"):
+        cifar10(tmp_path, "test")
+    assert not trace.exists()
+
+
+def test_a_missing_batch_is_named(write_batches: Write, tmp_path: Path) -> None:
     write_batches(tmp_path, {"data_batch_1": protocol(4)(GOOD)})
     with pytest.raises(InputError, match=r"data_batch_2: .* remove its folder"):
         cifar10(tmp_path, "train")
@@ -199,20 +221,26 @@ def test_a_missing_batch_is_named(tmp_path: Path) -> None:
 # --- SVHN
 
 
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Has a file pass for the published one."""
+    return lambda path: monkeypatch.setitem(images.SVHN_MD5, path.name, hashlib.md5(path.read_bytes()).hexdigest())
+
+
 def write_mat(data_dir: Path, **arrays: np.ndarray) -> Path:
     path = data_dir / "test_32x32.mat"
     scipy.io.savemat(path, arrays, do_compression=True)
     return path
 
 
-def test_svhn_pictures_come_channel_by_channel_and_class_10_is_the_digit_0(tmp_path: Path) -> None:
+def test_svhn_pictures_come_channel_by_channel_and_class_10_is_the_digit_0(publish: Write, tmp_path: Path) -> None:
     pixels = some_bytes(32, 32, 3, 4)
-    write_mat(tmp_path, X=pixels, y=np.array([[1], [10], [9], [7]], dtype=np.uint8))
-    images = svhn(tmp_path, "test")
-    assert images.labels.tolist() == [1, 0, 9, 7]
+    publish(write_mat(tmp_path, X=pixels, y=np.array([[1], [10], [9], [7]], dtype=np.uint8)))
+    read = svhn(tmp_path, "test")
+    assert read.labels.tolist() == [1, 0, 9, 7]
     for picture in range(4):
         for channel in range(3):
-            plane = images.pixels[picture, 1024 * channel : 1024 * (channel + 1)]
+            plane = read.pixels[picture, 1024 * channel : 1024 * (channel + 1)]
             assert plane.tolist() == pixels[:, :, channel, picture].ravel().tolist()
 
 
@@ -220,8 +248,8 @@ X, Y = some_bytes(32, 32, 3, 4), np.array([[1], [10], [9], [7]], dtype=np.uint8)
 
 
 @pytest.mark.parametrize("arrays", [{"X": X}, {"y": Y}, {"X": X[..., 0], "y": Y}, {"X": X, "y": Y[:3]}, {"X": X / 255, "y": Y}])
-def test_other_arrays_than_svhns_are_refused(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
-    write_mat(tmp_path, **arrays)
+def test_other_arrays_than_svhns_are_refused(arrays: dict[str, np.ndarray], publish: Write, tmp_path: Path) -> None:
+    publish(write_mat(tmp_path, **arrays))
     with pytest.raises(InputError, match=r"test_32x32\.mat: .*remove it, and it is fetched again$"):
         svhn(tmp_path, "test")
 
@@ -230,16 +258,17 @@ EMPTY = 0
 
 
 @pytest.mark.parametrize("kept", [EMPTY, 64, 150, 5000])
-def test_a_mat_file_cut_short_is_named(kept: int, tmp_path: Path) -> None:
+def test_a_mat_file_cut_short_is_named(kept: int, publish: Write, tmp_path: Path) -> None:
     path = write_mat(tmp_path, X=X, y=Y)
     path.write_bytes(path.read_bytes()[:kept])
+    publish(path)
     with pytest.raises(InputError, match=r"test_32x32\.mat: is not an SVHN file"):
         svhn(tmp_path, "test")
 
 
-def test_another_file_in_the_place_of_a_mat_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "test_32x32.mat").write_bytes(b"<html>not found</html>" * 20)
-    with pytest.raises(InputError, match=r"test_32x32\.mat: is not an SVHN file"):
+def test_another_file_than_the_published_one_is_not_read(tmp_path: Path) -> None:
+    write_mat(tmp_path, X=X, y=Y)
+    with pytest.raises(InputError, match=r"test_32x32\.mat: is not the published file \(its MD5 is .*remove it, and it is fetched"):
         svhn(tmp_path, "test")
 
 

@@ -1,4 +1,5 @@
 import bz2
+import hashlib
 import os
 import pickle
 import struct
@@ -10,6 +11,7 @@ import scipy.io
 from PIL import Image
 from sklearn.datasets import load_breast_cancer, load_digits, load_svmlight_file
 
+from data import images
 from data.dataset import Dataset, divide, load
 from data.errors import InputError
 from data.matrix import Matrix
@@ -337,12 +339,13 @@ def test_the_real_mnist_has_9088_3895_and_2163_rows(tmp_path: Path) -> None:
     assert rows == sorted(set(rows))
 
 
-def test_cifar10_is_cat_against_dog(tmp_path: Path) -> None:
+def test_cifar10_is_cat_against_dog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (10, 3072), dtype=np.uint8)
     (tmp_path / "cifar-10-batches-py").mkdir()
     for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
-        batch = {"data": pixels, "labels": list(range(10))}
-        (tmp_path / "cifar-10-batches-py" / name).write_bytes(pickle.dumps(batch, protocol=4))
+        batch = pickle.dumps({"data": pixels, "labels": list(range(10))}, protocol=4)
+        (tmp_path / "cifar-10-batches-py" / name).write_bytes(batch)
+        monkeypatch.setitem(images.CIFAR_MD5, name, hashlib.md5(batch).hexdigest())
     dataset = load("cifar10", tmp_path, 1)
     assert all_rows(dataset.train, dataset.validation) == [3, 5, 13, 15, 23, 25, 33, 35, 43, 45]
     assert dataset.classes == ("5", "3")  # the page of CIFAR-10: 3 is cat, 5 is dog
@@ -350,10 +353,11 @@ def test_cifar10_is_cat_against_dog(tmp_path: Path) -> None:
     np.testing.assert_array_equal(dataset.test.x, pixels[[3, 5]] / 255)
 
 
-def test_svhn_is_1_against_7(tmp_path: Path) -> None:
+def test_svhn_is_1_against_7(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (2, 2, 3, 20), dtype=np.uint8)
-    for part in ("train", "test"):
-        scipy.io.savemat(tmp_path / f"{part}_32x32.mat", {"X": pixels, "y": np.arange(20, dtype=np.uint8)[:, np.newaxis] % 10 + 1})
+    for path in (tmp_path / "train_32x32.mat", tmp_path / "test_32x32.mat"):
+        scipy.io.savemat(path, {"X": pixels, "y": np.arange(20, dtype=np.uint8)[:, np.newaxis] % 10 + 1})
+        monkeypatch.setitem(images.SVHN_MD5, path.name, hashlib.md5(path.read_bytes()).hexdigest())
     dataset = load("svhn", tmp_path, 1)
     assert all_rows(dataset.train, dataset.validation) == [0, 6, 10, 16]
     assert dataset.classes == ("7", "1")

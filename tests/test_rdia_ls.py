@@ -119,8 +119,11 @@ def test_a_checkpoint_of_another_run_is_refused_by_the_flag(flag: str, value: ob
 
 def test_resuming_a_finished_run_prints_it_again(tmp_path: Path, invoke: Invoke) -> None:
     first = record(invoke(*SHORT, "--result_dir", tmp_path, "--json").out)
+    curve = (tmp_path / "curve.png").read_bytes()
+    (tmp_path / "curve.png").unlink()  # as a kill after the line leaves it
     assert record(invoke(*SHORT, "--result_dir", tmp_path, "--json", "--resume").out) == first
     assert (tmp_path / "results.jsonl").read_text().count("\n") == 1
+    assert (tmp_path / "curve.png").read_bytes() == curve
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_intact(tmp_path: Path, invoke: Invoke) -> None:

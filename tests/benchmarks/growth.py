@@ -31,7 +31,7 @@ from data.dataset import FROM_TRAIN
 from data.flags import Parser, count, run_script
 from data.noise import flip_share
 from data.streams import generator
-from Figure.growth_plot import APART, MODES, REPEATS, ROWS_EACH, SIZES, WEAK, draw_growth, growth_table
+from Figure.growth_plot import APART, MODES, ROWS_EACH, SIZES, WEAK, WEAK_REPEATS, draw_growth, growth_table
 from Figure.lines import FOLDER, Run, Store
 from Figure.results import ROOT, Record
 from Figure.tables import paste_into
@@ -146,7 +146,7 @@ def runs(path: Path, rows: int) -> list[Run]:
     """Every mode on one file; and the repeats of what weak scaling compares."""
     modes = [(mode, 0) for mode in MODES if rows in SIZES]
     pairs = [*product(ROWS_EACH, enumerate(WEAK, 1)), *product(ROWS_EACH[:1], enumerate(APART, 1))]
-    modes += [(mode, seed) for each, (workers, mode) in pairs for seed in range(REPEATS) if workers * each == rows]
+    modes += [(mode, seed) for each, (workers, mode) in pairs for seed in range(WEAK_REPEATS[each]) if workers * each == rows]
     return [
         Run("growth", {"rows": rows, "mode": mode, "seed": seed}, partial(make, path, rows, mode))
         for mode, seed in dict.fromkeys(modes)

@@ -1,0 +1,46 @@
+"""Arrays in `.npz` files: data from outside, of which nothing is run."""
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+DIGITS = 16  # of a hash, hexadecimal
+LAST = 0x10FFFF  # the last code point there is
+
+
+def read_arrays(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz` file whose names are wanted.
+
+    Raises `OSError` where the file cannot be opened, and `ValueError` where it is not what `numpy.savez` writes of plain arrays.
+    """
+    with path.open("rb") as file:
+        try:
+            with warnings.catch_warnings(action="ignore"), np.load(file, allow_pickle=False) as content:
+                arrays = {name: content[name] for name in content.files if wanted(name)}
+        except Exception as error:  # numpy and zipfile raise a dozen kinds, `MemoryError` and `TokenError` among them
+            raise ValueError(str(error) or type(error).__name__) from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is none")
+        if array.dtype.kind == "U" and _code_points(array).max(initial=0) > LAST:
+            raise ValueError(f"{name} has text that is no Unicode")
+        if array.dtype == bool:
+            arrays[name] = array.view(np.uint8) != 0  # numpy keeps any byte that is there, and takes two of them for two values
+    return arrays
+
+
+def _code_points(text: np.ndarray) -> np.ndarray:
+    return np.frombuffer(text.astype(text.dtype.newbyteorder("=")).tobytes(), np.uint32)
+
+
+def digest(arrays: Iterable[np.ndarray], text: str = "") -> str:
+    """A hash of arrays, their types and shapes, and of a text, which may have the bytes of a file name."""
+    found = hashlib.blake2b(digest_size=DIGITS // 2)
+    for array in arrays:
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    found.update(text.encode(errors="surrogateescape"))
+    return found.hexdigest()
