@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint types benchmark clean
+.PHONY: demo test slow coverage mutants lint types benchmark clean
 
 demo: .venv/ready
 	$(BIN)/python RDIA.py
@@ -11,6 +11,17 @@ test: .venv/ready
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow
+
+coverage: .venv/ready
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest
+	$(BIN)/python -m coverage combine --quiet
+	$(BIN)/python -m coverage report
+
+mutants: .venv/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run
+	$(BIN)/python -m mutmut results
+	$(BIN)/python -m tests.mutants
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -122,7 +122,7 @@ def inverse_hvp(x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "
     diagonal = hessian_diagonal(x, c)
     if solver == "auto" and is_matrix(x):
         used = int(np.count_nonzero(diagonal > 1))  # in the other columns H is the identity
-        solver = choose_solver(len(c), used, x.nnz if sp.issparse(x) else x.size)
+        solver = choose_solver(len(c), used, x.size)  # of CSR the stored values
     precondition = cholesky_preconditioner if solver == "cholesky" else mean_preconditioner
     remedy = SCALE if solver == "cholesky" else f"{SCALE}, or solve by Cholesky (--solver cholesky)"
     return conjugate_gradient(logistic_hvp(x, c), vector, precondition(x, c, diagonal), rtol, remedy=remedy)

@@ -47,7 +47,7 @@ def conjugate_gradient(
     solution, residual = np.zeros_like(vector, dtype=float), vector.astype(float)
     direction, rho, before = np.zeros_like(solution), 1.0, np.inf  # before: the true residual at the last restart
     for iteration in range(limit + 1):
-        if np.linalg.norm(residual) <= rtol * size:
+        if np.linalg.norm(residual) <= rtol * size < np.inf:  # |v| may overflow where v does not
             residual = vector - product(solution)
             reached = float(np.linalg.norm(residual))
             if reached <= rtol * size:
@@ -58,12 +58,14 @@ def conjugate_gradient(
                     f" expected {rtol:.3g}: rounding is larger than that; {remedy}"
                 )
             direction, before = np.zeros_like(solution), reached
+        if iteration == limit:
+            break
         preconditioned = preconditioner(residual)
         rho, previous = float(residual @ preconditioned), rho
         direction = preconditioned + rho / previous * direction
         image = product(direction)
         curvature = float(direction @ image)
-        if not (0 < rho < np.inf and 0 < curvature < np.inf):
+        if not (rho > 0 and 0 < curvature < np.inf):  # an endless rho makes the curvature endless or NaN
             raise SolverError(
                 f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
                 f" the Hessian is not positive definite, or the features are too large; {remedy}"

@@ -261,7 +261,8 @@ def test_a_label_that_training_has_not_is_named(tmp_path: Path) -> None:
 
 def test_a_disk_without_room_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path)
-    command = f"ulimit -f 10; TMPDIR={tmp_path} {sys.executable} -B RDIA.py --dataset {path} --block_rows 100 --quiet"
+    run = f"{sys.executable} -B RDIA.py --dataset {path} --block_rows 100 --quiet"
+    command = f"ulimit -f 10; unset COVERAGE_PROCESS_CONFIG; TMPDIR={tmp_path} {run}"  # coverage writes a file too
     ended = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert f"{tmp_path}: cannot be written" in ended.stderr

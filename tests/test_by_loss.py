@@ -33,8 +33,12 @@ def test_the_split_is_by_ascending_loss() -> None:
 
 
 def test_equal_losses_keep_the_order_of_the_batch() -> None:
-    split = split_by_loss(torch.zeros(10), split_counts(10, 0.5, 0.2))
-    assert (split.clean.tolist(), split.relabeled.tolist()) == ([0, 1, 2, 3, 4], [5, 6, 7])
+    """Of 100 losses: torch sorts no more than 16 in a way that happens to."""
+    losses = torch.zeros(100)
+    split = split_by_loss(losses, split_counts(100, 0.5, 0.2))
+    assert (split.clean.tolist(), split.relabeled.tolist()) == ([*range(50)], [*range(50, 80)])
+    assert smallest(losses, 60).tolist() == [*range(60)]
+    assert smallest_of_each_label(losses, torch.arange(100) % 2, 2, 100).tolist() == [*range(100)]
 
 
 def test_smallest_are_the_smallest() -> None:
@@ -53,6 +57,18 @@ def test_each_label_keeps_the_same_share(seed: int) -> None:
         chosen = [place for place in kept.tolist() if labels[place] == label]
         assert abs(len(chosen) / len(mine) - 0.25) <= 1 / len(mine)
         assert sorted(chosen) == sorted(mine[losses[mine].argsort()[: len(chosen)]].tolist())
+
+
+def test_each_label_gets_its_best_sample_before_any_gets_its_second_and_the_smaller_loss_comes_first() -> None:
+    labels = torch.tensor([0] * 30 + [1] * 3)
+    for losses in (torch.arange(33.0), -torch.arange(33.0)):
+        best = sorted((int(losses[labels == label].argmin()) + 30 * label for label in (0, 1)), key=lambda place: losses[place])
+        assert smallest_of_each_label(losses, labels, 2, 2).tolist() == best
+
+
+def test_of_samples_with_a_label_each_the_smallest_losses_are_kept() -> None:
+    losses = torch.rand(300, generator=torch.Generator().manual_seed(0))
+    assert smallest_of_each_label(losses, torch.arange(300), 300, 200).tolist() == smallest(losses, 200).tolist()
 
 
 def test_the_plain_choice_loses_the_class_that_the_balanced_one_keeps() -> None:

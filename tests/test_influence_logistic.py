@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from influence import Fit, Influence, SolverError, harmful, logistic_influence, relabel
 from influence import logistic as module
 from influence.logistic import (
+    SOLVERS,
     Matrix,
     Solver,
     cholesky_preconditioner,
@@ -141,6 +142,25 @@ def test_the_solver_is_chosen_by_size_whatever_is_forced_still_works() -> None:
     assert choose_solver(n=100, d=20_000, stored=10**12) == "cg"  # a Hessian of 3.2 GB is never formed
 
 
+def test_the_solver_changes_where_the_operations_are_as_many() -> None:
+    """n d^2 + d^3 / 3 = 15,999 * 9 + 9 = 144,000 dense ones, against 4 * 200 iterations, each 20 times as slow, a stored value."""
+    assert [choose_solver(15_999, 3, stored) for stored in (8, 9, 10)] == ["cg", "cholesky", "cholesky"]
+    assert [choose_solver(n, 3, 9) for n in (15_998, 16_000)] == ["cholesky", "cg"]
+    assert [choose_solver(1, d, 10**12) for d in (10_000, 10_001)] == ["cholesky", "cg"]
+
+
+def test_the_solver_that_is_named_is_the_one_that_solves() -> None:
+    """Of digits, where a factor is the faster: it takes another number of iterations."""
+    iterations = {solver: influence_at_fit(digits(), solver=solver, rtol=1e-8).solution.iterations for solver in SOLVERS}
+    assert iterations["auto"] == iterations["cholesky"] < iterations["cg"]
+    x, labels, x_validation, labels_validation = digits()
+    w = weighted_fit(x, labels, np.ones(len(labels)))
+    fits = Fit(x, labels, x @ w), Fit(x_validation, labels_validation, x_validation @ w)
+    plain = logistic_influence(*fits, C).solution
+    assert plain.iterations == iterations["auto"]
+    assert plain.residual <= 1e-8
+
+
 @pytest.mark.parametrize("precondition", [mean_preconditioner, cholesky_preconditioner])
 def test_a_preconditioner_is_symmetric_and_positive(problem: Problem, kind: Kind, precondition: Precondition) -> None:
     rng = np.random.default_rng(3)
@@ -149,6 +169,77 @@ def test_a_preconditioner_is_symmetric_and_positive(problem: Problem, kind: Kind
     apply = precondition(x, c, hessian_diagonal(x, c))
     assert a @ apply(b) == pytest.approx(b @ apply(a), rel=1e-9)
     assert min(v @ apply(v) for v in np.vstack([np.eye(len(a)), a, b])) > 0
+
+
+def chosen_by_loop(x: np.ndarray, c: np.ndarray, hessian: np.ndarray, share: float) -> list[int]:
+    """The samples that carry most, one after another, until `share` of all is carried."""
+    carried = [weight * sum(v**2 / h for v, h in zip(row, np.diag(hessian), strict=True)) for row, weight in zip(x, c, strict=True)]
+    rows: list[int] = []
+    for i in sorted(range(len(x)), key=lambda i: -carried[i]):
+        if sum(carried[j] for j in rows) >= share * sum(carried):
+            break
+        rows.append(i)
+    return rows
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_the_factor_is_that_of_the_samples_that_carry_the_share_with_all_of_the_diagonal(
+    share: float, problem: Problem, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CARRIED", share)
+    x = problem.x
+    c = curvature(x @ np.random.default_rng(3).standard_normal(x.shape[1]), C)
+    hessian = np.eye(x.shape[1]) + (x.T * c) @ x
+    rows = chosen_by_loop(x, c, hessian, share)
+    expected = np.eye(x.shape[1]) + (x[rows].T * c[rows]) @ x[rows]
+    np.fill_diagonal(expected, np.diag(hessian))
+    apply = cholesky_preconditioner(kind(x), c, hessian_diagonal(kind(x), c))
+    inverse = np.array([apply(row) for row in np.eye(x.shape[1])])
+    np.testing.assert_allclose(inverse @ expected, np.eye(x.shape[1]), atol=1e-10)
+
+
+def test_the_other_preconditioner_is_the_diagonal_but_for_the_part_along_the_mean(problem: Problem, kind: Kind) -> None:
+    x = problem.x
+    c = curvature(x @ np.random.default_rng(3).standard_normal(x.shape[1]), C)
+    diagonal = 1 + sum(c_i * row**2 for row, c_i in zip(x, c, strict=True))
+    mean = sum(c_i * row for row, c_i in zip(x, c, strict=True)) / np.sqrt(c.sum())
+    expected = np.diag(diagonal - mean**2) + np.outer(mean, mean)
+    apply = mean_preconditioner(kind(x), c, hessian_diagonal(kind(x), c))
+    inverse = np.array([apply(row) for row in np.eye(x.shape[1])])
+    np.testing.assert_allclose(inverse @ expected, np.eye(x.shape[1]), atol=1e-10)
+
+
+def test_without_curvature_the_hessian_is_the_identity_and_so_is_what_precedes_it(problem: Problem, kind: Kind) -> None:
+    c, v = np.zeros(len(problem.x)), np.asarray(np.random.default_rng(3).standard_normal(problem.x.shape[1]))
+    for precondition in (mean_preconditioner, cholesky_preconditioner):
+        np.testing.assert_array_equal(precondition(kind(problem.x), c, np.ones_like(v))(v), v)
+    for solver in SOLVERS:
+        assert inverse_hvp(kind(problem.x), c, v, solver).vector.tolist() == v.tolist()
+
+
+@pytest.mark.parametrize("bytes_", [8 * 80, 8 * 80 * 64, 10**9])
+def test_dense_blocks_fill_their_bytes_and_no_more(bytes_: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    dense = sp.csr_array.toarray
+
+    def toarray(x: sp.csr_array) -> np.ndarray:
+        sizes.append(8 * x.shape[0] * x.shape[1])
+        return dense(x)
+
+    monkeypatch.setattr(sp.csr_array, "toarray", toarray)
+    monkeypatch.setattr(module, "BLOCK_BYTES", bytes_)
+    x = sp.csr_array(sparse().x)
+    logistic_hessian(x, np.ones(x.shape[0]))
+    assert sum(sizes) == 8 * x.shape[0] * x.shape[1]
+    assert set(sizes[:-1]) <= {bytes_}
+    assert sizes[-1] <= bytes_
+
+
+def test_the_hessian_of_some_rows_is_that_of_the_matrix_of_them(kind: Kind) -> None:
+    x, rows = sparse().x, np.arange(3, 200, 7)
+    c = np.random.default_rng(0).random(len(x))
+    np.testing.assert_allclose(logistic_hessian(kind(x), c, rows), logistic_hessian(x[rows], c[rows]), rtol=1e-13, atol=1e-15)
+    assert logistic_hessian(kind(np.empty((3, 0))), np.ones(3)).shape == (0, 0)
 
 
 @pytest.mark.parametrize(("solver", "most"), [("cholesky", 30), ("cg", 60)])
@@ -173,6 +264,18 @@ def test_features_too_large_for_a_hessian_are_an_error_of_the_solver() -> None:
         for solver in ("cholesky", "cg"):
             with pytest.raises(SolverError, match="scale"):
                 inverse_hvp(x, np.full(2, C / 4), np.ones(2), solver)
+
+
+def test_an_error_says_what_else_there_is() -> None:
+    x = np.array([[1e200, 1.0], [1.0, 1e200]])
+    unfactored = r"^the Hessian has no Cholesky factor \(.+\): the features are too large; scale them$"
+    with np.errstate(all="ignore"):
+        with pytest.raises(SolverError, match=r"; scale the features to a like size, or solve by Cholesky \(--solver cholesky\)$"):
+            inverse_hvp(x, np.full(2, C / 4), np.ones(2), "cg")
+        with pytest.raises(SolverError, match=unfactored):
+            inverse_hvp(x, np.full(2, C / 4), np.ones(2), "cholesky")
+    with pytest.raises(SolverError, match=r"; scale the features to a like size$"):
+        inverse_hvp(wdbc().x, np.full(len(wdbc().x), C / 4), np.ones(30), "cholesky", rtol=1e-20)
 
 
 @pytest.mark.parametrize("label", [0, 1])

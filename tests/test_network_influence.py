@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch._dynamo  # the first of torch.func's products does, for seconds: once for all mutants
 from scipy.optimize import minimize
 from torch import nn
 from torch.func import functional_call, grad_and_value, hessian, jacrev
 
-from influence import SoftmaxFit, SolverError, softmax_influence
+from influence import SoftmaxFit, Solution, SolverError, softmax_influence
+from influence import network as module
 from influence.network import (
+    Damped,
     Labelled,
     NetworkInfluence,
     Parameters,
@@ -19,6 +22,7 @@ from influence.network import (
     largest_eigenvalue,
     loss_gradient,
     network_influence,
+    thinned,
 )
 from models.networks import build
 from models.softmax import fit_softmax
@@ -245,6 +249,7 @@ def test_a_solve_that_does_not_get_there_names_the_damping() -> None:
         ({"damping": -1.0}, "damping=-1.0"),
         ({"damping": 0.0}, "damping=0.0"),
         ({"damping": float("nan")}, "damping=nan"),
+        ({"damping": float("inf")}, "damping=inf"),
     ],
 )
 def test_what_cannot_be_used_is_named(change: dict[str, Any], message: str) -> None:
@@ -268,3 +273,141 @@ def test_labels_and_networks_that_cannot_be_used_are_named() -> None:
     single = nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double()
     with pytest.raises(ValueError, match="gives 1 logits a sample"):
         network_influence(single, train._replace(labels=train.labels % 2), validation._replace(labels=validation.labels % 2))
+
+
+def test_every_refusal_says_what_is_expected() -> None:
+    train, validation = problem()
+    refused: list[tuple[nn.Module, Labelled, dict[str, Any], str]] = [
+        (
+            small("mlp"),
+            train,
+            {"batch": 0},
+            "curvature='gauss-newton', solver='cg', batch=0, damping=None:"
+            " expected ('gauss-newton', 'hessian'), ('cg', 'lissa'), above 0",
+        ),
+        (
+            small("mlp"),
+            train._replace(labels=train.labels[:9]),
+            {},
+            "train: has 60 samples and 9 labels, expected as many, and one or more",
+        ),
+        (
+            small("mlp"),
+            train._replace(labels=train.labels - 1),
+            {},
+            "train: has labels from -1 to 1, expected 0 to 2, for 3 logits",
+        ),
+        (
+            small("mlp").requires_grad_(False),
+            train,
+            {},
+            "network: no parameter is trainable, expected one or more with requires_grad",
+        ),
+        (
+            nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double(),
+            train._replace(labels=train.labels % 2),
+            {},
+            "network: gives 1 logits a sample, expected one for each class, 2 or more",
+        ),
+    ]
+    for network, data, options, message in refused:
+        network.train()
+        with pytest.raises(ValueError, match="expected") as error:
+            network_influence(network, data, validation._replace(labels=validation.labels % 2), **options)
+        assert str(error.value) == message
+        assert all(part.training for part in network.modules())  # it is left as it was, whatever comes
+
+
+def test_one_sample_at_a_time_is_as_good_as_all() -> None:
+    train, validation = (Labelled(part.x[:4], part.labels[:4]) for part in problem())
+    one, all_ = (network_influence(small("mlp"), train, validation, 0.5, 1e-10, batch).scores for batch in (1, 4))
+    np.testing.assert_allclose(one.phi, all_.phi, rtol=1e-6, atol=1e-9)
+
+
+def test_batch_norm_counts_by_its_running_statistics_whatever_mode_it_is_in() -> None:
+    trained, evaluated = (found(network).scores for network in (small("cnn").train(), small("cnn").eval()))
+    np.testing.assert_array_equal(trained.phi, evaluated.phi)
+
+
+def test_parameters_that_are_frozen_have_no_part_in_it() -> None:
+    """With its first layer frozen the network is softmax regression on what that layer gives."""
+    train, validation = problem()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.Tanh(), nn.Linear(5, K, bias=False)).double()
+    network[1].requires_grad_(False)
+    with torch.no_grad():
+        fits = [SoftmaxFit(network[:3](x).numpy(), labels.numpy(), network(x).numpy()) for x, labels in (train, validation)]
+    expected = softmax_influence(fits[0], fits[1], 1.0, 1e-10)
+    result = found(network, damping=1.0)
+    assert len(result.scores.solution.vector) == 5 * K
+    np.testing.assert_allclose(result.scores.eta_labels, expected.eta_labels, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(result.scores.phi, expected.phi, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("n", "kept"), [(4, [0, 1, 2, 3]), (5, [0, 2, 4]), (8, [0, 2, 4, 6]), (9, [0, 3, 6]), (13, [0, 4, 8, 12])])
+def test_samples_are_thinned_at_even_distances(n: int, kept: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POWER_ROWS", 4)
+    thin = thinned(Labelled(torch.arange(n) * 10, torch.arange(n)))
+    assert (thin.x.tolist(), thin.labels.tolist()) == ([10 * place for place in kept], kept)
+
+
+def test_the_largest_eigenvalue_of_a_part_stands_for_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "POWER_ROWS", 20)
+    network, (train, validation) = small("mlp"), problem()
+    part = Labelled(train.x[:20], train.labels[:20])
+    thrice = Labelled(part.x.repeat_interleave(3, 0), part.labels.repeat_interleave(3, 0))
+    matrix = dense(network, thrice)[2]
+    np.testing.assert_allclose(matrix, 3 * dense(network, part)[2], rtol=1e-9, atol=1e-12)
+    result = network_influence(network, thrice, validation)
+    largest = np.linalg.eigvalsh(matrix)[-1]
+    assert 0.9 * largest < result.largest <= largest * (1 + 1e-9)
+
+
+def test_the_largest_eigenvalue_of_nothing_is_zero_and_of_a_multiple_the_multiple() -> None:
+    assert largest_eigenvalue(lambda v: 0 * v, 5) == 0
+    assert largest_eigenvalue(lambda v: 7 * v, 5) == pytest.approx(7)
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(60, 1), (59, 2), (20, 3), (1_000, 1)])
+def test_lissa_is_told_the_largest_eigenvalue_and_the_batches_of_a_pass(
+    batch: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of all samples is all of them, each once: a sample of H is then H; of other batches it is H on average."""
+    told: dict[str, Any] = {}
+
+    def solve(*given: Any) -> Solution:
+        told.update(zip(("product", "sampled", "target", "scale", "steps", "rtol", "remedy"), given, strict=True))
+        return Solution(given[2], 0.0, 1)
+
+    monkeypatch.setattr(module, "lissa", solve)
+    network, (train, validation) = small("mlp"), problem()
+    result = network_influence(network, train, validation, 3.0, batch=batch, solver="lissa")
+    assert told["scale"] == pytest.approx(result.largest + 3.0)
+    assert (told["steps"], told["rtol"]) == (steps, 0.1)
+    assert told["remedy"] == "scale the features, or give a larger --damping than 3"
+    _, _, matrix = dense(network, train)
+    vector = np.random.default_rng(1).standard_normal(len(matrix))
+    expected = matrix @ vector + 3 * vector
+    np.testing.assert_allclose(told["product"](vector), expected, rtol=1e-9, atol=1e-9)
+    if batch >= 60:
+        np.testing.assert_allclose(next(told["sampled"])(vector), expected, rtol=1e-9, atol=1e-9)
+    if batch == 20:
+        mean = np.mean([next(told["sampled"])(vector) for _ in range(400)], axis=0)
+        assert np.linalg.norm(mean - expected) < 0.05 * np.linalg.norm(expected)
+
+
+def test_a_batch_is_drawn_anew_each_time_and_has_no_sample_twice() -> None:
+    network, (train, _) = small("mlp").eval(), problem()
+    parts = Parameters(network)
+    drawn: list[torch.Tensor] = []
+
+    class Seen(Damped):
+        def _product(self, data: Labelled, weight: float = 1.0) -> Any:
+            drawn.append(data.x.flatten(1)[:, 0])
+            assert weight == pytest.approx(60 / 7)
+            return super()._product(data, weight)
+
+    sampled = Seen(parts, train, 7, "gauss-newton", 1.0)._sampled(0)
+    for _ in range(50):
+        next(sampled)
+    assert {len(set(batch.tolist())) for batch in drawn} == {7}
+    assert len({value for batch in drawn for value in batch.tolist()}) == 60

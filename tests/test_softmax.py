@@ -186,6 +186,50 @@ def test_the_preconditioner_is_what_its_factors_say(largest: int, monkeypatch: p
     assert 0 < values.min() < values.max() < 1 + 1e-9
 
 
+def preconditioner_by_loop(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """1 + M (x) G, over the samples that carry 95% of the weight."""
+    w = np.array([1 - q @ q for q in p])
+    between = sum(np.diag(q) - np.outer(q, q) for q in p) / w.sum()
+    rows: list[int] = []
+    for i in np.argsort(-w):
+        if w[rows].sum() < 0.95 * w.sum():
+            rows.append(int(i))
+    features = C * w.sum() / w[rows].sum() * sum(w[i] * np.outer(x[i], x[i]) for i in rows)
+    return np.eye(K * 13) + np.kron(between, features)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 110])
+@pytest.mark.parametrize("spare", [0, -1])
+def test_the_preconditioner_is_its_definition_and_past_the_memory_the_diagonal(
+    spare: int, n: int, kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(softmax, "LARGEST", K * 13**2 + spare)
+    x = WINE.x[:n]
+    p = probabilities(x @ np.random.default_rng(3).standard_normal((K, 13)).T / 10)
+    product = softmax.softmax_hvp(x, p, C)
+    hessian = np.array([product(row) for row in np.eye(K * 13)])
+    expected = np.diag(np.diag(hessian)) if spare else preconditioner_by_loop(x, p)
+    solve = softmax.softmax_preconditioner(kind(x), p, C).solve
+    np.testing.assert_allclose(np.array([solve(row) for row in np.eye(K * 13)]) @ expected, np.eye(K * 13), atol=1e-10)
+
+
+@pytest.mark.parametrize("rtol", [1e-1, 1e-4, 1e-8, 1e-11])
+def test_the_solve_goes_as_far_as_it_is_told(rtol: float) -> None:
+    w = fit_softmax(WINE.x, WINE.labels, K, C)
+    fits = SoftmaxFit(WINE.x, WINE.labels, WINE.x @ w.T), SoftmaxFit(WINE.x_validation, WINE.y_validation, WINE.x_validation @ w.T)
+    residual = softmax_influence(*fits, C, rtol).solution.residual
+    assert rtol / 1e3 < residual <= rtol
+    assert 1e-11 < softmax_influence(*fits, C).solution.residual <= 1e-8
+
+
+def test_a_slope_keeps_its_digits_where_the_probability_rounds_to_one() -> None:
+    tail = np.exp(-40.0)
+    np.testing.assert_allclose(
+        label_slope(np.array([[40.0, 0.0, 0.0]]), np.array([0])), [[-2 * tail, tail, tail]], rtol=1e-14, atol=0
+    )
+
+
 def test_a_fit_that_does_not_get_there_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("models.softmax.ROUNDS", 1)
     monkeypatch.setattr("models.softmax.ROUND", 1)
