@@ -20,8 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def ctrl_c_is_as_it_was() -> Iterator[None]:
-    """A script that is called in this process answers it in its own way."""
-    before = signal.getsignal(signal.SIGINT)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Here and in children, also where it is ignored, as after `&`; and a script that answers it in its own way leaves no trace."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
