@@ -44,6 +44,8 @@ def _made(runs: Sequence[Run], data_dir: Path, jobs: int, dask: str | None) -> I
         import joblib
 
         warnings.filterwarnings("ignore", module=r"joblib\.parallel$")  # it counts the runs that an error or Ctrl-C leaves
+        # And its process that counts semaphores, which takes its filters from here, those that it finds or does not find then.
+        os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker")))
         parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
         call = joblib.delayed(_make_for)
         with _held(signal.SIGINT):
