@@ -41,7 +41,7 @@ def connect(address: str) -> Iterator[Any]:
 def _probe(client: Any, address: str) -> None:
     """Have a worker call a function of this program. Raises `InputError`."""
     try:
-        client.submit(_same, 0, pure=False).result(timeout=CONNECT)
+        client.submit(same, 0, pure=False).result(timeout=CONNECT)
     except (RuntimeError, ImportError, TimeoutError) as error:
         raise InputError(
             f"--dask {address}: cannot import this program; start scheduler and workers in the clone, as"
@@ -58,5 +58,6 @@ def _reached(client: Any) -> bool:
     return True
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """The value, as a task."""
     return value

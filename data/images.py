@@ -134,24 +134,28 @@ class _ArraysOnly(pickle.Unpickler):
 
 def _cifar_batch(path: Path, labels_key: str) -> Images:
     remedy = "remove its folder, and it is fetched again"
-    _refuse_others(path, CIFAR_MD5[path.name], remedy)
+    content = _published(path, CIFAR_MD5[path.name], remedy)
     try:
-        batch = _ArraysOnly(io.BytesIO(path.read_bytes()), encoding="latin1").load()
+        batch = _ArraysOnly(content, encoding="latin1").load()
         pixels, labels = batch["data"], np.array(batch[labels_key], dtype=np.int64)
-    except (OSError, pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (pickle.UnpicklingError, EOFError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(f"{path}: is not a CIFAR batch ({error}); {remedy}") from error
     return _paired(path, np.asarray(pixels), labels)
 
 
-def _refuse_others(path: Path, md5: str, remedy: str) -> None:
-    """Raise `InputError` unless a file is byte for byte the published one: what reads it, numpy or scipy, may crash on another."""
+def _published(path: Path, md5: str, remedy: str) -> io.BytesIO:
+    """The content of a file that is, byte for byte, the published one: what reads it, numpy or scipy, may crash on another.
+
+    Raises `InputError`.
+    """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         raise InputError(f"{path}: is not the published file (its MD5 is {found}, expected {md5}); {remedy}")
+    return io.BytesIO(content)
 
 
 def svhn(data_dir: Path, part: str) -> Images:
@@ -163,11 +167,11 @@ def svhn(data_dir: Path, part: str) -> Images:
     path = data_dir / name
     if not path.exists():
         download(f"{SVHN_URL}{name}", SVHN_MD5[name], path, prepare=lambda fetched: fetched)
-    _refuse_others(path, SVHN_MD5[name], remedy)
+    content = _published(path, SVHN_MD5[name], remedy)
     try:
-        content = loadmat(path, variable_names=["X", "y"])
-        pixels = content["X"].transpose(3, 2, 0, 1)  # (n, 3, 32, 32)
-        labels = content["y"].reshape(-1).astype(np.int64) % 10
+        arrays = loadmat(content, variable_names=["X", "y"])
+        pixels = arrays["X"].transpose(3, 2, 0, 1)  # (n, 3, 32, 32)
+        labels = arrays["y"].reshape(-1).astype(np.int64) % 10
     except (OSError, ValueError, KeyError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError) as error:
         raise InputError(f"{path}: is not an SVHN file ({error}); {remedy}") from error
     return _paired(path, pixels.reshape(len(pixels), -1), labels)

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from data.blocks import DiskVector
-from data.cluster import connect
+from data.cluster import connect, same
 from data.errors import InputError
 from data.in_blocks import EMPTY, RowFile, codes, followed, summarize
 from data.libsvm import OPENERS, LibsvmFile, line_ranges, read_range
@@ -47,7 +47,7 @@ class Cluster(NamedTuple):
 
     def send(self, value: Any) -> Any:
         """A vector on a worker, as a task, which is done again where the worker is lost."""
-        return self.submit(_same, value) if isinstance(value, np.ndarray) else value
+        return self.submit(same, value) if isinstance(value, np.ndarray) else value
 
     def together(self, futures: Sequence[Future]) -> tuple[tuple[int, ...], ...]:
         """The places of these futures, which are ready, by the worker that holds them."""
@@ -163,7 +163,7 @@ class OnDask:
         return tuple(Spread([self.cluster.submit(getitem, found, place) for found in given]) for place in range(several))
 
     def vector(self, numbers: np.ndarray) -> "Spread":
-        return Spread([self.cluster.submit(_same, numbers[place]) for place in self.places])
+        return Spread([self.cluster.submit(same, numbers[place]) for place in self.places])
 
     def numbers(self, vector: "Spread") -> DiskVector:
         kept = DiskVector(self.cluster.result(vector.pieces[0]).dtype)
@@ -201,10 +201,6 @@ def _read(there: Cluster, path: Path) -> RowFile:
 def _pieces(vectors: Sequence[Any], number: int) -> Iterator[Any]:
     """Of each vector the piece of one block; a number is the same for all."""
     return (vector.pieces[number] if isinstance(vector, Spread) else vector for vector in vectors)
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 def _codes(lines: LibsvmFile, spelling: tuple[float, ...]) -> np.ndarray:
