@@ -1,5 +1,7 @@
-"""Logistic-regression problems for the tests, and an independent fit to a tiny gradient."""
+"""Data for the tests, and an independent fit of logistic regression to a tiny gradient."""
 
+import struct
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -58,3 +60,12 @@ def validation_loss(problem: Problem, w: np.ndarray) -> float:
     """Summed cross-entropy over the validation rows, one at a time."""
     logits = problem.x_validation @ w
     return sum(np.log1p(np.exp(-z if y else z)) for z, y in zip(logits, problem.labels_validation, strict=True))
+
+
+def write_mnist(data_dir: Path, part: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+    """Files as MNIST's are. part: "train" or "t10k"."""
+    folder = data_dir / "MNIST" / "raw"
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
+        header = struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape)
+        (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())

@@ -2,7 +2,6 @@ import bz2
 import hashlib
 import os
 import pickle
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from data.errors import InputError
 from data.matrix import Matrix
 from data.sources import LIBSVM_SETS, LIBSVM_TEST_ROWS, Part, Source
 from data.streams import generator
+from tests.problems import write_mnist
 
 PUBLIC = Path(os.environ.get("RDIA_DATA") or "absent")
 
@@ -298,14 +298,6 @@ def test_the_facts_of_the_sets_are_those_of_the_libsvm_page() -> None:
 
 
 # --- torchvision's sets
-
-
-def write_mnist(data_dir: Path, part: str, pixels: np.ndarray, labels: np.ndarray) -> None:
-    folder = data_dir / "MNIST" / "raw"
-    folder.mkdir(parents=True, exist_ok=True)
-    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
-        header = struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape)
-        (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())
 
 
 def test_mnist_is_1_against_7_without_the_first_100_training_rows(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from torch.func import functional_call, grad_and_value, hessian, jacrev
 from influence import SoftmaxFit, Solution, SolverError, softmax_influence
 from influence import network as module
 from influence.network import (
+    CURVATURES,
+    Curvature,
     Damped,
     Labelled,
     NetworkInfluence,
@@ -322,6 +324,38 @@ def test_one_sample_at_a_time_is_as_good_as_all() -> None:
     train, validation = (Labelled(part.x[:4], part.labels[:4]) for part in problem())
     one, all_ = (network_influence(small("mlp"), train, validation, 0.5, 1e-10, batch).scores for batch in (1, 4))
     np.testing.assert_allclose(one.phi, all_.phi, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("curvature", CURVATURES)
+def test_no_more_than_a_batch_is_in_the_network_at_a_time(curvature: Curvature) -> None:
+    sizes: list[int] = []
+
+    class Counted(nn.Flatten):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            sizes.append(len(x))
+            return super().forward(x)
+
+    train, validation = problem()
+    network_influence(nn.Sequential(Counted(), nn.Linear(64, K)).double(), train, validation, 1e3, batch=7, curvature=curvature)
+    assert max(sizes) == 7
+
+
+def test_of_two_classes_eta_of_the_other_label_is_eta() -> None:
+    train, validation = (part._replace(labels=part.labels % 2) for part in problem())
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).double()
+    scores = network_influence(network, train, validation, damping=0.5).scores
+    np.testing.assert_allclose(scores.eta_labels[np.arange(60), 1 - train.labels.numpy()], scores.eta, rtol=1e-8)
+    with pytest.raises(ValueError, match=r"train: has labels from 0 to 2, expected 0 to 1, for 2 logits"):
+        network_influence(network, problem()[0], validation)
+
+
+def test_a_direction_is_in_the_parameters_own_shapes_and_precision() -> None:
+    parts = Parameters(small("mlp").float())
+    split = parts.split(np.arange(parts.size, dtype=float))
+    assert {name: (value.shape, value.dtype) for name, value in split.items()} == {
+        name: (value.shape, torch.float32) for name, value in parts.values.items()
+    }
+    np.testing.assert_array_equal(Parameters.join(split), np.arange(parts.size))
 
 
 def test_batch_norm_counts_by_its_running_statistics_whatever_mode_it_is_in() -> None:

@@ -6,19 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from data.errors import InputError
 from Figure.checkpoint import Checkpoint, read_checkpoint
 from Figure.deep import choose_device
 from models.methods import Batch, companion, take_step
-from models.ranks import ALONE, Ranks, from_first
+from models.ranks import ALONE, LOST, Ranks, from_first, on_ranks
 from models.settings import METHODS, Method, Settings
 from models.together import among, share
 from tests.invoke import ROOT, Invoke, script
@@ -198,6 +199,77 @@ def wait_until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.02)
     raise TimeoutError
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[dist.Store]:
+    """Where ranks note that one has spoken, while this process is rank 1 of 2; and the signals are put back."""
+    store = dist.HashStore()
+    named = {"TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_RESTART_COUNT": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    for name, value in {**named, "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(dist, "rendezvous", lambda *_, **__: iter([(store, 1, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr("atexit.register", lambda _: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield dist.PrefixStore("0", store)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def raising(error: BaseException) -> Callable[[Ranks], None]:
+    def main(_: Ranks) -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.usefixtures("said")
+def test_a_rank_of_two_knows_its_place() -> None:
+    places: list[Ranks] = []
+    on_ranks(places.append)
+    assert places == [Ranks(1, 2, 1, 2)]
+
+
+@pytest.mark.usefixtures("said")
+@pytest.mark.parametrize(
+    ("error", "first"),
+    [
+        (InputError("no"), InputError("no")),
+        (KeyboardInterrupt(), KeyboardInterrupt()),
+        (RuntimeError("[gloo] connection closed by peer"), InputError(LOST)),
+        (dist.DistNetworkError("no"), InputError(LOST)),
+    ],
+)
+def test_the_first_rank_that_fails_says_it_and_the_next_is_silent(error: BaseException, first: BaseException) -> None:
+    for expected in (first, SystemExit(2)):
+        with pytest.raises(type(expected)) as raised:
+            on_ranks(raising(error))
+        assert raised.value.args == expected.args
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN  # torchrun ends the ranks: that is no second error
+
+
+@pytest.mark.usefixtures("said")
+def test_each_rank_says_an_error_of_the_program_itself() -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a fault"):
+            on_ranks(raising(RuntimeError("a fault")))
+
+
+def test_a_rank_that_has_lost_all_others_says_it(said: dist.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> int:
+        raise dist.DistNetworkError("gone")
+
+    said.add("said", 1)
+    monkeypatch.setattr(dist.PrefixStore, "add", lost)
+    with pytest.raises(InputError, match="no"):
+        on_ranks(raising(InputError("no")))
+
+
+@pytest.mark.usefixtures("said")
+def test_a_rank_that_is_told_to_stop_ends_by_one_line() -> None:
+    with pytest.raises(InputError, match="--resume"):
+        on_ranks(lambda _: os.kill(os.getpid(), signal.SIGTERM))
 
 
 @pytest.mark.slow

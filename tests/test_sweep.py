@@ -187,6 +187,32 @@ def _members(session: int) -> list[str]:
     return subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False).stdout.split()
 
 
+def test_runs_on_a_dask_worker_are_each_kept(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    store = Store(tmp_path)
+    with distributed.LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster:
+        for numbers in (range(4), range(6)):
+            sweep(runs(numbers), store, tmp_path, dask=cluster.scheduler_address)
+        with pytest.raises(InputError, match="no"):
+            sweep([Run("some", {"number": 9, "seed": 1}, refuse)], store, tmp_path, dask=cluster.scheduler_address)
+    assert values(store) == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_scheduler_without_workers_is_one_line(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(InputError, match=rf"--dask {cluster.scheduler_address}: the scheduler has no workers"),
+    ):
+        sweep(runs(range(1)), Store(tmp_path), tmp_path, dask=cluster.scheduler_address)
+
+
+def test_without_dask_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    with pytest.raises(InputError, match="pip install distributed"):
+        sweep(runs(range(1)), Store(tmp_path), tmp_path, dask="tcp://127.0.0.1:8786")
+
+
 @pytest.mark.slow
 def test_a_dask_cluster_gives_what_one_process_gives(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
