@@ -20,14 +20,15 @@ class Checkpoint(NamedTuple):
     """What a run needs to go on."""
 
     config: Record
+    data: str  # `digest` of the pictures
     lines: list[Record]  # one per epoch that is done
     state: dict[str, Any]  # of `models.training.snapshot`
 
 
-def save_checkpoint(folder: Path, config: Record, lines: list[Record], state: dict[str, Any]) -> None:
+def save_checkpoint(folder: Path, kept: Checkpoint) -> None:
     """Replace `folder`'s checkpoint. Raises `InputError` where it cannot be written."""
     content = io.BytesIO()  # torch.save hides what goes wrong with a file behind a RuntimeError
-    torch.save({"config": json.dumps(config), "lines": json.dumps(lines), "state": state}, content)
+    torch.save({**kept._asdict(), "config": json.dumps(kept.config), "lines": json.dumps(kept.lines)}, content)
     try:
         with replacing(folder / NAME) as file:
             file.write(content.getbuffer())
@@ -37,8 +38,11 @@ def save_checkpoint(folder: Path, config: Record, lines: list[Record], state: di
         ) from error
 
 
-def load_checkpoint(folder: Path, config: Record) -> Checkpoint | None:
-    """`folder`'s checkpoint, None if there is none. Raises `InputError` if it is damaged or was made with another `config`."""
+def load_checkpoint(folder: Path, config: Record, data: str) -> Checkpoint | None:
+    """`folder`'s checkpoint, None if there is none.
+
+    Raises `InputError` if it is damaged or was made with another `config` or other data.
+    """
     kept = read_checkpoint(folder)
     if kept is None:
         return None
@@ -47,6 +51,11 @@ def load_checkpoint(folder: Path, config: Record) -> Checkpoint | None:
             raise InputError(
                 f"--{name} {value}: the run in {folder} was made with {kept.config.get(name)}; give that, or another --result_dir"
             )
+    if kept.data != data:
+        raise InputError(
+            f"--dataset {config['dataset']}: is not what the run in {folder} was made with; leave --resume out and give another"
+            f" --result_dir, or remove {folder / NAME}"
+        )
     return kept
 
 
@@ -58,9 +67,10 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     try:
         with warnings.catch_warnings(action="ignore"):
             content = torch.load(path, map_location="cpu", weights_only=True)
-        kept = Checkpoint(json.loads(content["config"]), json.loads(content["lines"]), content["state"])
+        config, lines = json.loads(content["config"]), json.loads(content["lines"])
+        kept = Checkpoint(config, content["data"], lines, content["state"])
         if kept.config["n_epoch"] < len(kept.lines) or any(not set(Epoch._fields) <= set(line) for line in kept.lines):
             raise ValueError("its lines are not of its epochs")
         return kept
     except Exception as error:  # torch's reader raises a dozen kinds, `IndexError` among them
-        raise InputError(f"{path}: is not a checkpoint, or is damaged; remove it to start anew") from error
+        raise InputError(f"{path}: is damaged, or no checkpoint of this version; remove it to start anew") from error

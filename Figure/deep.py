@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from data.arrays import digest
 from data.errors import InputError
 from data.noise import NoiseType, redraw_labels
 from data.pictures import Pictures, load_pictures
 from data.streams import Stream, generator, stream_seed
-from Figure.checkpoint import NAME, load_checkpoint, save_checkpoint
+from Figure.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
 from Figure.results import Record, append_line, write_lines
 from models.methods import companion
 from models.networks import DOWNSAMPLED, Network, build
@@ -46,8 +47,8 @@ class DeepConfig(NamedTuple):
         return {**own, **self.settings._asdict()}
 
 
-def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ranks = ALONE) -> tuple[Tensors, State]:
-    """Load, corrupt, put on the device, initialise. Rank 0 alone reads or downloads, for all."""
+def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ranks = ALONE) -> tuple[Tensors, State, str]:
+    """Load, corrupt, put on the device, initialise; and the `digest` of what is loaded. Rank 0 alone reads it, for all."""
     pictures = from_first(ranks, lambda: load_pictures(config.dataset, data_dir, config.seed))
     shape, n, batch = pictures.x.shape[1:], len(pictures.labels), config.settings.batch_size
     if n < batch or not len(pictures.labels_test):
@@ -63,7 +64,8 @@ def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ran
         return share_norms(built, device) if ranks.world > 1 else built
 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
-    return data, start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
+    state = start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
+    return data, state, digest(pictures[:4], repr(pictures.classes))
 
 
 def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> Tensors:
@@ -93,10 +95,10 @@ def run_deep(
 
     folder: gets a line an epoch (`epochs.jsonl`) and a checkpoint, from which `resume` goes on: to the very metrics of a run
     without interruption, on the CPU to the bit; of several ranks rank 0 alone reads and writes there. Raises `InputError` for a
-    checkpoint that is damaged or of another configuration.
+    checkpoint that is damaged, of another configuration or of other data.
     """
-    data, state = prepare(config, data_dir, device, ranks)
-    lines = resumed(folder, config, state, ranks) if folder and resume else []
+    data, state, read = prepare(config, data_dir, device, ranks)
+    lines = resumed(folder, config, read, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
     if folder:
@@ -110,21 +112,21 @@ def run_deep(
         lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
         if folder:
             append_line(folder / "epochs.jsonl", lines[-1])
-            save_checkpoint(folder, config.flat(), lines, snapshot(state))
+            save_checkpoint(folder, Checkpoint(config.flat(), read, lines, snapshot(state)))
         each(epoch)
         begin = time.perf_counter()
     return deep_record(config, lines)
 
 
-def resumed(folder: Path, config: DeepConfig, state: State, ranks: Ranks) -> list[Record]:
+def resumed(folder: Path, config: DeepConfig, data: str, state: State, ranks: Ranks) -> list[Record]:
     """The lines of the epochs in `folder`'s checkpoint, to which `state` is brought; none if there is no checkpoint."""
-    kept = from_first(ranks, lambda: load_checkpoint(folder, config.flat()))
+    kept = from_first(ranks, lambda: load_checkpoint(folder, config.flat(), data))
     if kept is None:
         return []
     try:
         restore(state, kept.state)
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"{folder / NAME}: is of other data or another version of the program; remove it to start anew") from error
+        raise InputError(f"{folder / NAME}: is damaged, or no checkpoint of this version; remove it to start anew") from error
     return kept.lines
 
 

@@ -19,7 +19,7 @@ import Figure.audit
 from data.errors import InputError
 from data.images import MNIST_MD5, image_folder
 from data.libsvm import read_libsvm
-from Figure.checkpoint import NAME, read_checkpoint, save_checkpoint
+from Figure.checkpoint import NAME, Checkpoint, read_checkpoint, save_checkpoint
 from Figure.picture import plain
 from models.training import Epoch
 from tests.invoke import Ended, Invoke, script
@@ -147,7 +147,7 @@ LINES = [Epoch(0, None, 10.0, [50.0, None], 0.5, None)._asdict()]
 
 
 def test_a_checkpoint_any_part_of_which_is_damaged_or_missing_is_refused(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, {"n_epoch": 3}, LINES, {"network": {"w": torch.zeros(3)}})
+    save_checkpoint(tmp_path, Checkpoint({"n_epoch": 3}, "", LINES, {"network": {"w": torch.zeros(3)}}))
     path = tmp_path / NAME
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -169,8 +169,8 @@ def test_a_checkpoint_any_part_of_which_is_damaged_or_missing_is_refused(tmp_pat
     [([], []), ({}, []), ({"n_epoch": "3"}, []), ({"n_epoch": 0}, LINES), ({"n_epoch": 3}, [{}]), ({"n_epoch": 3}, 7)],
 )
 def test_a_checkpoint_that_is_not_a_runs_is_refused(config: object, lines: object, tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, config, lines, {})  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="is not a checkpoint, or is damaged"):
+    save_checkpoint(tmp_path, Checkpoint(config, "", lines, {}))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="is damaged, or no checkpoint of this version"):
         read_checkpoint(tmp_path)
 
 

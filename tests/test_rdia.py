@@ -413,6 +413,14 @@ def test_a_network_repairs_built_in_data(solver: str, invoke: Invoke) -> None:
     assert json.dumps(without_seconds(invoke(*flags)[1])) == json.dumps({k: v for k, v in record.items() if k != "seconds"})
 
 
+def test_what_is_printed_of_a_network_names_its_damping(invoke: Invoke) -> None:
+    flags = ("--dataset", "digits10", "--model", "mlp", "--n_epoch", 3, "--alpha", 0, "--damping", 50, "--quiet")
+    record = json.loads(invoke(*flags, "--json").out)
+    largest, residual = record["largest_eigenvalue"], record["residual"]
+    line = f"mlp: damping 50, {50 / largest:.3g} of the curvature's largest eigenvalue ({largest:.4g}); relative residual {residual:.1e}"
+    assert line in invoke(*flags).out.splitlines()
+
+
 def test_a_network_takes_validation_rows_from_the_test_rows_as_the_paper_does(invoke: Invoke) -> None:
     record = json.loads(invoke("--dataset", "digits10", "--model", "mlp", "--json")[1])
     assert (record["n_train"], record["n_validation"], record["n_test"]) == (1438, 100, 259)

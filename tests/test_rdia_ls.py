@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from Figure.checkpoint import read_checkpoint, save_checkpoint
 from Figure.deep import lost_classes
 from models.settings import METHODS
 from tests.invoke import ROOT, Invoke, script
@@ -115,6 +116,35 @@ def test_a_checkpoint_of_another_run_is_refused_by_the_flag(flag: str, value: ob
     assert (ended.status, ended.err.count("\n")) == (2, 1)
     assert f"--{flag} {value}" in ended.err
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_run_whose_data_has_changed_is_not_gone_on_with(tmp_path: Path, invoke: Invoke) -> None:
+    """Labels mended meanwhile, say: what is there is of the others, and not printed as if it were of these."""
+    x, labels = np.random.default_rng(0).random((150, 4, 4)), np.arange(150) % 3
+    path, out = tmp_path / "mine.npz", tmp_path / "out"
+    flags = ("--dataset", path, "--n_epoch", 2, "--init_epoch", 1, "--result_dir", out, "--quiet", "--resume")
+    np.savez(path, x_train=x, y_train=labels, x_test=x, y_test=labels)
+    assert invoke(*flags).status == 0
+    before = (out / "checkpoint.pt").read_bytes()
+    for x_changed, changed in ((x, np.roll(labels, 1)), (x[::-1], labels)):
+        np.savez(path, x_train=x_changed, y_train=changed, x_test=x, y_test=labels)
+        ended = invoke(*flags)
+        assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert f"--dataset {path}: is not what the run in {out} was made with" in ended.err
+        assert (out / "checkpoint.pt").read_bytes() == before
+    np.savez(path, x_train=x, y_train=labels, x_test=x, y_test=labels)
+    assert invoke(*flags).status == 0
+
+
+def test_a_checkpoint_of_another_networks_weights_is_refused(tmp_path: Path, invoke: Invoke) -> None:
+    invoke(*SHORT, "--result_dir", tmp_path)
+    kept = read_checkpoint(tmp_path)
+    assert kept
+    kept.state["network"].popitem()
+    save_checkpoint(tmp_path, kept)
+    ended = invoke(*SHORT, "--result_dir", tmp_path, "--resume")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "checkpoint.pt: is damaged, or no checkpoint of this version; remove it to start anew" in ended.err
 
 
 def test_resuming_a_finished_run_prints_it_again(tmp_path: Path, invoke: Invoke) -> None:

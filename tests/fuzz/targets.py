@@ -23,7 +23,7 @@ from data.in_blocks import load_in_blocks, on_disk
 from data.libsvm import line_ranges, pieces, read_libsvm, read_range
 from data.sources import libsvm_file, npz_file, picture_folder
 from Figure.audit import page
-from Figure.checkpoint import NAME, save_checkpoint
+from Figure.checkpoint import NAME, Checkpoint, save_checkpoint
 from Figure.deep import prepare, resumed
 from Figure.lines import Run, Store
 from Figure.review import keep, kept
@@ -206,22 +206,22 @@ LS = ("--n_epoch", "2", "--batch_size", "700")
 
 @functools.cache
 def _started() -> Any:
-    """A run's configuration and its state at epoch 0."""
+    """A run's configuration, its state at epoch 0 and the digest of its data."""
     module = script("RDIA-LS")
     config = module.configure(module.parser().parse_args(LS))
-    return config, prepare(config, Path(), torch.device("cpu"))[1]
+    return config, *prepare(config, Path(), torch.device("cpu"))[1:]
 
 
 def _checkpoint() -> list[Named]:
-    config, state = _started()
+    config, state, read = _started()
     lines = [Epoch(0, None, 10.0, [None, 50.0], 0.5, 0.5)._asdict()]
-    save_checkpoint(Path(), config.flat(), lines, snapshot(state))
+    save_checkpoint(Path(), Checkpoint(config.flat(), read, lines, snapshot(state)))
     return [(NAME, Path(NAME).read_bytes())]
 
 
 def _use_checkpoint(path: Path) -> None:
-    config, state = _started()
-    resumed(path.parent, config, state, ALONE)
+    config, state, read = _started()
+    resumed(path.parent, config, read, state, ALONE)
 
 
 def _audit() -> list[Named]:
