@@ -146,6 +146,7 @@ def test_the_solver_changes_where_the_operations_are_as_many() -> None:
     """n d^2 + d^3 / 3 = 15,999 * 9 + 9 = 144,000 dense ones, against 4 * 200 iterations, each 20 times as slow, a stored value."""
     assert [choose_solver(15_999, 3, stored) for stored in (8, 9, 10)] == ["cg", "cholesky", "cholesky"]
     assert [choose_solver(n, 3, 9) for n in (15_998, 16_000)] == ["cholesky", "cg"]
+    assert [choose_solver(1, 60, stored) for stored in (4, 5)] == ["cg", "cholesky"]  # 3,600 + 72,000, by 16,000 a value
     assert [choose_solver(1, d, 10**12) for d in (10_000, 10_001)] == ["cholesky", "cg"]
 
 
