@@ -340,6 +340,15 @@ def test_no_more_than_a_batch_is_in_the_network_at_a_time(curvature: Curvature) 
     assert max(sizes) == 7
 
 
+@pytest.mark.parametrize("curvature", CURVATURES)
+def test_the_largest_eigenvalue_is_of_the_curvature_that_is_asked_for(curvature: Curvature) -> None:
+    network, (train, validation) = small("mlp").eval(), problem()
+    parts = Parameters(network)
+    expected = largest_eigenvalue(curvature_product(parts, train, curvature=curvature), parts.size)
+    result = network_influence(network, train, validation, damping=1e3, curvature=curvature)
+    assert result.largest == pytest.approx(expected, rel=1e-6)
+
+
 def test_of_two_classes_eta_of_the_other_label_is_eta() -> None:
     train, validation = (part._replace(labels=part.labels % 2) for part in problem())
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).double()
