@@ -18,12 +18,13 @@ if __name__ == "__main__":
 import argparse
 import logging
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from tqdm import tqdm
 
 from data.errors import InputError
-from data.files import writable_folder
+from data.files import only_writer, writable_folder
 from data.flags import Parser, add_data_dir, count, fraction, non_negative, place, positive, rate, run_script, seed
 from data.noise import NOISE_TYPES
 from data.pictures import PICTURE_SETS
@@ -159,23 +160,21 @@ def main(ranks: Ranks) -> None:
         raise InputError("--amp: is for a GPU, and there is none here; leave it out")
     if flags.resume and not folder:
         raise InputError("--resume: needs the --result_dir of the run that is to go on")
-    if folder and ranks.rank == 0:
-        writable_folder(folder, "--result_dir")
-        if not flags.resume:
-            refuse_to_overwrite(folder)
-        elif not (folder / NAME).exists():
-            notes.append(f"there is no checkpoint in {folder}, the run begins at epoch 0")
     config = configure(flags)
     watch = Watch(config.settings, quiet, notes)
-    try:
+    with ExitStack() as ending:
+        if folder and ranks.rank == 0:
+            ending.enter_context(only_writer(writable_folder(folder, "--result_dir"), "--result_dir"))
+            if not flags.resume:
+                refuse_to_overwrite(folder)
+            elif not (folder / NAME).exists():
+                notes.append(f"there is no checkpoint in {folder}, the run begins at epoch 0")
+        ending.callback(watch.close)
         record = run_deep(config, flags.data_dir, device, folder, flags.resume, watch, ranks)
-    finally:
-        watch.close()
-    if ranks.rank:
-        return
-    if folder:
-        save(record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
-    sys.stdout.write(json_line(record) if flags.json else deep_summary(record))
+        if folder and ranks.rank == 0:
+            save(record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
+    if ranks.rank == 0:
+        sys.stdout.write(json_line(record) if flags.json else deep_summary(record))
 
 
 def cli() -> None:

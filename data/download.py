@@ -9,6 +9,8 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from data.errors import InputError
 from data.files import remove_left, writable_folder
@@ -79,15 +81,27 @@ def _fetch(url: str, md5: str | None, work: Path, target: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")  # it would log the temporary name
     name = url.rpartition("/")[2]
     source = pooch.create(work, base_url="", registry={name: md5 and f"md5:{md5}"}, urls={name: url}, retry_if_failed=RETRIES)
+    get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT, hooks={"response": stay_encrypted})
     try:
-        return Path(source.fetch(name, downloader=pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)))
+        return Path(source.fetch(name, downloader=get))
     except (requests.RequestException, ValueError) as error:
         cause = type(error).__name__
         if not isinstance(error, requests.RequestException) and "known hash" in str(error):  # pooch's words
             cause = "the checksum is wrong"
         elif isinstance(error, requests.HTTPError) and error.response is not None:
             cause = f"HTTP status {error.response.status_code}"
+        elif isinstance(error, requests.exceptions.InvalidSchema):
+            cause = "it redirects to what is no https"
         raise InputError(
             f"{target}: not there, and {url} could not be fetched ({cause}); put the file there by hand,"
             " give the folder that has it as --data_dir, or use --dataset digits, which needs none"
         ) from error
+
+
+def stay_encrypted(response: Any, **_: object) -> None:
+    """Follow no redirect from https to http, as not all that is fetched has a checksum: raise requests' `InvalidSchema`."""
+    from requests.exceptions import InvalidSchema
+
+    to = urljoin(response.url, response.headers.get("location", ""))
+    if response.is_redirect and urlsplit(response.url).scheme == "https" != urlsplit(to).scheme:
+        raise InvalidSchema(to)

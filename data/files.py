@@ -1,12 +1,13 @@
 """Files written whole or not at all."""
 
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import IO
@@ -52,6 +53,23 @@ def writable_folder(path: Path, flag: str) -> Path:
             return path
     except OSError as error:
         raise InputError(f"{flag} {path}: cannot be written ({error.strerror}); give a folder that can be") from error
+
+
+@contextmanager
+def only_writer(folder: Path, flag: str) -> Iterator[None]:
+    """Keep other processes that ask for it out of a folder, until the block ends or this process does, however that may be.
+
+    Raises `InputError` that names `flag` where another is there. A file system without locks lets all in.
+    """
+    with ExitStack() as ending:
+        with suppress(OSError):
+            there = os.open(folder, os.O_RDONLY)
+            ending.callback(os.close, there)
+            try:
+                fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise InputError(f"{flag} {folder}: another run writes there; wait for its end, or give another folder") from error
+        yield
 
 
 def refuse_endless(path: Path, flag: str) -> None:

@@ -5,8 +5,8 @@ python -m mutmut run "influence.rows.*"       these, again
 python -m tests.mutants                       what came out
 
 Those that survive were read: they give the same numbers. They change
-- what is not looked at: `check_finite`, `overwrite_a`, `strict`, the text of a `cast`, a second index of -2, more of a tuple that has
-  no more, the shape and the number of classes that would be found without being said, the device of what is on the CPU;
+- what is not looked at: `check_finite`, `overwrite_a`, `strict`, the text of a `cast`, a second index of -2, more of a tuple that
+  has no more, the shape and the number of classes that would be found without being said, the device of what is on the CPU;
 - a branch for sparse rows whose other branch gives the same;
 - what is multiplied by 0 or stands for a norm of 0, a place to start from, the seed or the order of a draw;
 - what is decided by a tie, or by the sign of a uniform draw;

@@ -8,6 +8,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import requests
 import scipy.io
 
 from data import download as module
@@ -166,9 +168,9 @@ ANSWERS = {
     "strange": "ValueError",
     "stalls": "ConnectionError|ReadTimeout",
     "loop": "TooManyRedirects",
-    "file": "InvalidSchema",
-    "ftp": "InvalidSchema",
-    "data": "InvalidSchema",
+    "file": "it redirects to what is no https",
+    "ftp": "it redirects to what is no https",
+    "data": "it redirects to what is no https",
     "nowhere": "ValueError",
 }
 
@@ -188,6 +190,25 @@ def test_a_strange_answer_is_tried_again_and_then_refused(
         download(f"{site.url}{kind}", checksum, target, as_it_is)
     assert Answers.asked == (62 if kind == "loop" else 2)
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "refused"),
+    [
+        ("https://a/b", "http://a/b", True),
+        ("https://a/b", "HTTP://c/b", True),
+        ("https://a/b", "https://c/b", False),
+        ("https://a/b", "/c", False),
+        ("https://a/b", "//c/d", False),
+        ("http://a/b", "http://c", False),
+        ("http://a/b", "https://c", False),
+    ],
+)
+def test_what_is_encrypted_stays_so(url: str, location: str, refused: bool) -> None:
+    response = requests.Response()
+    response.url, response.status_code, response.headers["Location"] = url, 302, location
+    with pytest.raises(requests.exceptions.InvalidSchema) if refused else nullcontext():
+        module.stay_encrypted(response)
 
 
 def test_an_endless_answer_ends_where_the_room_does(site: Site, tmp_path: Path) -> None:

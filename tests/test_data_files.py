@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import tempfile
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from data.errors import InputError
-from data.files import replacing, writable_folder
+from data.files import only_writer, replacing, writable_folder
+from tests.invoke import ROOT
 
 
 @pytest.mark.parametrize("old", [None, b"old"])
@@ -113,3 +115,38 @@ def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # root may write wherever permission bits forbid it
     with pytest.raises(InputError, match=r"^--result_dir .* cannot be written \(Permission denied\)"):
         writable_folder(tmp_path, "--result_dir")
+
+
+def test_one_writer_at_a_time_is_in_a_folder(tmp_path: Path) -> None:
+    flag = "--result_dir"
+    for _ in range(2):
+        with only_writer(tmp_path, flag):
+            with pytest.raises(InputError, match=rf"^{flag} {tmp_path}: another run writes there"), only_writer(tmp_path, flag):
+                pass
+            with only_writer(tmp_path.parent, flag):
+                pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_was_killed_keeps_nobody_out(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from data.files import only_writer\n"
+        "with only_writer(Path(sys.argv[1]), '--result_dir'): print('in', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path], cwd=ROOT, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"in\n"
+        with pytest.raises(InputError, match="another run writes there"), only_writer(tmp_path, "--result_dir"):
+            pass
+        other.kill()
+    with only_writer(tmp_path, "--result_dir"):
+        pass
+
+
+def test_a_file_system_without_locks_lets_all_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with only_writer(tmp_path, "--result_dir"), only_writer(tmp_path, "--result_dir"):
+        pass

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from data.files import only_writer
 from Figure.checkpoint import read_checkpoint, save_checkpoint
 from Figure.deep import lost_classes
 from models.settings import METHODS
@@ -134,6 +135,14 @@ def test_a_run_whose_data_has_changed_is_not_gone_on_with(tmp_path: Path, invoke
         assert (out / "checkpoint.pt").read_bytes() == before
     np.savez(path, x_train=x, y_train=labels, x_test=x, y_test=labels)
     assert invoke(*flags).status == 0
+
+
+def test_a_folder_in_which_another_run_writes_is_refused_and_stays(tmp_path: Path, invoke: Invoke) -> None:
+    with only_writer(tmp_path, "--result_dir"):
+        ended = invoke(*SHORT, "--result_dir", tmp_path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert f"--result_dir {tmp_path}: another run writes there" in ended.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_checkpoint_of_another_networks_weights_is_refused(tmp_path: Path, invoke: Invoke) -> None:
