@@ -58,7 +58,10 @@ def followed(path: Path, before: Summary, after: Summary) -> Summary:
 
 def codes(y: np.ndarray, spelling: Iterable[float]) -> np.ndarray:
     """The places of the labels y (n,) among the distinct ones, (n,) int8."""
-    return (y[:, None] == np.array(list(spelling))).argmax(axis=1).astype(np.int8)
+    found = np.zeros(len(y), dtype=np.int8)
+    for place, value in enumerate(spelling):
+        found[y == value] = place
+    return found
 
 
 def on_disk(path: Path, block_rows: int) -> RowFile:

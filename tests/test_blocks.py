@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,6 +127,20 @@ def test_pieces_and_ranges_of_a_file_make_up_the_file(tmp_path: Path) -> None:
         for name in ("data", "indices"):
             joined = np.concatenate([getattr(part.x, name) for part in parts])
             np.testing.assert_array_equal(joined, getattr(whole.x, name))
+
+
+def test_pieces_of_comments_alone_are_pieces_without_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.in_blocks.pieces", partial(pieces, size=20))
+    path = write(tmp_path, 50)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("# where it is from\n\n" * 9 + "".join(lines[:20]) + "# more of it\n" * 9 + "".join(lines[20:]))
+    memory, blocks = load(str(path), tmp_path, 1), in_blocks(path, 10)
+    for mine, other in zip(blocks[:3], memory[:3], strict=True):
+        np.testing.assert_array_equal(matrix(mine.x), other.x.toarray())
+        np.testing.assert_array_equal(mine.labels, other.labels)
+    path.write_text("# nothing else\n")
+    with pytest.raises(InputError, match="has a file that is empty"):
+        in_blocks(path, 10)
 
 
 def test_numbers_on_disk_are_indexed_and_compared_as_an_array_is(monkeypatch: pytest.MonkeyPatch) -> None:
