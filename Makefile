@@ -17,6 +17,9 @@ coverage: .venv/ready
 	$(BIN)/python -m coverage run -m pytest
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+	@for package in data influence models Figure; do \
+	    printf "$$package: " && $(BIN)/python -m coverage report --format=total --include="$$package/*" || exit 1; \
+	done
 
 mutants: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run
