@@ -16,14 +16,16 @@ from data.noise import NoiseType, redraw_labels
 from data.pictures import Pictures, load_pictures
 from data.streams import Stream, generator, stream_seed
 from Figure.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
-from Figure.results import Record, append_line, write_lines
+from Figure.results import Record, append_line, write_csv, write_lines
+from Figure.suspects import Suspects, suspect_rows, suspects
 from models.methods import companion
+from models.metrics import share
 from models.networks import DOWNSAMPLED, Network, build
 from models.ranks import ALONE, Ranks, from_first
 from models.settings import Settings
 from models.shared_norm import share_norms
 from models.together import forward_together
-from models.training import Epoch, State, Tensors, forward, restore, snapshot, start, train
+from models.training import Epoch, State, Tensors, forward, predict, restore, snapshot, start, train
 
 LOST = 5.0  # per cent of a class's test samples: below it the class counts as lost
 PATIENCE = 5  # epochs after the warm-up before a lost class is named
@@ -47,8 +49,19 @@ class DeepConfig(NamedTuple):
         return {**own, **self.settings._asdict()}
 
 
-def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ranks = ALONE) -> tuple[Tensors, State, str]:
-    """Load, corrupt, put on the device, initialise; and the `digest` of what is loaded. Rank 0 alone reads it, for all."""
+class Prepared(NamedTuple):
+    """A run before its first epoch."""
+
+    data: Tensors
+    state: State
+    digest: str  # of the pictures as they were loaded
+    classes: tuple[str, ...]
+    rows: np.ndarray  # of `data.pictures.Pictures`
+    files: tuple[str, ...]
+
+
+def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ranks = ALONE) -> Prepared:
+    """Load, corrupt, put on the device, initialise. Rank 0 alone reads or downloads, for all."""
     pictures = from_first(ranks, lambda: load_pictures(config.dataset, data_dir, config.seed))
     shape, n, batch = pictures.x.shape[1:], len(pictures.labels), config.settings.batch_size
     if n < batch or not len(pictures.labels_test):
@@ -65,7 +78,8 @@ def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ran
 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     state = start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
-    return data, state, digest(pictures[:4], repr(pictures.classes))
+    read = digest(pictures[:4], repr(pictures.classes))
+    return Prepared(data, state, read, pictures.classes, pictures.rows, pictures.files)
 
 
 def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> Tensors:
@@ -94,10 +108,10 @@ def run_deep(
     """Train to the end, and give the record; `each` is called with every epoch that is trained here.
 
     folder: gets a line an epoch (`epochs.jsonl`) and a checkpoint, from which `resume` goes on: to the very metrics of a run
-    without interruption, on the CPU to the bit; of several ranks rank 0 alone reads and writes there. Raises `InputError` for a
-    checkpoint that is damaged, of another configuration or of other data.
+    without interruption, on the CPU to the bit; in the end the list of suspects (`suspects.csv`). Of several ranks rank 0 alone
+    reads and writes there. Raises `InputError` for a checkpoint that is damaged, of another configuration or of other data.
     """
-    data, state, read = prepare(config, data_dir, device, ranks)
+    data, state, read, classes, rows, files = prepare(config, data_dir, device, ranks)
     lines = resumed(folder, config, read, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
@@ -115,7 +129,11 @@ def run_deep(
             save_checkpoint(folder, Checkpoint(config.flat(), read, lines, snapshot(state)))
         each(epoch)
         begin = time.perf_counter()
-    return deep_record(config, lines)
+    given = data.labels.cpu().numpy()
+    found = suspects(predict(state.averaged, data.x, config.settings).double().cpu().numpy(), given)
+    if folder:
+        write_csv(folder / "suspects.csv", *suspect_rows(found, given, classes, rows, files))
+    return {**deep_record(config, lines), **judged(found, data)}
 
 
 def resumed(folder: Path, config: DeepConfig, data: str, state: State, ranks: Ranks) -> list[Record]:
@@ -130,8 +148,18 @@ def resumed(folder: Path, config: DeepConfig, data: str, state: State, ranks: Ra
     return kept.lines
 
 
+def judged(found: Suspects, data: Tensors) -> Record:
+    """How many suspects there are, and, where it is known, the share of wrong labels among them and of the wrong that they are."""
+    if data.correct is None:
+        return {"suspects": len(found.places), "precision": None, "recall": None}
+    wrong = ~data.correct.cpu().numpy()
+    listed = np.zeros(len(wrong), dtype=bool)
+    listed[found.places] = True
+    return {"suspects": len(found.places), "precision": share(wrong, listed), "recall": share(listed, wrong)}
+
+
 def deep_record(config: DeepConfig, lines: list[Record]) -> Record:
-    """The object that `RDIA-LS.py --json` prints. lines: one per epoch, from epoch 0."""
+    """The object that `RDIA-LS.py --json` prints, but for its suspects. lines: one per epoch, from epoch 0."""
     accuracy, settings = [line["test_accuracy"] for line in lines], config.settings
     return {
         **{name: getattr(config, name) for name in ("dataset", "noise_rate", "noise_type", "seed")},

@@ -90,9 +90,16 @@ def deep_summary(record: Record) -> str:
         f"test accuracy: {record['last10']:.2f}% (mean of the last ten of {record['epochs']} epochs), best {record['best']:.2f}%",
         f"test recall of each class, last epoch, %: {recall}",
         *(f"{text}: {record[key]:.4f}" for key, text in SHARES.items() if record[key] is not None),
+        f"suspects, to which it gives another label in the end: {record['suspects']:,}{_of_the_wrong(record)}",
         f"seconds: {record['seconds']:.1f}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _of_the_wrong(record: Record) -> str:
+    """What is known of the suspects where labels were changed on purpose."""
+    shown = (f", {name} {record[name]:.4f}" for name in ("precision", "recall") if record[name] is not None)
+    return "".join([*shown, " against the wrong"]) if record["recall"] is not None else ""
 
 
 SHARES = {

@@ -20,6 +20,8 @@ class Pictures(NamedTuple):
     x_test: np.ndarray
     labels_test: np.ndarray
     classes: tuple[str, ...]  # how the source writes each label
+    rows: np.ndarray  # (n,) number of each training picture among the source's, from 0
+    files: tuple[str, ...] = ()  # (n,) of an image folder's: CLASS/NAME within train/
 
 
 LEAST = 5  # samples without a test part of their own
@@ -75,7 +77,7 @@ def _public(source: PublicSet, data_dir: Path) -> Pictures:
     train, test = source.read(data_dir, "train"), source.read(data_dir, source.test)
     x, x_test = (images.pixels.reshape(-1, *source.shape) for images in (train, test))
     labels, labels_test = (images.labels.astype(np.int64) for images in (train, test))
-    return Pictures(x, labels, x_test, labels_test, tuple(map(str, range(source.classes))))
+    return Pictures(x, labels, x_test, labels_test, tuple(map(str, range(source.classes))), np.arange(len(labels)))
 
 
 def _folder(path: Path, seed: int) -> Pictures:
@@ -83,10 +85,12 @@ def _folder(path: Path, seed: int) -> Pictures:
     _several(f"{path / 'train'}", train.classes)
     x = _channels_first(train.pixels.reshape(-1, *train.shape))
     if not (path / "test").is_dir():
-        return _divided(str(path), x, train.labels, train.classes, seed)
+        divided = _divided(str(path), x, train.labels, train.classes, seed)
+        return divided._replace(files=tuple(train.files[row] for row in divided.rows))
     test = image_folder(path / "test", train.shape)
     labels_test = _places(f"{path / 'test'}", np.array(test.classes)[test.labels], np.array(train.classes))
-    return Pictures(x, train.labels, _channels_first(test.pixels.reshape(-1, *test.shape)), labels_test, train.classes)
+    x_test = _channels_first(test.pixels.reshape(-1, *test.shape))
+    return Pictures(x, train.labels, x_test, labels_test, train.classes, np.arange(len(x)), train.files)
 
 
 def _npz(path: Path, seed: int) -> Pictures:
@@ -100,7 +104,8 @@ def _npz(path: Path, seed: int) -> Pictures:
     x = _channels_first(parts["train"].x)
     if "test" not in parts:
         return _divided(str(path), x, labels, classes, seed)
-    return Pictures(x, labels, _channels_first(parts["test"].x), _places(f"{path}: y_test", parts["test"].y, values), classes)
+    labels_test = _places(f"{path}: y_test", parts["test"].y, values)
+    return Pictures(x, labels, _channels_first(parts["test"].x), labels_test, classes, np.arange(len(x)))
 
 
 def _several(name: str, classes: tuple[str, ...]) -> None:
@@ -135,4 +140,4 @@ def _divided(name: str, x: np.ndarray, labels: np.ndarray, classes: tuple[str, .
         )
     order = generator(seed, "split").permutation(len(labels))
     train, test = np.split(order, [len(order) - len(order) // 5])
-    return Pictures(x[train], labels[train].astype(np.int64), x[test], labels[test].astype(np.int64), classes)
+    return Pictures(x[train], labels[train].astype(np.int64), x[test], labels[test].astype(np.int64), classes, train)

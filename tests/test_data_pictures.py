@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 from data.errors import InputError
 from data.noise import redraw_labels
@@ -24,6 +25,7 @@ def test_digits_are_all_ten_classes_in_two_parts() -> None:
     assert pictures.x_test.shape == (359, 1, 8, 8)
     assert (pictures.x.dtype, pictures.x.max()) == (np.float32, 1)
     assert len(np.unique(pictures.labels)) == len(pictures.classes) == 10
+    np.testing.assert_array_equal(load_digits().target[pictures.rows], pictures.labels)
 
 
 def test_the_seed_cuts_the_digits() -> None:
@@ -40,6 +42,8 @@ def test_a_folder_of_colour_pictures_is_channels_first(tmp_path: Path) -> None:
     assert pictures.x[:, :, 0, 0].tolist() == [[40 * label, number, 7] for label in range(3) for number in range(4)]
     assert pictures.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert pictures.labels_test.tolist() == [1, 1, 2, 2]
+    assert pictures.rows.tolist() == [*range(12)]
+    assert pictures.files == tuple(f"{name}/{number}.png" for name in pictures.classes for number in range(4))
 
 
 def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> None:
@@ -47,6 +51,9 @@ def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> N
     pictures = load_pictures(str(tmp_path), Path(), 1)
     assert (len(pictures.labels), len(pictures.labels_test)) == (16, 4)
     assert sorted([*pictures.x[:, 0, 0, 0], *pictures.x_test[:, 0, 0, 0]]) == [*range(10), *range(40, 50)]
+    colours = [*range(10), *range(40, 50)]
+    assert [colours[row] for row in pictures.rows] == pictures.x[:, 0, 0, 0].tolist()
+    assert list(pictures.files) == [f"{'ab'[row // 10]}/{row % 10}.png" for row in pictures.rows]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +73,7 @@ def test_arrays_of_any_shape_become_pictures(shape: tuple[int, ...], expected: t
     assert pictures.x.shape == expected
     assert pictures.x.dtype == np.uint8
     assert (pictures.classes, pictures.labels_test.tolist()) == (("a", "b", "c"), [2] * 5)
+    assert (pictures.rows.tolist(), pictures.files) == ([*range(5)], ())
     last = np.moveaxis(x, -1, 1) if shape == (5, 4, 6, 3) else x
     assert pictures.x.ravel().tolist() == last.ravel().tolist()
 

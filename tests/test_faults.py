@@ -94,7 +94,8 @@ def training(folder: Path) -> tuple[object, ...]:
     torch.save(kept.state, state)
     epochs, results = lines(folder / "epochs.jsonl"), lines(folder / "results.jsonl")
     told = [without(line, "seconds") for line in kept.lines]
-    return epochs, told, results, state.getvalue(), (folder / "curve.png").read_bytes(), names(folder)
+    made = [(folder / name).read_bytes() for name in ("curve.png", "suspects.csv")]
+    return epochs, told, results, state.getvalue(), made, names(folder)
 
 
 def check_training(folder: Path) -> None:
@@ -102,7 +103,7 @@ def check_training(folder: Path) -> None:
     lines(folder / "epochs.jsonl")
     lines(folder / "results.jsonl")
     whole_picture(folder / "curve.png")
-    assert names(folder) <= {"checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl"}
+    assert names(folder) <= {"checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl", "suspects.csv"}
 
 
 @pytest.mark.slow

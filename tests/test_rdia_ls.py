@@ -20,7 +20,7 @@ from tests.invoke import ROOT, Invoke, script
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5)
 KEYS = {
     *("dataset", "method", "noise_rate", "noise_type", "gamma", "objective", "seed", "epochs", "test_accuracy", "last10", "best"),
-    *("test_recall", "clean_share_kept", "wrong_share_relabeled", "seconds"),
+    *("test_recall", "clean_share_kept", "wrong_share_relabeled", "seconds", "suspects", "precision", "recall"),
 }
 
 
@@ -70,7 +70,9 @@ def test_what_it_is_compared_with_runs_and_differs(flags: tuple[str, str], invok
 def test_a_result_directory_holds_lines_curve_and_checkpoint(tmp_path: Path, invoke: Invoke) -> None:
     out = tmp_path / "out"
     printed = record(invoke(*SHORT, "--result_dir", out, "--json").out)
-    assert {path.name for path in out.iterdir()} == {"checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl"}
+    assert {path.name for path in out.iterdir()} == {
+        *("checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl", "suspects.csv")
+    }
     epochs = [json.loads(line) for line in (out / "epochs.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == list(range(14))
     assert [epoch["test_accuracy"] for epoch in epochs] == printed["test_accuracy"]

@@ -209,7 +209,7 @@ def _started() -> Any:
     """A run's configuration, its state at epoch 0 and the digest of its data."""
     module = script("RDIA-LS")
     config = module.configure(module.parser().parse_args(LS))
-    return config, *prepare(config, Path(), torch.device("cpu"))[1:]
+    return config, *prepare(config, Path(), torch.device("cpu"))[1:3]
 
 
 def _checkpoint() -> list[Named]:
