@@ -6,8 +6,9 @@
     python RDIA-LS.py --dataset mine.npz --noise_type none --noise_rate 0.3     # your own labels, about 30% of them wrong
     torchrun --nproc-per-node 2 RDIA-LS.py --gamma 0.2              # the first by two processes, on GPUs where there are two
 
-It prints the mean test accuracy of the last ten epochs, the best, and the recall of each class. With --result_dir: epochs.jsonl (a
-line an epoch), results.jsonl (a line a run), curve.png, and a checkpoint an epoch, from which --resume goes on.
+It prints the mean test accuracy of the last ten epochs, the best, and the recall of each class. With --result_dir: suspects.csv
+(the training samples to which the network gives another label in the end), epochs.jsonl (a line an epoch), results.jsonl (a line a
+run), curve.png, and a checkpoint an epoch, from which --resume goes on.
 """
 
 from data.flags import leave_on_interrupt
@@ -77,7 +78,7 @@ def parser() -> Parser:
     flags.add_argument("--gpu", type=seed, help="number of the GPU (the first there is, else the CPU)")
     flags.add_argument("--amp", action="store_true", help="bfloat16 on a GPU")
     add_data_dir(flags)
-    flags.add_argument("--result_dir", type=place, help="where lines, checkpoint and curve go")
+    flags.add_argument("--result_dir", type=place, help="where suspects, lines, checkpoint and curve go")
     flags.add_argument("--resume", action="store_true", help="go on from the checkpoint in --result_dir")
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     flags.add_argument("--quiet", action="store_true", help="no progress and no notes: the results alone")
