@@ -139,8 +139,9 @@ class Watch:
 
 
 def is_kept(record: Record, folder: Path) -> bool:
-    """Whether `folder` has this very run's line: it is finished, and was only resumed."""
-    return any({key: line.get(key) for key in record} == record for line in read_lines(folder / "results.jsonl"))
+    """Whether `folder` has this very run's line: it is finished, and was only resumed, be it on a device of another rounding."""
+    own = {key: value for key, value in record.items() if key not in {"suspects", "precision", "recall"}}
+    return any({key: line.get(key) for key in own} == own for line in read_lines(folder / "results.jsonl"))
 
 
 def save(record: Record, config: DeepConfig, device: str, folder: Path) -> None:
@@ -162,7 +163,6 @@ def main(ranks: Ranks) -> None:
     if flags.resume and not folder:
         raise InputError("--resume: needs the --result_dir of the run that is to go on")
     config = configure(flags)
-    watch = Watch(config.settings, quiet, notes)
     with ExitStack() as ending:
         if folder and ranks.rank == 0:
             ending.enter_context(only_writer(writable_folder(folder, "--result_dir"), "--result_dir"))
@@ -170,6 +170,7 @@ def main(ranks: Ranks) -> None:
                 refuse_to_overwrite(folder)
             elif not (folder / NAME).exists():
                 notes.append(f"there is no checkpoint in {folder}, the run begins at epoch 0")
+        watch = Watch(config.settings, quiet, notes)
         ending.callback(watch.close)
         record = run_deep(config, flags.data_dir, device, folder, flags.resume, watch, ranks)
         if folder and ranks.rank == 0:
