@@ -57,15 +57,20 @@ class Cluster(NamedTuple):
 
     def result(self, future: Future) -> Any:
         """What a future comes to. Raises `InputError` where no worker is left that could work on it."""
+        stuck = 0
         while True:
             try:
                 return future.result(timeout=PATIENCE)
             except TimeoutError as error:
-                states = {worker["status"] for worker in self.client.scheduler_info(n_workers=-1)["workers"].values()}
-                if "running" not in states:
-                    address = self.client.scheduler.address
-                    what = "all workers are out of memory" if states else "no worker is left"
-                    raise InputError(f"--dask {address}: {what}; {MORE}") from error
+                workers = self.client.scheduler_info(n_workers=-1)["workers"]
+                running = {name for name, worker in workers.items() if worker["status"] == "running"}  # not paused, for memory
+                busy = {name for name, tasks in self.client.processing().items() if tasks}
+                stuck = stuck + 1 if busy and not busy & running else 0  # Dask takes no task from a worker that is paused
+                if running and stuck < 2:
+                    continue
+                of = "all workers are" if not running else "a worker with work that all wait for is"
+                what = f"{of} out of memory" if workers else "no worker is left"
+                raise InputError(f"--dask {self.client.scheduler.address}: {what}; {MORE}") from error
 
 
 @contextmanager

@@ -35,8 +35,7 @@ def running(folder: Path, workers: int, *flags: str) -> Iterator[Running]:
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
-        own = ("--nthreads", "1", "--local-directory", str(folder), *flags)
-        processes += [_dask("worker", address, *own) for _ in range(workers)]
+        processes += [worker(address, folder, *flags) for _ in range(workers)]
         with Client(address, timeout=STARTS) as client:
             client.wait_for_workers(workers, timeout=STARTS)
         yield Running(address, processes[0], processes[1:])
@@ -50,6 +49,11 @@ def running(folder: Path, workers: int, *flags: str) -> Iterator[Running]:
                 process.kill()
                 process.wait()
         file.unlink(missing_ok=True)
+
+
+def worker(address: str, folder: Path, *flags: str) -> subprocess.Popen[bytes]:
+    """A worker of one thread."""
+    return _dask("worker", address, "--nthreads", "1", "--local-directory", str(folder), *flags)
 
 
 def _dask(*flags: str) -> subprocess.Popen[bytes]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,9 +27,9 @@ from data.libsvm import line_ranges, parse_libsvm, pieces, read_range
 from influence import Fit, Influence, harmful, logistic_influence
 from influence.rows import each, times
 from models.logistic import fit_logistic, gradient
-from models.on_dask import cluster
+from models.on_dask import PATIENCE, Cluster, cluster
 from tests.benchmarks.generate import write_avazu_like
-from tests.cluster import Running, running
+from tests.cluster import Running, running, worker
 from tests.invoke import ROOT, Ended, Invoke
 from tests.problems import C, weighted_fit
 
@@ -342,7 +343,7 @@ def test_a_cluster_that_has_lost_its_workers_is_one_line(tmp_path: Path, monkeyp
     monkeypatch.setattr("models.on_dask.PATIENCE", 0.2)
     path = write(tmp_path, 50)
     with (
-        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local,
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as local,
         cluster(local.scheduler_address, None) as read,
     ):
         local.scale(0)
@@ -351,6 +352,53 @@ def test_a_cluster_that_has_lost_its_workers_is_one_line(tmp_path: Path, monkeyp
                 time.sleep(0.01)
         with pytest.raises(InputError, match=rf"--dask {local.scheduler_address}: no worker is left; give a smaller --block_rows"):
             read(path)
+
+
+class Workers:
+    """A client of workers, and a future that is late so many times."""
+
+    scheduler = SimpleNamespace(address="tcp://there")
+
+    def __init__(self, status: dict[str, str], work: dict[str, list[str]], late: int) -> None:
+        self.status, self.work, self.late = status, work, late
+
+    def scheduler_info(self, n_workers: int) -> dict[str, dict[str, dict[str, str]]]:
+        assert n_workers == -1  # all of them
+        return {"workers": {name: {"status": status} for name, status in self.status.items()}}
+
+    def processing(self) -> dict[str, list[str]]:
+        return self.work
+
+    def result(self, timeout: float) -> int:
+        assert timeout == PATIENCE
+        self.late -= 1
+        if self.late < 0:
+            return 7
+        raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("status", "work", "late", "said"),
+    [
+        ({"a": "running", "b": "running"}, {"a": ["x"], "b": []}, 9, None),
+        ({"a": "running", "b": "paused"}, {"a": ["x"], "b": ["y"]}, 9, None),
+        ({"a": "running", "b": "paused"}, {"a": [], "b": []}, 9, None),  # between two tasks
+        ({"a": "running", "b": "paused"}, {"a": [], "b": ["y"]}, 1, None),  # it may go on
+        ({"a": "running", "b": "paused"}, {"a": [], "b": ["y"]}, 2, "a worker with work that all wait for is out of memory"),
+        ({"a": "paused", "b": "paused"}, {"a": [], "b": ["y"]}, 1, "all workers are out of memory"),
+        ({}, {}, 1, "no worker is left"),
+    ],
+)
+def test_a_result_is_waited_for_as_long_as_a_worker_can_work_on_it(
+    status: dict[str, str], work: dict[str, list[str]], late: int, said: str | None
+) -> None:
+    workers = Workers(status, work, late)
+    there = Cluster(workers, 2, None)
+    if said:
+        with pytest.raises(InputError, match=f"^--dask tcp://there: {said}; give a smaller --block_rows"):
+            there.result(workers)
+    else:
+        assert there.result(workers) == 7
 
 
 def start(path: Path, there: Running, *flags: str) -> subprocess.Popen[str]:
@@ -415,6 +463,20 @@ def test_workers_out_of_memory_are_one_line(tmp_path: Path) -> None:
         result = ended(start(path, there))
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
     assert "--block_rows" in result.err
+
+
+@pytest.mark.slow
+def test_a_worker_out_of_memory_beside_one_with_enough_ends_by_a_result_or_one_line(tmp_path: Path) -> None:
+    path = large(tmp_path)
+    with running(tmp_path, 1, "--memory-limit", "200MB") as there:
+        other = worker(there.address, tmp_path, "--memory-limit", "4GB")
+        try:
+            result = ended(start(path, there, "--block_rows", "20000"))
+        finally:
+            other.terminate()
+            other.wait()
+    assert result.status == 0 or (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert result.status == 0 or "--block_rows" in result.err
 
 
 @pytest.mark.slow

@@ -190,7 +190,7 @@ def _members(session: int) -> list[str]:
 def test_runs_on_a_dask_worker_are_each_kept(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     store = Store(tmp_path)
-    with distributed.LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=":0") as cluster:
         for numbers in (range(4), range(6)):
             sweep(runs(numbers), store, tmp_path, dask=cluster.scheduler_address)
         with pytest.raises(InputError, match="no"):
@@ -201,7 +201,7 @@ def test_runs_on_a_dask_worker_are_each_kept(tmp_path: Path) -> None:
 def test_a_scheduler_without_workers_is_one_line(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
         pytest.raises(InputError, match=rf"--dask {cluster.scheduler_address}: the scheduler has no workers"),
     ):
         sweep(runs(range(1)), Store(tmp_path), tmp_path, dask=cluster.scheduler_address)
