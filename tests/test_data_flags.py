@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from data.errors import InputError
+from data.errors import LONGEST, InputError
 from data.flags import Parser, add_data_dir, count, fraction, non_negative, number, positive, rate, run_script, seed
 
 Reader = Callable[[str], float]
@@ -187,3 +187,13 @@ def test_a_reader_that_leaves_ends_the_script_in_silence(lines: int) -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_message_that_quotes_a_whole_file_keeps_its_ends() -> None:
+    whole = InputError(f"a.csv line 2: {'x' * 1900}; mend it")
+    assert "..." not in str(whole)
+    cut = str(InputError(f"a.csv line 2: {'x' * 5000}; mend it"))
+    assert len(cut) == LONGEST
+    assert cut.startswith("a.csv line 2: xxx")
+    assert cut.endswith("xxx; mend it")
+    assert "x ... x" in cut

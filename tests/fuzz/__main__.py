@@ -21,7 +21,7 @@ import warnings
 from pathlib import Path
 from types import FrameType
 
-from data.errors import InputError
+from data.errors import LONGEST, InputError
 from data.flags import Parser, count, run_script, seed
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import TARGETS, Named, Target
@@ -47,7 +47,7 @@ def read(target: Target, named: Named, folder: Path) -> str | None:
             warnings.simplefilter("error")
             target.use(path)
     except InputError as error:
-        if "\n" in str(error).strip() and len(str(error)) > 2000:
+        if len(str(error)) > LONGEST:
             return f"a message of {len(str(error))} characters"
     except (Exception, TooLong):
         return traceback.format_exc()
