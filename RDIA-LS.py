@@ -31,7 +31,7 @@ from data.noise import NOISE_TYPES
 from data.pictures import PICTURE_SETS
 from Figure.checkpoint import NAME, read_checkpoint
 from Figure.curve import draw_curve
-from Figure.deep import LOST, PATIENCE, DeepConfig, choose_device, lost_classes, run_deep
+from Figure.deep import CURVE, LOST, PATIENCE, DeepConfig, Prepared, choose_device, lost_classes, run_deep
 from Figure.lines import read_lines
 from Figure.report import deep_summary
 from Figure.results import Record, append_line, environment, json_line
@@ -118,9 +118,10 @@ class Watch:
         self._settings, self._recalls, self._named = settings, list[list[float | None]](), set[int]()
         self._bar = tqdm(total=settings.n_epoch, disable=quiet or not sys.stderr.isatty(), unit="epoch", leave=False)
 
-    def __call__(self, epoch: Epoch) -> None:
-        while self._notes:
-            log.warning("note: %s", self._notes.pop(0))
+    def __call__(self, epoch: Epoch, ready: Prepared) -> None:
+        if not self._bar.n:
+            for note in (*self._notes, *ready.notes):
+                log.warning("note: %s", note)
         self._bar.n = epoch.epoch + 1
         self._bar.set_postfix(accuracy=f"{epoch.test_accuracy:.2f}%")
         if epoch.epoch < self._settings.init_epoch:
@@ -129,7 +130,7 @@ class Watch:
         if len(self._recalls) >= PATIENCE and (lost := set(lost_classes(self._recalls[-PATIENCE:])) - self._named):
             self._named |= lost
             remedy = "" if self._settings.warmup == "balanced" else "; try --warmup balanced"
-            names = ", ".join(map(str, sorted(lost)))
+            names = ", ".join(ready.classes[label] for label in sorted(lost))
             log.warning(
                 "warning: under %g%% of the test samples of class %s are found for %d epochs%s", LOST, names, PATIENCE, remedy
             )
@@ -148,7 +149,7 @@ def save(record: Record, config: DeepConfig, device: str, folder: Path) -> None:
     """The run as one line, if it is not there, and its curve, which a kill may have kept from being drawn after the line."""
     if not is_kept(record, folder):
         append_line(folder / "results.jsonl", {**record, "config": config.flat(), **environment(), "device": device})
-    draw_curve(record, folder / "curve.png")
+    draw_curve(record, folder / CURVE)
 
 
 def main(ranks: Ranks) -> None:
@@ -163,6 +164,8 @@ def main(ranks: Ranks) -> None:
     if flags.resume and not folder:
         raise InputError("--resume: needs the --result_dir of the run that is to go on")
     config = configure(flags)
+    if config.settings.n_epoch <= config.settings.init_epoch:
+        notes.append(f"--n_epoch {config.settings.n_epoch}: the run ends in the warm-up, of {config.settings.init_epoch} epochs")
     with ExitStack() as ending:
         if folder and ranks.rank == 0:
             ending.enter_context(only_writer(writable_folder(folder, "--result_dir"), "--result_dir"))

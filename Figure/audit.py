@@ -16,7 +16,7 @@ from string import Template
 import numpy as np
 
 from data.errors import InputError
-from data.files import replacing, writable_folder
+from data.files import refuse_endless, replacing, writable_folder
 from data.flags import Parser, run_script
 from Figure.report import DONE
 from Figure.results import Record
@@ -126,11 +126,24 @@ def results(facts: Record) -> str:
     return "\n".join(rows)
 
 
-def page_path(path: Path, flag: str) -> Path:
-    """`path`, its folder made if it is missing. Raises `InputError` that names `flag` where no file can be written there."""
+def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:
+    """`path`, its folder made if it is missing.
+
+    begins: what a file begins with that may be replaced, a page of this program by default. Raises `InputError` that names `flag`
+    where no file can be written, or another one is: the data that the page is made of, say.
+    """
+    begins = begins or (HERE / "audit.html").read_bytes().partition(b"$")[0]
     if path.is_dir():
         raise InputError(f"{flag} {path}: is a folder, expected the name of a file; give {path / 'page.html'}")
+    refuse_endless(path, flag)
     writable_folder(path.parent, flag)
+    try:
+        with path.open("rb") as file:
+            other = file.read(len(begins)) not in {begins, b""}
+    except OSError:
+        other = path.exists()
+    if other:
+        raise InputError(f"{flag} {path}: is there, and no such page, which alone is replaced; give another name, or remove it")
     return path
 
 

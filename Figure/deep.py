@@ -16,7 +16,7 @@ from data.noise import NoiseType, redraw_labels
 from data.pictures import Pictures, load_pictures
 from data.streams import Stream, generator, stream_seed
 from Figure.checkpoint import NAME, Checkpoint, load_checkpoint, save_checkpoint
-from Figure.results import Record, append_line, write_csv, write_lines
+from Figure.results import Record, append_line, remove, write_csv, write_lines
 from Figure.suspects import Suspects, suspect_rows, suspects
 from models.methods import companion
 from models.metrics import share
@@ -29,6 +29,7 @@ from models.training import Epoch, State, Tensors, forward, predict, restore, sn
 
 LOST = 5.0  # per cent of a class's test samples: below it the class counts as lost
 PATIENCE = 5  # epochs after the warm-up before a lost class is named
+SUSPECTS, CURVE = "suspects.csv", "curve.png"  # what a run leaves when it has ended, besides its line
 LAST = 10  # epochs whose mean test accuracy is reported
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
@@ -55,9 +56,10 @@ class Prepared(NamedTuple):
     data: Tensors
     state: State
     digest: str  # of the pictures as they were loaded
-    classes: tuple[str, ...]
-    rows: np.ndarray  # of `data.pictures.Pictures`
+    classes: tuple[str, ...]  # these, and what follows, as in `data.pictures.Pictures`
+    rows: np.ndarray
     files: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ranks = ALONE) -> Prepared:
@@ -79,7 +81,7 @@ def prepare(config: DeepConfig, data_dir: Path, device: torch.device, ranks: Ran
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     state = start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
     read = digest(pictures[:4], repr(pictures.classes))
-    return Prepared(data, state, read, pictures.classes, pictures.rows, pictures.files)
+    return Prepared(data, state, read, pictures.classes, pictures.rows, pictures.files, pictures.notes)
 
 
 def on_device(pictures: Pictures, config: DeepConfig, device: torch.device) -> Tensors:
@@ -102,7 +104,7 @@ def run_deep(
     device: torch.device,
     folder: Path | None = None,
     resume: bool = False,
-    each: Callable[[Epoch], None] = lambda _: None,
+    each: Callable[[Epoch, Prepared], None] = lambda *_: None,
     ranks: Ranks = ALONE,
 ) -> Record:
     """Train to the end, and give the record; `each` is called with every epoch that is trained here.
@@ -111,12 +113,16 @@ def run_deep(
     without interruption, on the CPU to the bit; in the end the list of suspects (`suspects.csv`). Of several ranks rank 0 alone
     reads and writes there. Raises `InputError` for a checkpoint that is damaged, of another configuration or of other data.
     """
-    data, state, read, classes, rows, files = prepare(config, data_dir, device, ranks)
-    lines = resumed(folder, config, read, state, ranks) if folder and resume else []
+    ready = prepare(config, data_dir, device, ranks)
+    data, state = ready.data, ready.state
+    lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
     if folder:
         write_lines(folder / "epochs.jsonl", lines)
+        if not lines:
+            for name in (SUSPECTS, CURVE):  # of a run before
+                remove(folder / name)
     of_batch = forward_together(ranks, state, config.settings) if ranks.world > 1 else forward
     begin = time.perf_counter()
     for epoch in train(state, data, config.settings, len(lines), of_batch):
@@ -126,14 +132,14 @@ def run_deep(
         lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
         if folder:
             append_line(folder / "epochs.jsonl", lines[-1])
-            save_checkpoint(folder, Checkpoint(config.flat(), read, lines, snapshot(state)))
-        each(epoch)
+            save_checkpoint(folder, Checkpoint(config.flat(), ready.digest, lines, snapshot(state)))
+        each(epoch, ready)
         begin = time.perf_counter()
     given = data.labels.cpu().numpy()
     found = suspects(predict(state.averaged, data.x, config.settings).double().cpu().numpy(), given)
     if folder:
-        write_csv(folder / "suspects.csv", *suspect_rows(found, given, classes, rows, files))
-    return {**deep_record(config, lines), **judged(found, data)}
+        write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
+    return {**deep_record(config, lines), "classes": list(ready.classes), **judged(found, data)}
 
 
 def resumed(folder: Path, config: DeepConfig, data: str, state: State, ranks: Ranks) -> list[Record]:
@@ -159,7 +165,7 @@ def judged(found: Suspects, data: Tensors) -> Record:
 
 
 def deep_record(config: DeepConfig, lines: list[Record]) -> Record:
-    """The object that `RDIA-LS.py --json` prints, but for its suspects. lines: one per epoch, from epoch 0."""
+    """The object that `RDIA-LS.py --json` prints, but for its classes and suspects. lines: one per epoch, from epoch 0."""
     accuracy, settings = [line["test_accuracy"] for line in lines], config.settings
     return {
         **{name: getattr(config, name) for name in ("dataset", "noise_rate", "noise_type", "seed")},

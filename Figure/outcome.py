@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.dataset import Dataset
-from data.errors import InputError
 from data.identity import run_key
 from data.noise import NoisyLabels
 from data.streams import generator
 from Figure.alpha_plot import draw_choice, draw_phi
 from Figure.config import Config
 from Figure.gallery import MOST, draw_gallery
-from Figure.results import Record, append_line, environment, write_csv
+from Figure.results import Record, append_line, environment, remove, write_csv
 from Figure.review import NAME, Review, keep, review
 from influence import SolverError
 from models.choose import Point, TooFewRowsError, choose
@@ -111,14 +110,6 @@ def draw(outcome: Outcome, folder: Path) -> None:
         given, suggested, true = (names[labels[rows]] for labels in (outcome.given.labels, scores.best, dataset.train.labels))
         known = true if outcome.given.flipped.any() else None
         draw_gallery(dataset.train.x[rows], dataset.shape, given, suggested, known, folder / "gallery.png")
-
-
-def remove(path: Path) -> None:
-    """Take away a file of an earlier run, if there is one. Raises `InputError` where it cannot be."""
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); remove it, or give another --result_dir") from error
 
 
 def save(outcome: Outcome, config: Config, found: Review | None, folder: Path) -> None:

@@ -83,10 +83,11 @@ def deep_summary(record: Record) -> str:
     noise = f"{record['noise_rate']:.0%} {record['noise_type']} noise"
     if record["noise_type"] == "none":
         noise = f"labels as they are, {record['noise_rate']:.0%} of them taken to be wrong"
-    settings = f"gamma {record['gamma']:g}, objective {record['objective']}, seed {record['seed']}"
-    recall = " ".join("-" if value is None else f"{value:.1f}" for value in record["test_recall"])
+    settings = f"gamma {record['gamma']:g}, objective {record['objective']}, " if record["method"] == "rdia-ls" else ""
+    shares = zip(record["classes"], record["test_recall"], strict=True)
+    recall = ", ".join(f"{name}: {'-' if value is None else format(value, '.1f')}" for name, value in shares)
     lines = [
-        f"{record['method']} on {record['dataset']}, {noise}, {settings}",
+        f"{record['method']} on {record['dataset']}, {noise}, {settings}seed {record['seed']}",
         f"test accuracy: {record['last10']:.2f}% (mean of the last ten of {record['epochs']} epochs), best {record['best']:.2f}%",
         f"test recall of each class, last epoch, %: {recall}",
         *(f"{text}: {record[key]:.4f}" for key, text in SHARES.items() if record[key] is not None),

@@ -65,6 +65,8 @@ def main() -> None:
     given = parser().parse_args()
     if (given.seeds or 0) > MOST_SEEDS:
         raise InputError(f"--seeds {given.seeds}: expected {MOST_SEEDS:,} at most")
+    if given.kept and given.result_dir and not given.result_dir.is_dir():
+        raise InputError(f"--result_dir {given.result_dir}: is not there, and --kept shows what is kept in it; leave --kept out")
     folder = writable_folder(given.result_dir, "--result_dir") if given.result_dir else FOLDER
     store = Store(folder, f".{given.shard[0]}-of-{given.shard[1]}" if given.shard else "")
     output = Output(folder, None if given.result_dir else ROOT / "README.md")

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from data.errors import InputError
@@ -68,11 +69,11 @@ def _last_byte(file: io.BufferedRandom) -> bytes:
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table, whole or not at all; floats to their last digit. Raises `InputError` where it cannot be written."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))  # its line ends, \r\n, are what it knows to quote
     writer.writerow(header)
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -82,3 +83,11 @@ def write_text(path: Path, text: str) -> None:
             file.write(text.encode(errors="surrogateescape"))  # a file name may be no text
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
+
+
+def remove(path: Path) -> None:
+    """Take away a file of an earlier run, if there is one. Raises `InputError` where it cannot be."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); remove it, or give another --result_dir") from error

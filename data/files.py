@@ -24,6 +24,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     It is written beside its place, so that a reader sees the old file or the new one, never a part. What killed writers of
     `path` have left is removed. Raises `OSError` where the folder cannot be written.
     """
+    path = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
     remove_left(path.parent, f".{escape(path.name)}.*.part")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:

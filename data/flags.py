@@ -83,7 +83,7 @@ def add_data_dir(flags: Parser) -> None:
     """The flag --data_dir: by default the environment's RDIA_DATA, else `downloads` in this package's folder."""
     default = Path(os.environ.get("RDIA_DATA") or Path(__file__).resolve().parent / "downloads")
     flags.add_argument(
-        "--data_dir", type=Path, default=default, help="where public data sets lie or go (RDIA_DATA, or data/downloads)"
+        "--data_dir", type=place, default=default, help="where public data sets lie or go (RDIA_DATA, or data/downloads)"
     )
 
 
@@ -108,6 +108,7 @@ def leave_on_interrupt(prog: str, remedy: str = AGAIN) -> None:
 
 def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
     """Run a script's `main`: an `InputError` becomes one line and exit status 2, Ctrl-C one line with a remedy and 130."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123,SIM115 - it was closed before the start
     if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is shown by its number, as on stderr
         sys.stdout.reconfigure(errors="backslashreplace")
     if callable(signal.getsignal(signal.SIGINT)):
@@ -149,5 +150,7 @@ def _leave_output() -> None:
 
 
 def _one_line(prog: str, message: str) -> int:
-    print(f"{prog}: error: {' '.join(message.split())}", file=sys.stderr)
+    line = " ".join(message.split())
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)  # no sign is left to steer a terminal
+    print(f"{prog}: error: {shown}", file=sys.stderr)
     return 2

@@ -196,6 +196,15 @@ class Folder(NamedTuple):
     shape: tuple[int, ...]  # of one picture: height, width (, 3)
 
 
+def parts_of(folder: Path) -> list[str]:
+    """Which of train, val and test a folder of pictures has. Raises `InputError` for one that is no folder."""
+    there = [folder / name for name in ("train", "val", "test") if (folder / name).exists()]
+    for path in there:
+        if not path.is_dir():
+            raise InputError(f"{path}: is a file, expected a folder of {path}/CLASS/*.png; rename it")
+    return [path.name for path in there]
+
+
 def image_folder(folder: Path, shape: tuple[int, ...] | None = None) -> Folder:
     """Read `folder`/CLASS/*.png (jpg, bmp, ...). Colour pictures give three channels, others one.
 
@@ -222,6 +231,8 @@ def _picture(path: Path) -> np.ndarray:
 
     logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it has to say of a picture is in its error
     try:
+        if path.exists() and not path.is_file():  # a pipe is waited for
+            raise ValueError("it is no file")
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as picture:
             if picture.width * picture.height > MOST_PIXELS:  # known before it is unpacked
                 raise ValueError(f"{picture.width} by {picture.height} pixels are too many, expected {MOST_PIXELS:,} at most")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.blocks import Consecutive, DiskVector, OnDisk
+from data.classes import several
 from data.dataset import FROM_TRAIN, NAMES, Dataset, Validation, divided
 from data.errors import InputError
 from data.files import refuse_endless
@@ -51,7 +52,9 @@ def followed(path: Path, before: Summary, after: Summary) -> Summary:
     """The summary of lines of a file and of those behind them. Raises `InputError` for a third label."""
     spelling = before.spelling | {value: name for value, name in after.spelling.items() if value not in before.spelling}
     if len(spelling) > 2:
-        raise InputError(f"{path}: has more than two classes ({', '.join(spelling.values())}), expected two in blocks; {REMEDY}")
+        raise InputError(
+            f"{path}: has more than two classes ({', '.join(spelling.values())}), expected two in blocks; mend them, or {REMEDY}"
+        )
     least, largest = min(before.least, after.least), max(before.largest, after.largest)
     return Summary(before.rows + after.rows, before.stored + after.stored, least, largest, spelling)
 
@@ -88,7 +91,7 @@ def load_in_blocks(
     if validation.part == "test":
         raise InputError(f"--validation test: draws rows at random, and rows in blocks keep their order; leave it out, or {REMEDY}")
     paths = _paths(name, data_dir)
-    source = _source(name, {role: read(path) for role, path in paths.items()})
+    source = _source(paths, {role: read(path) for role, path in paths.items()})
     if name in LIBSVM_SETS:
         source = as_released(LIBSVM_SETS[name], source)
     if source.shuffle:
@@ -112,26 +115,29 @@ def _paths(name: str, data_dir: Path) -> dict[str, Path]:
     return beside(path)
 
 
-def _source(name: str, files: dict[str, RowFile]) -> Source:
+def _source(paths: dict[str, Path], files: dict[str, RowFile]) -> Source:
     """Files of the same columns and classes; of the two labels the smaller is class 0."""
+    name = paths["train"]
     summaries = [file.summary for file in files.values()]
     first, largest = min(summary.least for summary in summaries), max(summary.largest for summary in summaries)
     stored = sum(summary.stored for summary in summaries)
     if largest > stored:
         raise InputError(f"{name}: has a column {largest} and {stored} values in all; number the columns closely, or {REMEDY}")
-    if not all(summary.rows for summary in summaries):
-        raise InputError(f"{name}: has a file that is empty; expected lines of the form 'label index:value ...'")
+    for role, file in files.items():
+        if not file.summary.rows:
+            raise InputError(f"{paths[role]}: is empty; expected lines of the form 'label index:value ...'")
     spelling = files["train"].summary.spelling
-    if len(spelling) < 2 or not largest:
-        what = f"has {len(spelling)} class ({', '.join(spelling.values())})" if largest else "has labels and no features"
-        raise InputError(f"{name}: {what}, expected 2 classes, and features")
+    several(str(name), np.array(list(spelling)), list(spelling.values()))
+    if not stored:
+        raise InputError(f"{name}: has labels and no features; add features")
     places = {value: place for place, value in enumerate(sorted(spelling))}
     parts = {}
     for role, (x, found, summary) in files.items():
         strange = [label for value, label in summary.spelling.items() if value not in places]
         if strange:
-            known = " or ".join(spelling[value] for value in places)
-            raise InputError(f"{name}: has the {role} label {strange[0]}, expected {known} as in training")
+            raise InputError(
+                f"{paths[role]}: has the label {strange[0]}, which no training sample has; remove it, or add samples of it"
+            )
         labels = np.array([places[value] for value in summary.spelling], dtype=np.int8)[found]
         parts[role] = Part(x.numbered(first, largest + 1 - first), labels, Consecutive(0, summary.rows))
     classes = tuple(spelling[value] for value in places)

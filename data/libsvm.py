@@ -104,7 +104,7 @@ def parse_lines(path: Path, text: bytes) -> LibsvmFile:
 
     try:
         x, y = load_svmlight_file(io.BytesIO(text), dtype=np.float64, zero_based=True)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: {_first_fault(path) or error}") from error
     if not (np.isfinite(y).all() and np.isfinite(x.data).all()):
         raise InputError(f"{path}: {_first_fault(path, _finite, 'finite numbers')}")

@@ -28,6 +28,8 @@ def read_npz(path: Path) -> dict[str, Labelled]:
         raise InputError(f"{path}: has the arrays {sorted(arrays)}, expected x_train and y_train (x_test, y_test, x_val, y_val)")
     parts = {key[2:]: _part(path, key[2:], arrays) for key in ("x_train", "x_test", "x_val") if key in arrays}
     for name, part in parts.items():
+        if (part.y.dtype.kind == "U") != (parts["train"].y.dtype.kind == "U"):
+            raise InputError(f"{path}: y_{name} holds {part.y.dtype}, y_train {parts['train'].y.dtype}; make them alike")
         row, expected = part.x.shape[1:], parts["train"].x.shape[1:]
         if (part.x.dtype == np.uint8) != (parts["train"].x.dtype == np.uint8):  # bytes are pixels, and will be divided by 255
             raise InputError(f"{path}: x_{name} holds {part.x.dtype}, x_train {parts['train'].x.dtype}; make them alike")
@@ -56,6 +58,11 @@ def _part(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
         raise InputError(f"{path}: x_{name} holds {x.dtype}, expected numbers")
     if y.dtype.kind not in "fiubUS":
         raise InputError(f"{path}: y_{name} holds {y.dtype}, expected numbers or strings")
+    if y.dtype.kind == "S":
+        try:
+            y = np.char.decode(y, "utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: y_{name} holds bytes that are no UTF-8 ({error}), expected numbers or strings") from error
     for key, array in ((f"x_{name}", x), (f"y_{name}", y)):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = np.argwhere(~np.isfinite(array))[0][0]

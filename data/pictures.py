@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.classes import places, several
 from data.errors import InputError
-from data.images import Images, cifar10, cifar100, image_folder, mnist, svhn
+from data.images import Images, cifar10, cifar100, image_folder, mnist, parts_of, svhn
 from data.npz import read_npz
 from data.streams import generator
 
@@ -22,9 +23,14 @@ class Pictures(NamedTuple):
     classes: tuple[str, ...]  # how the source writes each label
     rows: np.ndarray  # (n,) number of each training picture among the source's, from 0
     files: tuple[str, ...] = ()  # (n,) of an image folder's: CLASS/NAME within train/
+    notes: tuple[str, ...] = ()  # what whoever uses the data should know
 
 
 LEAST = 5  # samples without a test part of their own
+OWN_TEST = (
+    "{count:,} of your own training rows were taken for the test, which are not examined themselves, and whose labels count as"
+    " true; better give rows that you have checked as x_test and y_test, or in test/"
+)
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -53,7 +59,7 @@ def load_pictures(name: str, data_dir: Path, seed: int) -> Pictures:
     if name in PUBLIC_SETS:
         return _public(PUBLIC_SETS[name], data_dir)
     path = Path(name)
-    if path.is_dir():
+    if name and path.is_dir():
         return _folder(path, seed)
     if path.is_file() and path.suffix == ".npz":
         return _npz(path, seed)
@@ -82,13 +88,14 @@ def _public(source: PublicSet, data_dir: Path) -> Pictures:
 
 def _folder(path: Path, seed: int) -> Pictures:
     train = image_folder(path / "train")
-    _several(f"{path / 'train'}", train.classes)
+    names = np.array(train.classes)
+    several(f"{path / 'train'}", names, train.classes)
     x = _channels_first(train.pixels.reshape(-1, *train.shape))
-    if not (path / "test").is_dir():
+    if "test" not in parts_of(path):
         divided = _divided(str(path), x, train.labels, train.classes, seed)
-        return divided._replace(files=tuple(train.files[row] for row in divided.rows))
+        return divided._replace(files=tuple(train.files[row] for row in divided.rows), notes=_of_your_own(divided))
     test = image_folder(path / "test", train.shape)
-    labels_test = _places(f"{path / 'test'}", np.array(test.classes)[test.labels], np.array(train.classes))
+    labels_test = places(f"{path / 'test'}", np.array(test.classes)[test.labels], names)
     x_test = _channels_first(test.pixels.reshape(-1, *test.shape))
     return Pictures(x, train.labels, x_test, labels_test, train.classes, np.arange(len(x)), train.files)
 
@@ -97,28 +104,22 @@ def _npz(path: Path, seed: int) -> Pictures:
     parts = read_npz(path)
     values, labels = np.unique(parts["train"].y, return_inverse=True)
     classes = tuple(map(str, values))
-    _several(str(path), classes)
+    several(str(path), values, classes)
+    if not parts["train"].x[0].size:
+        raise InputError(f"{path}: has labels and no features; add features")
     for role, part in parts.items():
         if (largest := float(np.abs(part.x).max(initial=0))) > LARGEST:
             raise InputError(f"{path}: x_{role} goes up to {largest:.3g}, networks take {LARGEST:.3g} at most; scale the features")
     x = _channels_first(parts["train"].x)
     if "test" not in parts:
-        return _divided(str(path), x, labels, classes, seed)
-    labels_test = _places(f"{path}: y_test", parts["test"].y, values)
+        divided = _divided(str(path), x, labels, classes, seed)
+        return divided._replace(notes=_of_your_own(divided))
+    labels_test = places(f"{path}: y_test", parts["test"].y, values)
     return Pictures(x, labels, _channels_first(parts["test"].x), labels_test, classes, np.arange(len(x)))
 
 
-def _several(name: str, classes: tuple[str, ...]) -> None:
-    if len(classes) < 2:
-        raise InputError(f"{name}: has one class ({classes[0]}), expected two or more; add the others")
-
-
-def _places(name: str, y: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The place of each label y (n,) among the training set's `values`, ascending."""
-    strange = y[~np.isin(y, values)]
-    if len(strange):
-        raise InputError(f"{name}: has the label {strange[0]}, which no training sample has; remove it, or add samples of it")
-    return np.searchsorted(values, y)
+def _of_your_own(divided: Pictures) -> tuple[str, ...]:
+    return (OWN_TEST.format(count=len(divided.labels_test)),)
 
 
 def _channels_first(x: np.ndarray) -> np.ndarray:

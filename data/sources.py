@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from data.classes import places, several
 from data.download import Step, download, untar
 from data.errors import InputError
-from data.images import Images, cifar10, image_folder, mnist, svhn
-from data.libsvm import OPENERS, LibsvmFile, parse_libsvm, read_libsvm
+from data.images import Images, cifar10, image_folder, mnist, parts_of, svhn
+from data.libsvm import OPENERS, parse_libsvm, read_libsvm
 from data.matrix import Matrix, compact
 from data.npz import Labelled, read_npz
 
@@ -38,10 +39,6 @@ class Source(NamedTuple):
     files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
     shape: tuple[int, ...] | None = None  # of one picture, (h, w), (h, w, 3) or (channels, h, w); None: the rows are none
     notes: tuple[str, ...] = ()  # what whoever uses the data should know
-
-
-MOST_CLASSES = 1_000  # more distinct labels than that are measurements
-MOST_FRACTIONS = 20  # and so are more than that if some are fractions
 
 
 class LibsvmSet(NamedTuple):
@@ -103,8 +100,7 @@ def digits10() -> Source:
 
 def libsvm_set(name: str, data_dir: Path) -> Source:
     """A set of the LIBSVM page from `data_dir`/libsvm, downloaded if it is not there."""
-    files = {role: read_libsvm(path) for role, path in files_of_set(name, data_dir).items()}
-    return as_released(LIBSVM_SETS[name], _libsvm_source(name, files))
+    return as_released(LIBSVM_SETS[name], _libsvm_source(files_of_set(name, data_dir)))
 
 
 def files_of_set(name: str, data_dir: Path) -> dict[str, Path]:
@@ -167,7 +163,7 @@ def _packed_or_plain(path: Path) -> Path | None:
 
 def libsvm_file(path: Path) -> Source:
     """A user's LIBSVM file and those beside it."""
-    return _libsvm_source(str(path), {role: read_libsvm(file) for role, file in beside(path).items()})
+    return _libsvm_source(beside(path))
 
 
 def beside(path: Path) -> dict[str, Path]:
@@ -177,19 +173,20 @@ def beside(path: Path) -> dict[str, Path]:
     return {"train": path, **{role: file for role, file in found.items() if file}}
 
 
-def _libsvm_source(name: str, files: dict[str, LibsvmFile]) -> Source:
-    """Bring the files of one set to the same columns: the format counts them from 1, some files from 0."""
+def _libsvm_source(paths: Mapping[str, Path]) -> Source:
+    """Read the files of one set, and bring them to the same columns: the format counts them from 1, some files from 0."""
+    files = {role: read_libsvm(path) for role, path in paths.items()}
     first = 0 if any(file.x.nnz and file.x.indices.min() == 0 for file in files.values()) else 1
     columns = max(0, max(file.x.shape[1] for file in files.values()) - first)
-    places = {role: file.x.indices - first for role, file in files.items()}
-    if columns > sum(map(len, places.values())):  # some are never used: their weight is 0, and their number may be anything
-        used = np.unique(np.concatenate(list(places.values())))
-        columns, places = len(used), {role: np.searchsorted(used, place) for role, place in places.items()}
+    indices = {role: file.x.indices - first for role, file in files.items()}
+    if columns > sum(map(len, indices.values())):  # some are never used: their weight is 0, and their number may be anything
+        used = np.unique(np.concatenate(list(indices.values())))
+        columns, indices = len(used), {role: np.searchsorted(used, place) for role, place in indices.items()}
     parts = {
-        role: Labelled(sp.csr_array((x.data, places[role], x.indptr), shape=(len(y), columns)), y)
+        role: Labelled(sp.csr_array((x.data, indices[role], x.indptr), shape=(len(y), columns)), y)
         for role, (x, y, _) in files.items()
     }
-    return _source(name, parts, files["train"].spelling)
+    return _source({role: str(path) for role, path in paths.items()}, parts, files["train"].spelling)
 
 
 def npz_file(path: Path) -> Source:
@@ -198,42 +195,34 @@ def npz_file(path: Path) -> Source:
     parts = {role: Labelled(_flat(part.x), part.y) for role, part in read.items()}
     shape = read["train"].x.shape[1:]
     picture = len(shape) == 2 or (len(shape) == 3 and bool({shape[0], shape[-1]} & {1, 3}))
-    source = _source(str(path), parts, [str(value) for value in np.unique(parts["train"].y)])
+    where = {role: str(path) if role == "train" else f"{path}: y_{role}" for role in parts}
+    source = _source(where, parts, [str(value) for value in np.unique(parts["train"].y)])
     return source._replace(shape=shape if picture else None)
 
 
 def picture_folder(path: Path) -> Source:
     """A user's pictures, train/CLASS/*.png, and optionally test/CLASS/*.png and val/CLASS/*.png, pixels / 255."""
     folders = {"train": image_folder(path / "train")}
-    for role in ("test", "val"):
-        if (path / role).is_dir():
+    for role in parts_of(path):
+        if role != "train":
             folders[role] = image_folder(path / role, folders["train"].shape)
     parts = {role: Labelled(_flat(folder.pixels), np.array(folder.classes)[folder.labels]) for role, folder in folders.items()}
-    source = _source(str(path), parts, folders["train"].classes)
+    source = _source({role: str(path / role) for role in parts}, parts, folders["train"].classes)
     # The pictures of a class lie side by side: in that order the last 30% would be one class.
     return source._replace(shuffle=True, files=folders["train"].files, shape=folders["train"].shape)
 
 
-def _source(name: str, parts: Mapping[str, Labelled], spelling: Sequence[str]) -> Source:
+def _source(where: Mapping[str, str], parts: Mapping[str, Labelled], spelling: Sequence[str]) -> Source:
     """A source of parts "train", "test" and "val"; without test rows, train is shuffled before some are cut.
 
-    spelling: one per distinct label of train, ascending. Raises `InputError` unless train has two classes or more, and the other
-    parts no more than these.
+    where: what an error calls each part. spelling: one per distinct label of train, ascending. Raises `InputError` unless train
+    has two classes or more, and the other parts no more than these.
     """
     values = np.unique(parts["train"].y)
-    most = MOST_FRACTIONS if values.dtype.kind == "f" and (values % 1).any() else MOST_CLASSES
-    if not 2 <= len(values) <= most:
-        shown = ", ".join(spelling[:5]) + (", ..." if len(spelling) > 5 else "")
-        noun = "class" if len(values) == 1 else "classes"
-        raise InputError(f"{name}: has {len(values)} {noun} ({shown}), expected 2 to {most:,}; labels name classes")
+    several(where["train"], values, spelling)
     if not parts["train"].x.shape[1]:
-        raise InputError(f"{name}: has labels and no features; add features")
-    for role, (_, y) in parts.items():
-        strange = y[~np.isin(y, values)]
-        if len(strange):
-            known = " or ".join(repr(value) for value in values[:10].tolist()) + (" or ..." if len(values) > 10 else "")
-            raise InputError(f"{name}: has the {role} label {strange[0].item()!r}, expected {known} as in training")
-    built = {role: _part(x, np.searchsorted(values, y)) for role, (x, y) in parts.items()}
+        raise InputError(f"{where['train']}: has labels and no features; add features")
+    built = {role: _part(x, places(where[role], y, values)) for role, (x, y) in parts.items()}
     return Source(built["train"], tuple(spelling), built.get("test"), built.get("val"), shuffle="test" not in built)
 
 

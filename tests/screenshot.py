@@ -16,6 +16,7 @@ from tests.browser import chromium
 
 SIZE = {"width": 1280, "height": 1700}
 KEYS = "aara3"
+PNG = b"\x89PNG"
 COLOURS = 128
 
 
@@ -33,7 +34,7 @@ def main() -> None:
         page.evaluate("scrollTo(0, 0)")
         page.wait_for_timeout(500)  # the sheet of pictures is decoded
         taken = page.screenshot()
-    with replacing(page_path(given.picture, "picture")) as file:
+    with replacing(page_path(given.picture, "picture", PNG)) as file:
         Image.open(io.BytesIO(taken)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
 
 

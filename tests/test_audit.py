@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -224,6 +225,25 @@ def test_a_place_for_the_page_that_cannot_be_written_is_found_before_the_work(tm
         assert f"--audit {path if path.is_dir() else path.parent}" in err
     with pytest.raises(InputError, match="cannot be written"):
         write_page(a_review(10, 2), tmp_path / "none" / "page.html")
+
+
+def test_a_page_takes_no_other_files_place(tmp_path: Path, invoke: Invoke) -> None:
+    data, page, linked = tmp_path / "mine.svm", tmp_path / "page.html", tmp_path / "link.html"
+    data.write_text("".join(f"{row % 2} 1:{row}\n" for row in range(60)))
+    other = tmp_path / "other.html"
+    other.write_text("<!doctype html>\n<html lang='en'>")
+    os.mkfifo(tmp_path / "pipe")
+    before = data.read_bytes(), other.read_bytes()
+    for path in (data, other, tmp_path / "pipe", Path("/dev/zero")):
+        status, out, err = invoke("--dataset", data, "--audit", path)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert f"--audit {path}: is " in err
+    assert (data.read_bytes(), other.read_bytes()) == before
+    linked.symlink_to(page)
+    for path in (page, page, linked):
+        assert invoke("--dataset", data, "--audit", path, "--quiet").status == 0
+    assert linked.is_symlink()
+    assert page.read_text().startswith("<!doctype html>")
 
 
 def test_a_run_with_too_few_validation_rows_has_a_page_without_a_curve(tmp_path: Path, invoke: Invoke) -> None:

@@ -140,7 +140,7 @@ def test_pieces_of_comments_alone_are_pieces_without_rows(tmp_path: Path, monkey
         np.testing.assert_array_equal(matrix(mine.x), other.x.toarray())
         np.testing.assert_array_equal(mine.labels, other.labels)
     path.write_text("# nothing else\n")
-    with pytest.raises(InputError, match="has a file that is empty"):
+    with pytest.raises(InputError, match=r"a\.svm: is empty; expected lines"):
         in_blocks(path, 10)
 
 
@@ -249,12 +249,13 @@ def test_what_blocks_cannot_do_is_one_line(flags: tuple[str, ...], named: str, t
 ROWS = "\n".join(f"{label} 1:{row / 7} 2:{row % 3}" for row in range(20) for label in (0, 1)) + "\n"
 FILES = {
     "empty": ("", "is empty"),
-    "one class": ("1 1:2\n" * 9, "has 1 class (1)"),
+    "one class": ("1 1:2\n" * 9, "has one class (1)"),
     "three classes": (f"{ROWS}2 1:1\n", "more than two classes (0, 1, 2)"),
     "nan": (f"{ROWS}1 1:nan\n", "line 41 is '1 1:nan'"),
     "a ragged line": (f"{ROWS}1 1:2 7\n", "line 41 is '1 1:2 7'"),
     "no features": ("1\n-1\n" * 9, "no features"),
     "a far column": (f"{ROWS}1 2000000000:1\n", "2000000000"),
+    "a column beyond all": (f"{ROWS}1 99999999999:1\n", "line 41 is '1 99999999999:1'"),
 }
 
 
@@ -271,8 +272,26 @@ def test_a_bad_file_is_one_line(text: str, named: str, tmp_path: Path, invoke: I
 def test_a_label_that_training_has_not_is_named(tmp_path: Path) -> None:
     path = write(tmp_path)
     path.with_name("a.svm.t").write_text("7 1:2\n")
-    with pytest.raises(InputError, match=r"test label 7, expected -1 or 1"):
+    with pytest.raises(InputError, match=r"a\.svm\.t: has the label 7, which no training sample has"):
         in_blocks(path, 10)
+
+
+@pytest.mark.parametrize("suffix", ["t", "val"])
+def test_the_file_that_is_empty_is_named(suffix: str, tmp_path: Path) -> None:
+    path = write(tmp_path, 50)
+    Path(f"{path}.{suffix}").write_text("# nothing yet\n")
+    with pytest.raises(InputError, match=rf"a\.svm\.{suffix}: is empty; expected lines"):
+        in_blocks(path, 10)
+
+
+def test_a_file_whose_only_column_is_0_is_the_one_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.svm"
+    for file in (path, tmp_path / "a.svm.t"):
+        file.write_text("".join(f"{row % 2} 0:{row}\n" for row in range(20)))
+    memory, blocks = load(str(path), tmp_path, 1), in_blocks(path, 3)
+    np.testing.assert_array_equal(
+        matrix(blocks.train.x), memory.train.x.toarray() if sp.issparse(memory.train.x) else memory.train.x
+    )
 
 
 def test_a_disk_without_room_is_one_line(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from data.errors import LONGEST, InputError
 from data.flags import Parser, add_data_dir, count, fraction, non_negative, number, positive, rate, run_script, seed
+from tests.invoke import ROOT
 
 Reader = Callable[[str], float]
 
@@ -187,6 +188,22 @@ def test_a_reader_that_leaves_ends_the_script_in_silence(lines: int) -> None:
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_message_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise InputError("'\x1b[31m\0\udcff é \u202e': expected a name")
+
+    with pytest.raises(SystemExit):
+        run_script("x", main)
+    assert capsys.readouterr().err == r"x: error: '\x1b[31m\x00\udcff é \u202e': expected a name" + "\n"
+
+
+def test_a_script_whose_output_is_closed_ends_well() -> None:
+    for flags in (["RDIA.py", "--quiet"], ["RDIA-LS.py", "--n_epoch", "2", "--init_epoch", "1", "--json"]):
+        command = f"exec {sys.executable} {' '.join(flags)} >&-"
+        ended = subprocess.run(["bash", "-c", command], cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_a_message_that_quotes_a_whole_file_keeps_its_ends() -> None:

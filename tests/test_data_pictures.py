@@ -85,6 +85,23 @@ def test_what_is_no_data_set_is_named(name: str, tmp_path: Path) -> None:
         load_pictures(str(tmp_path / name), Path(), 1)
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "named"),
+    [
+        (
+            np.eye(40),
+            np.arange(40) + 0.5,
+            r"has 40 classes \(0.5, 1.5, 2.5, 3.5, 4.5, \.\.\.\), expected 2 to 20; labels name classes",
+        ),
+        (np.zeros((4, 0)), [0, 1, 0, 1], "has labels and no features"),
+    ],
+)
+def test_measurements_and_rows_of_nothing_are_refused(x: np.ndarray, y: np.ndarray, named: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y)
+    with pytest.raises(InputError, match=named):
+        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+
+
 def test_one_class_is_refused(tmp_path: Path) -> None:
     save_pictures(tmp_path / "train", ["cat"], 3)
     with pytest.raises(InputError, match=r"one class \(cat\)"):

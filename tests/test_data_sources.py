@@ -142,7 +142,7 @@ def test_the_greater_label_is_1_and_spelled_as_in_the_file(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("1 1:1\n", r"a: has 1 class \(1\), expected 2"),
+        ("1 1:1\n", r"a: has one class \(1\), expected 2 to 1,000; add samples of another"),
         ("".join(f"{label} 1:1\n" for label in range(1_001)), r"a: has 1001 classes \(0, 1, .*\.\.\.\), expected 2 to 1,000"),
         ("".join(f"{label}.5 1:1\n" for label in range(21)), r"a: has 21 classes \(0.5, 1.5, .*\.\.\.\), expected 2 to 20;"),
     ],
@@ -152,11 +152,11 @@ def test_one_class_or_measurements_are_refused(rows: str, message: str, tmp_path
         load(str(write(tmp_path / "a", rows * 5)), tmp_path, 1)
 
 
-@pytest.mark.parametrize(("suffix", "role"), [("t", "test"), ("val", "val")])
-def test_a_label_that_training_has_not_is_refused(suffix: str, role: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["t", "val"])
+def test_a_label_that_training_has_not_is_refused(suffix: str, tmp_path: Path) -> None:
     path = write(tmp_path / "a", numbered(20))
     write(tmp_path / f"a.{suffix}", "1 1:1\n7 1:1\n")
-    with pytest.raises(InputError, match=rf"a: has the {role} label 7.*, expected -1.* or 1.* as in training"):
+    with pytest.raises(InputError, match=rf"a\.{suffix}: has the label 7, which no training sample has"):
         load(str(path), tmp_path, 1)
 
 
@@ -395,7 +395,22 @@ def test_rows_of_two_axes_or_of_one_or_three_channels_are_pictures(shape: tuple[
 
 def test_an_npz_of_one_class_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=np.ones((20, 1)), y_train=np.array(["cat"] * 20))
-    with pytest.raises(InputError, match=r"a\.npz: has 1 class \(cat\), expected 2"):
+    with pytest.raises(InputError, match=r"a\.npz: has one class \(cat\), expected 2"):
+        load(str(tmp_path / "a.npz"), tmp_path, 1)
+
+
+def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
+    y = np.array(["käse", "wurst"] * 10)
+    np.savez(tmp_path / "a.npz", x_train=np.eye(20), y_train=np.char.encode(y, "utf-8"))
+    assert load(str(tmp_path / "a.npz"), tmp_path, 1).classes == ("käse", "wurst")
+    np.savez(tmp_path / "a.npz", x_train=np.eye(20), y_train=np.char.encode(y, "latin-1"))
+    with pytest.raises(InputError, match=r"y_train holds bytes that are no UTF-8"):
+        load(str(tmp_path / "a.npz"), tmp_path, 1)
+
+
+def test_labels_of_two_kinds_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=["0", "1", "0", "1"], x_test=np.eye(4), y_test=[0, 1, 0, 1])
+    with pytest.raises(InputError, match=r"y_test holds int64, y_train <U1; make them alike"):
         load(str(tmp_path / "a.npz"), tmp_path, 1)
 
 
@@ -457,7 +472,19 @@ def test_a_class_that_training_has_not_is_refused(tmp_path: Path) -> None:
     save_pictures(tmp_path / "train" / "cat", 0, 10)
     save_pictures(tmp_path / "train" / "dog", 50, 10)
     save_pictures(tmp_path / "test" / "bird", 200, 2)
-    with pytest.raises(InputError, match="has the test label 'bird', expected 'cat' or 'dog' as in training"):
+    with pytest.raises(InputError, match="test: has the label bird, which no training sample has"):
+        load(str(tmp_path), tmp_path, 1)
+
+
+def test_what_is_no_picture_file_or_folder_is_named(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        save_pictures(tmp_path / "train" / name, 0, 10)
+    (tmp_path / "test").write_text("not pictures")
+    with pytest.raises(InputError, match=r"/test: is a file, expected a folder of .*/test/CLASS/\*\.png; rename it"):
+        load(str(tmp_path), tmp_path, 1)
+    (tmp_path / "test").unlink()
+    os.mkfifo(tmp_path / "train" / "cat" / "pipe.png")
+    with pytest.raises(InputError, match=r"pipe\.png: is not a picture that can be read \(it is no file\)"):
         load(str(tmp_path), tmp_path, 1)
 
 

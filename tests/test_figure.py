@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def test_a_table_keeps_every_digit_and_quotes(tmp_path: Path) -> None:
     write_csv(tmp_path / "t.csv", ["index", "phi", "label"], [(1, 0.1 + 0.2, "a,b")])
     assert (tmp_path / "t.csv").read_text() == 'index,phi,label\n1,0.30000000000000004,"a,b"\n'
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_cells_that_hold_line_ends_come_back(tmp_path: Path) -> None:
+    rows = [["cat\r", "dog\n", "a\r\nb", 'x"y', "=1+1", "é"], ["plain", "", " ", ",", "'", "\r"]]
+    write_csv(tmp_path / "t.csv", list("abcdef"), rows)
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert [*csv.reader(file)] == [list("abcdef"), *rows]
+    assert (tmp_path / "t.csv").read_bytes().startswith(b"a,b,c,d,e,f\n")
 
 
 @pytest.mark.parametrize("write", [lambda path: append_line(path, {}), lambda path: write_csv(path, [], [])])

@@ -323,7 +323,7 @@ def test_a_bad_flag_is_one_line_and_status_2(flags: list[str], named: str, invok
 ROWS = [f"{label} 1:{row / 7} 2:{row % 3}" for row in range(20) for label in (0, 1)]
 FILES = {
     "empty": ("", "is empty"),
-    "one class": ("\n".join(ROWS[::2]), "has 1 class (0)"),
+    "one class": ("\n".join(ROWS[::2]), "has one class (0)"),
     "nan": ("\n".join([*ROWS, "1 1:nan"]), "row 40"),
     "a ragged line": ("\n".join([*ROWS, "1 1:2 7"]), "line 41 is '1 1:2 7'"),
     "comma-separated": ("a,b,label\n1,2,0\n", "line 1 is 'a,b,label'"),

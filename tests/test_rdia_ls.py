@@ -20,7 +20,7 @@ from tests.invoke import ROOT, Invoke, script
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5)
 KEYS = {
     *("dataset", "method", "noise_rate", "noise_type", "gamma", "objective", "seed", "epochs", "test_accuracy", "last10", "best"),
-    *("test_recall", "clean_share_kept", "wrong_share_relabeled", "seconds", "suspects", "precision", "recall"),
+    *("test_recall", "clean_share_kept", "wrong_share_relabeled", "seconds", "classes", "suspects", "precision", "recall"),
 }
 
 
@@ -213,11 +213,41 @@ def test_a_class_that_is_lost_is_named_in_a_warning(tmp_path: Path, invoke: Invo
     rng = np.random.default_rng(0)
     labels = np.concatenate([np.zeros(200), np.ones(200), np.full(60, 2)]).astype(int)
     x = rng.random((460, 6)) / 3 + np.eye(6)[np.minimum(labels, 1)]
-    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
+    names = np.array(["cat", "dog", "owl"])[labels]
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=names, x_test=x, y_test=names)
     flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--noise_rate", 0.3, "--n_epoch", 12, "--init_epoch", 5)
-    assert "class 2 are found for 5 epochs; try --warmup balanced" in (said := invoke(*flags).err)
-    assert said.count("class 2") == 1
+    assert "class owl are found for 5 epochs; try --warmup balanced" in (said := invoke(*flags).err)
+    assert said.count("class owl") == 1
     assert invoke(*flags, "--quiet").err == ""
+
+
+def test_a_new_run_takes_away_what_an_earlier_one_has_left(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    invoke(*SHORT, "--result_dir", tmp_path)
+    before = (tmp_path / "results.jsonl").read_bytes()
+    interrupt = iter([None, KeyboardInterrupt()])
+
+    def after_one(*_: object) -> None:
+        if error := next(interrupt):
+            raise error
+
+    monkeypatch.setattr(invoke.module.Watch, "__call__", after_one)
+    assert invoke(*SHORT, "--seed", 2, "--result_dir", tmp_path).status == 130
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "epochs.jsonl", "results.jsonl"}
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+
+
+def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: Path, invoke: Invoke) -> None:
+    x, labels = np.random.default_rng(0).random((300, 16)), np.arange(300) % 3
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels)
+    flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--init_epoch", 3, "--n_epoch")
+    said = invoke(*flags, 3).err
+    assert said.startswith(
+        "note: --n_epoch 3: the run ends in the warm-up, of 3 epochs\nnote: 60 of your own training rows were taken"
+    )
+    assert said.count("\n") == 2
+    assert invoke(*flags, 3, "--quiet").err == ""
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
+    assert invoke(*flags, 4).err == ""
 
 
 def test_lost_classes_are_those_under_5_per_cent_throughout() -> None:

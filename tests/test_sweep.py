@@ -232,6 +232,13 @@ def test_a_dask_cluster_gives_what_one_process_gives(tmp_path: Path) -> None:
     assert results(tmp_path / "dask") == results(tmp_path / "one")
 
 
+def test_what_is_kept_in_no_folder_is_not_shown(tmp_path: Path, invoke: Invoke) -> None:
+    ended = invoke("alpha", "--kept", "--result_dir", tmp_path / "new")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert f"--result_dir {tmp_path / 'new'}: is not there" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["influence", "gamma", "noise"])
 def test_a_picture_of_nothing_is_not_drawn(name: str, tmp_path: Path, invoke: Invoke) -> None:
     ended = invoke(name, "--kept", "--result_dir", tmp_path)
