@@ -14,6 +14,7 @@ from typing import IO
 
 from data.errors import InputError
 
+LINGERS = 1.0  # seconds for which what a killed run had started may still have its files open
 LEFT = 24 * 3600  # seconds without a change after which a part was left by a killed run, and is not still being written
 
 
@@ -66,10 +67,16 @@ def only_writer(folder: Path, flag: str) -> Iterator[None]:
         with suppress(OSError):
             there = os.open(folder, os.O_RDONLY)
             ending.callback(os.close, there)
-            try:
-                fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise InputError(f"{flag} {folder}: another run writes there; wait for its end, or give another folder") from error
+            begin = time.monotonic()
+            while True:
+                try:
+                    fcntl.flock(there, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() - begin > LINGERS:
+                        what = "another run writes there; wait for its end, or give another folder"
+                        raise InputError(f"{flag} {folder}: {what}") from error
+                    time.sleep(0.02)
         yield
 
 

@@ -1,7 +1,10 @@
 import errno
+import fcntl
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -141,6 +144,16 @@ def test_a_writer_that_was_killed_keeps_nobody_out(tmp_path: Path) -> None:
         other.kill()
     with only_writer(tmp_path, "--result_dir"):
         pass
+
+
+def test_a_lock_that_a_killed_run_leaves_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """As a process that it was about to start has it, which is not yet ended."""
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    timer = threading.Timer(0.2, os.close, [other])
+    timer.start()
+    with only_writer(tmp_path, "--result_dir"):
+        timer.join()
 
 
 def test_a_file_system_without_locks_lets_all_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
