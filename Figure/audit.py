@@ -143,7 +143,7 @@ def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:
     except OSError:
         other = path.exists()
     if other:
-        raise InputError(f"{flag} {path}: is there, and no such page, which alone is replaced; give another name, or remove it")
+        raise InputError(f"{flag} {path}: is a file, but no such page, and nothing else is replaced; give another name, or remove it")
     return path
 
 
