@@ -143,7 +143,9 @@ def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:
     except OSError:
         other = path.exists()
     if other:
-        raise InputError(f"{flag} {path}: is a file, but no such page, and nothing else is replaced; give another name, or remove it")
+        raise InputError(
+            f"{flag} {path}: is a file, but no such page, and nothing else is replaced; give another name, or remove it"
+        )
     return path
 
 
