@@ -28,7 +28,7 @@ from data.dataset import NAMES, Dataset, Validation, load
 from data.decisions import read_decisions, worth
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, count, non_negative, place, positive, rate, run_script, seed, weight
+from data.flags import Parser, add_data_dir, count, importing, non_negative, place, positive, rate, run_script, seed, weight
 from data.noise import flip_count, flip_share
 from data.streams import generator, stream_seed
 from Figure.audit import page_path, write_page
@@ -54,7 +54,7 @@ STAGES = ("import", "load", "ERM", "influence", "choose", "Random", "Dropout", "
 
 def run(config: Config, stages: Stages, load: Loader = load) -> Outcome:
     """Load, corrupt, fit, influence, select by alpha, relabel by R, refit, evaluate. Raises `InputError`, `SolverError`."""
-    with stages("import"):  # a second of its own, which would be counted as the first fit's
+    with stages("import"), importing():  # a second of its own, which would be counted as the first fit's
         importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network")
     with stages("load"):
         dataset = load(config.dataset, config.data_dir, config.seed, config.validation)
@@ -139,8 +139,9 @@ def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
 
 def on_gpu(config: Config, classes: int) -> Model:
     """Logistic regression on a GPU. Raises `InputError` for more than two classes, and where there is no such GPU."""
-    from Figure.deep import choose_device
-    from models.on_gpu import on_device
+    with importing():
+        from Figure.deep import choose_device
+        from models.on_gpu import on_device
 
     if classes > 2:
         raise InputError(f"--gpu {config.gpu}: {config.dataset} has {classes} classes, expected 2; leave --gpu out")

@@ -20,7 +20,7 @@ import importlib
 
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, count, place, run_script
+from data.flags import Parser, add_data_dir, count, importing, place, run_script
 from Figure.lines import FOLDER, Store
 from Figure.results import ROOT
 from Figure.sweep import shard, sweep
@@ -37,7 +37,8 @@ MODULES = {
 
 def target(name: str) -> Target:
     """A target by name."""
-    return importlib.import_module(MODULES[name]).TARGETS[name]
+    with importing():
+        return importlib.import_module(MODULES[name]).TARGETS[name]
 
 
 def part(text: str) -> tuple[int, int]:

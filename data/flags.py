@@ -9,7 +9,9 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -88,6 +90,8 @@ def add_data_dir(flags: Parser) -> None:
 
 
 AGAIN = "run the same command again"
+HEARD = 0.2  # seconds after which a Ctrl-C that was lost is raised again
+_SCRIPT = {"prog": "", "remedy": AGAIN}  # what is running
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -98,12 +102,27 @@ def leave_on_interrupt(prog: str, remedy: str = AGAIN) -> None:
     A script calls it before its imports: they take seconds, and write nothing that has to be taken away.
     """
 
-    def leave(*_: object) -> NoReturn:
-        _say_interrupted(prog, remedy)
-        os._exit(INTERRUPTED)
-
+    _SCRIPT.update(prog=prog, remedy=remedy)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
-        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(*_: object) -> NoReturn:
+    _say_interrupted(**_SCRIPT)
+    os._exit(INTERRUPTED)
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Ctrl-C ends the process at once, too, in a later import of C++, which aborts where an exception comes out of Python."""
+    answered = signal.getsignal(signal.SIGINT) is _interrupt and threading.current_thread() is threading.main_thread()
+    if answered:
+        signal.signal(signal.SIGINT, _leave)
+    try:
+        yield
+    finally:
+        if answered:
+            signal.signal(signal.SIGINT, _interrupt)
 
 
 def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
@@ -111,11 +130,11 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123,SIM115 - it was closed before the start
     if isinstance(sys.stdout, io.TextIOWrapper):  # what the terminal cannot show is shown by its number, as on stderr
         sys.stdout.reconfigure(errors="backslashreplace")
+    _SCRIPT.update(prog=prog, remedy=remedy)
     if callable(signal.getsignal(signal.SIGINT)):
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        main()
-        sys.stdout.flush()
+        _heard(main)
     except InputError as error:
         sys.exit(_one_line(prog, str(error)))
     except KeyboardInterrupt:
@@ -137,7 +156,40 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
 def _interrupt(*_: object) -> NoReturn:
     """End the script, and let nothing disturb how it ends: not a second Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, _interrupt_again)
+    signal.setitimer(signal.ITIMER_REAL, HEARD, HEARD)
     raise KeyboardInterrupt
+
+
+def _interrupt_again(*_: object) -> None:
+    """Raise what was lost: C code, as torch's, takes an error in an attribute's look-up for an attribute that is not there."""
+    error = sys.exc_info()[1]
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):  # it is on its way, and something is being taken away first
+            return
+        error = error.__context__
+    raise KeyboardInterrupt
+
+
+def _heard(main: Callable[[], None]) -> None:
+    """Call `main`, and raise `KeyboardInterrupt` after a Ctrl-C, whatever came of it."""
+    try:
+        main()
+        sys.stdout.flush()
+        if _interrupted():
+            raise KeyboardInterrupt
+    except Exception as error:
+        if _interrupted():
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if _interrupted():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+
+def _interrupted() -> bool:
+    return signal.getsignal(signal.SIGALRM) is _interrupt_again
 
 
 def _say_interrupted(prog: str, remedy: str) -> None:

@@ -1,9 +1,12 @@
 import os
+import signal
 import subprocess
 import sys
+import time
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -157,6 +160,58 @@ def test_an_interrupt_in_an_eval_of_a_module_is_status_130_too(tmp_path: Path) -
     command = [sys.executable, "-m", "a"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, timeout=60)
     assert (done.returncode, done.stderr.count(b"\n")) == (130, 1)
+
+
+LOST = {
+    "for ever": "    pass\nwhile True: time.sleep(60)",
+    "and a fault comes of it": "    raise ValueError('too large')",
+    "and bad input comes of it": "    raise InputError('too large')",
+    "and the end comes of it": "    pass",
+}
+
+
+def interrupted(tmp_path: Path, program: str) -> tuple[int, str, float]:
+    """Status, what is said, and the seconds of a program to which Ctrl-C comes once it has written a line."""
+    lines = "import sys, time; from pathlib import Path; from data.flags import run_script; from data.errors import InputError"
+    (tmp_path / "a.py").write_text(f"{lines}\ndef main():\n{indent(program, '  ')}\nrun_script('x', main)\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "a.py"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "here\n"
+        begin = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=30)
+    return running.returncode, err, time.monotonic() - begin
+
+
+@pytest.mark.parametrize("after", LOST.values(), ids=LOST)
+def test_an_interrupt_that_is_lost_is_raised_again(after: str, tmp_path: Path) -> None:
+    """As in C code that takes an error in a look-up for an attribute that is not there."""
+    begun = "print('here', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt:\n"
+    status, err, seconds = interrupted(tmp_path, begun + after)
+    assert (status, err) == (130, "x: interrupted; nothing half-written is left, run the same command again\n")
+    assert seconds < 3
+
+
+def test_what_is_taken_away_after_an_interrupt_is_taken_away_to_its_end(tmp_path: Path) -> None:
+    program = (
+        "print('here', flush=True)\ntry: time.sleep(60)\n"
+        "finally:\n  for name in 'abcdef':\n    time.sleep(0.1)\n    Path(name).touch()"
+    )
+    status, err, _ = interrupted(tmp_path, program)
+    assert (status, err.count("\n")) == (130, 1)
+    assert {path.name for path in tmp_path.iterdir()} >= set("abcdef")
+
+
+def test_an_import_is_left_at_once(tmp_path: Path) -> None:
+    program = "from data.flags import importing\nwith importing():\n  print('here', flush=True)\n  time.sleep(60)"
+    status, err, seconds = interrupted(tmp_path, f"try:\n{indent(program, '  ')}\nfinally: Path('heard').touch()")
+    assert (status, err.count("\n")) == (130, 1)
+    assert not (tmp_path / "heard").exists()  # no exception came out of it
+    assert seconds < 3
 
 
 def test_a_fault_of_the_program_keeps_its_traceback() -> None:
