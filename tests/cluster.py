@@ -20,7 +20,7 @@ class Running(NamedTuple):
 
     address: str
     scheduler: subprocess.Popen[bytes]
-    workers: list[subprocess.Popen[bytes]]  # a nanny each, whose child is the worker
+    workers: list[subprocess.Popen[bytes]]  # a nanny each, whose child is the worker; more may be added
 
 
 @contextmanager
@@ -29,18 +29,20 @@ def running(folder: Path, workers: int, *flags: str) -> Iterator[Running]:
     from dask.distributed import Client
 
     file = folder / "scheduler.json"
-    processes = [_dask("scheduler", "--port", "0", "--scheduler-file", str(file))]
+    scheduler, started = _dask("scheduler", "--port", "0", "--scheduler-file", str(file)), list[subprocess.Popen[bytes]]()
     try:
         deadline = time.monotonic() + STARTS
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
-        processes += [worker(address, folder, *flags) for _ in range(workers)]
+        started += [worker(address, folder, *flags) for _ in range(workers)]
         with Client(address, timeout=STARTS) as client:
-            client.wait_for_workers(workers, timeout=STARTS)
-        yield Running(address, processes[0], processes[1:])
+            if workers:
+                client.wait_for_workers(workers, timeout=STARTS)
+        yield Running(address, scheduler, started)
     finally:
-        for process in reversed(processes):
+        processes = [*started, scheduler]
+        for process in processes:
             process.terminate()
         for process in processes:
             try:

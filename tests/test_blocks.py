@@ -357,22 +357,6 @@ def test_an_address_without_a_scheduler_is_one_line(tmp_path: Path, invoke: Invo
     assert "there is no scheduler" in ended.err
 
 
-def test_a_cluster_that_has_lost_its_workers_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr("models.on_dask.PATIENCE", 0.2)
-    path = write(tmp_path, 50)
-    with (
-        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as local,
-        cluster(local.scheduler_address, None) as read,
-    ):
-        local.scale(0)
-        with distributed.Client(local.scheduler_address) as client:
-            while client.scheduler_info()["workers"]:
-                time.sleep(0.01)
-        with pytest.raises(InputError, match=rf"--dask {local.scheduler_address}: no worker is left; give a smaller --block_rows"):
-            read(path)
-
-
 class Workers:
     """A client of workers, and a future that is late so many times."""
 

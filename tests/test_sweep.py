@@ -17,6 +17,7 @@ from Figure import reproduce
 from Figure.lines import Run, Store, key, read_lines
 from Figure.results import Record
 from Figure.sweep import shard, sweep
+from tests.cluster import STARTS, running, worker
 from tests.invoke import ROOT, Ended, Invoke
 
 METHODS = ("methods", "--seeds", "3", "--data_dir")  # with no public data: two built-in sets, six runs
@@ -168,12 +169,12 @@ def test_a_sweep_killed_at_ten_moments_gives_the_table_of_one_never_killed(jobs:
     whole = time.monotonic() - begin
     rng, command = random.Random(1), [sys.executable, "-m", "Figure.reproduce", *flags, str(tmp_path / "killed")]
     for _ in range(10):
-        running = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+        killed = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
         time.sleep(rng.uniform(0, whole))
-        os.kill(running.pid, signal.SIGKILL)
-        running.wait()
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
         deadline = time.monotonic() + 30
-        while _members(running.pid):  # what it had started ends too
+        while _members(killed.pid):  # what it had started ends too
             assert time.monotonic() < deadline
             time.sleep(0.1)
         (tmp_path / "killed" / "methods.md").unlink(missing_ok=True)
@@ -187,24 +188,20 @@ def _members(session: int) -> list[str]:
     return subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False).stdout.split()
 
 
-def test_runs_on_a_dask_worker_are_each_kept(tmp_path: Path) -> None:
+def test_runs_on_a_dask_worker_are_each_kept_and_without_one_it_is_said(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     store = Store(tmp_path)
-    with distributed.LocalCluster(n_workers=1, processes=False, threads_per_worker=1, dashboard_address=":0") as cluster:
+    with running(tmp_path, 0) as there:
+        with pytest.raises(InputError, match=rf"--dask {there.address}: the scheduler has no workers"):
+            sweep(runs(range(1)), store, tmp_path, dask=there.address)
+        there.workers.append(worker(there.address, tmp_path))
+        with distributed.Client(there.address) as client:
+            client.wait_for_workers(1, timeout=STARTS)
         for numbers in (range(4), range(6)):
-            sweep(runs(numbers), store, tmp_path, dask=cluster.scheduler_address)
+            sweep(runs(numbers), store, tmp_path, dask=there.address)
         with pytest.raises(InputError, match="no"):
-            sweep([Run("some", {"number": 9, "seed": 1}, refuse)], store, tmp_path, dask=cluster.scheduler_address)
+            sweep([Run("some", {"number": 9, "seed": 1}, refuse)], store, tmp_path, dask=there.address)
     assert values(store) == [0, 2, 4, 6, 8, 10]
-
-
-def test_a_scheduler_without_workers_is_one_line(tmp_path: Path) -> None:
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster,
-        pytest.raises(InputError, match=rf"--dask {cluster.scheduler_address}: the scheduler has no workers"),
-    ):
-        sweep(runs(range(1)), Store(tmp_path), tmp_path, dask=cluster.scheduler_address)
 
 
 def test_without_dask_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
