@@ -1,5 +1,6 @@
 """A Dask cluster on this machine, of processes started by Dask's own commands, for tests and benchmarks."""
 
+import gc
 import json
 import os
 import subprocess
@@ -36,6 +37,7 @@ def running(folder: Path, workers: int, *flags: str) -> Iterator[Running]:
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
         started += [worker(address, folder, *flags) for _ in range(workers)]
+        gc.collect()  # a client of an earlier test that is collected while this one starts would wait for it, and it for that one
         with Client(address, timeout=STARTS) as client:
             if workers:
                 client.wait_for_workers(workers, timeout=STARTS)

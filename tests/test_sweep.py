@@ -188,6 +188,7 @@ def _members(session: int) -> list[str]:
     return subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False).stdout.split()
 
 
+@pytest.mark.slow
 def test_runs_on_a_dask_worker_are_each_kept_and_without_one_it_is_said(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     store = Store(tmp_path)
