@@ -13,7 +13,7 @@ from data.streams import generator
 from Figure.alpha_plot import draw_choice, draw_phi
 from Figure.config import Config
 from Figure.gallery import MOST, draw_gallery
-from Figure.results import Record, append_line, environment, remove, write_csv
+from Figure.results import Record, append_line, environment, remove, table_of, write_csv
 from Figure.review import NAME, Review, keep, review
 from influence import SolverError
 from models.choose import Point, TooFewRowsError, choose
@@ -93,7 +93,7 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
         columns["eta_new_label"] = scores.eta_best[rows]
     if outcome.dataset.files:
         columns["file"] = np.array(outcome.dataset.files)[columns["index"]]
-    return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    return table_of(columns)
 
 
 def draw(outcome: Outcome, folder: Path) -> None:

@@ -7,11 +7,13 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import numpy as np
 
 from data.errors import InputError
 from data.files import replacing
@@ -74,6 +76,11 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
+
+
+def table_of(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Header and rows, as `write_csv` takes them. columns: (m,) each, by name."""
+    return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from Figure.results import table_of
+
 
 class Suspects(NamedTuple):
     """m samples, the least likely label first: in the order of their loss, largest first."""
@@ -39,4 +41,4 @@ def suspect_rows(
     }
     if files:
         columns["file"] = np.array(files)[found.places]
-    return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
+    return table_of(columns)

@@ -101,7 +101,6 @@ def leave_on_interrupt(prog: str, remedy: str = AGAIN) -> None:
 
     A script calls it before its imports: they take seconds, and write nothing that has to be taken away.
     """
-
     _SCRIPT.update(prog=prog, remedy=remedy)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
         signal.signal(signal.SIGINT, _leave)
@@ -178,7 +177,7 @@ def _heard(main: Callable[[], None]) -> None:
         sys.stdout.flush()
         if _interrupted():
             raise KeyboardInterrupt
-    except Exception as error:
+    except Exception as error:  # any may come of a look-up that was cut off; each is raised again
         if _interrupted():
             raise KeyboardInterrupt from error
         raise

@@ -92,8 +92,8 @@ def _folder(path: Path, seed: int) -> Pictures:
     several(f"{path / 'train'}", names, train.classes)
     x = _channels_first(train.pixels.reshape(-1, *train.shape))
     if "test" not in parts_of(path):
-        divided = _divided(str(path), x, train.labels, train.classes, seed)
-        return divided._replace(files=tuple(train.files[row] for row in divided.rows), notes=_of_your_own(divided))
+        divided = _of_your_own(path, x, train.labels, train.classes, seed)
+        return divided._replace(files=tuple(train.files[row] for row in divided.rows))
     test = image_folder(path / "test", train.shape)
     labels_test = places(f"{path / 'test'}", np.array(test.classes)[test.labels], names)
     x_test = _channels_first(test.pixels.reshape(-1, *test.shape))
@@ -112,14 +112,15 @@ def _npz(path: Path, seed: int) -> Pictures:
             raise InputError(f"{path}: x_{role} goes up to {largest:.3g}, networks take {LARGEST:.3g} at most; scale the features")
     x = _channels_first(parts["train"].x)
     if "test" not in parts:
-        divided = _divided(str(path), x, labels, classes, seed)
-        return divided._replace(notes=_of_your_own(divided))
+        return _of_your_own(path, x, labels, classes, seed)
     labels_test = places(f"{path}: y_test", parts["test"].y, values)
     return Pictures(x, labels, _channels_first(parts["test"].x), labels_test, classes, np.arange(len(x)))
 
 
-def _of_your_own(divided: Pictures) -> tuple[str, ...]:
-    return (OWN_TEST.format(count=len(divided.labels_test)),)
+def _of_your_own(path: Path, x: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Pictures:
+    """A user's rows without a test part, divided, with a note of it."""
+    divided = _divided(str(path), x, labels, classes, seed)
+    return divided._replace(notes=(OWN_TEST.format(count=len(divided.labels_test)),))
 
 
 def _channels_first(x: np.ndarray) -> np.ndarray:

@@ -472,12 +472,8 @@ def test_workers_out_of_memory_are_one_line(tmp_path: Path) -> None:
 def test_a_worker_out_of_memory_beside_one_with_enough_ends_by_a_result_or_one_line(tmp_path: Path) -> None:
     path = large(tmp_path)
     with running(tmp_path, 1, "--memory-limit", "200MB") as there:
-        other = worker(there.address, tmp_path, "--memory-limit", "4GB")
-        try:
-            result = ended(start(path, there, "--block_rows", "20000"))
-        finally:
-            other.terminate()
-            other.wait()
+        there.workers.append(worker(there.address, tmp_path, "--memory-limit", "4GB"))
+        result = ended(start(path, there, "--block_rows", "20000"))
     assert result.status == 0 or (result.status, result.out, result.err.count("\n")) == (2, "", 1)
     assert result.status == 0 or "--block_rows" in result.err
 
