@@ -9,18 +9,18 @@ import numpy as np
 from data.dataset import load
 from data.noise import flip_count, flip_share
 from data.streams import generator
-from Figure.results import Record
-from Figure.stages import Stages
 from influence import Fit, harmful, logistic_influence, relabel
 from influence.resampling import gradient_norms, keep_by_class, optlr_sample, subsample, uids_linear, uids_sigmoid
 from models.linear import LinearModel
-from models.logistic import Weights, fit_logistic
+from models.logistic_regression import Weights, fit_logistic
 from models.metrics import evaluate
 from models.model import judge
+from run.records import Record
+from run.stages import Stages
 
-METHODS = ("ERM", "Random", "subsample", "OptLR", "Dropout", "UIDS linear", "UIDS sigmoid", "RDIA")
+COMPARED = ("ERM", "Random", "subsample", "OptLR", "Dropout", "UIDS linear", "UIDS sigmoid", "RDIA")
 ALPHA_GRID = (0.2, 0.05, 0.01, 0.002, 0.0002, 0.0)
-STAGES = ("load", "fit", "solve", "draw", "evaluate")
+COMPARE_STAGES = ("load", "fit", "solve", "draw", "evaluate")
 
 load_once = functools.lru_cache(maxsize=1)(load)  # the runs of a sweep that come one after another share their data set
 
@@ -45,7 +45,7 @@ class Training(NamedTuple):
 
 def compare(config: Comparison, data_dir: Path) -> Record:
     """Fit ERM, one solve for all influences, every other method from it; log-loss, accuracy and AUC of each."""
-    stages, C = Stages(len(STAGES)), config.C
+    stages, C = Stages(len(COMPARE_STAGES)), config.C
     with stages("load"):
         dataset = load_once(config.dataset, data_dir, config.seed)
         labels = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise")).labels
@@ -72,7 +72,7 @@ def compare(config: Comparison, data_dir: Path) -> Record:
         weights["Random"] = fit_logistic(x, at_random.labels, C)
     with stages("evaluate"):
         parts = {"validation": (validation.x, validation.labels), "test": (dataset.test.x, dataset.test.labels)}
-        methods = {name: judge(LinearModel(2, C), weights[name], parts) for name in METHODS}
+        methods = {name: judge(LinearModel(2, C), weights[name], parts) for name in COMPARED}
     chosen = {"alpha": alpha, "validation_losses": losses, "relabeled": relabeled, "n_train": len(labels)}
     return {**chosen, "methods": methods, "seconds": stages.seconds}
 

@@ -8,20 +8,22 @@ from typing import Any
 
 import torch
 
-from data.images import is_here
 from data.noise import NoiseType
-from Figure.deep import LOST, DeepConfig, choose_device, run_deep
+from data.public import is_here
 from Figure.gamma_plot import draw_gamma
 from Figure.linear_targets import MANY_NOISES, many_table
 from Figure.lines import Run
-from Figure.many import METHODS as MANY_METHODS
+from Figure.many import MANY_METHODS
 from Figure.on_network import OnNetwork, relabel_on_network
 from Figure.published import DEEP
 from Figure.recipe import recipe_runs, recipe_table
-from Figure.results import Record
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
+from models.devices.device import choose_device
 from models.settings import FAST, METHODS, Settings
+from run.rdia_ls import LOST_BELOW, run_training
+from run.records import Record
+from run.training_config import TrainingConfig
 
 # RDIA-LS as released, with one thing changed, and the methods it is compared with.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -30,35 +32,35 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rdia-ls, balanced warm-up": {"warmup": "balanced"},
     "rdia-ls, fast recipe": FAST,
 }
-WARMUPS = tuple(name for name in VARIANTS if name.startswith("rdia-ls"))
-NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.2), ("symmetric", 0.5), ("symmetric", 0.8), ("pairflip", 0.45))
+WARMUP_VARIANTS = tuple(name for name in VARIANTS if name.startswith("rdia-ls"))
+DEEP_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.2), ("symmetric", 0.5), ("symmetric", 0.8), ("pairflip", 0.45))
 GAMMAS = (0.2, 0.4, 0.6, 0.8)
 GAMMA_RATES = (0.2, 0.8)
 MNIST_SETTINGS = "MNIST, MLP, gamma 0.2, weight decay 1e-5"
 MLP_SETTINGS = "MLP, 10 epochs, 1,000 validation samples; RDIA-LS by its fast recipe, 40 epochs"
-DIGITS = 2  # of an accuracy in %
+ACCURACY_DIGITS = 2  # of an accuracy in %
 
 
-def train(config: DeepConfig, data_dir: Path) -> Record:
+def train_run(config: TrainingConfig, data_dir: Path) -> Record:
     """Train on the GPU if there is one, else on one core, and give what `RDIA-LS.py --json` prints."""
     device = choose_device(None)
     torch.set_num_threads(1)
-    return {**run_deep(config, data_dir, device), "device": str(device)}
+    return {**run_training(config._replace(data_dir=data_dir), device), "device": str(device)}
 
 
 def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
     """The authors' MNIST command with something changed."""
     kind, noise_rate = noise
     settings = Settings(gamma=gamma, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
-    config = DeepConfig("mnist", noise_rate, kind, seed, "mlp", settings._replace(**changes))
-    return Run("deep", config.flat(), partial(train, config))
+    config = TrainingConfig("mnist", noise_rate, kind, seed, "mlp", settings._replace(**changes))
+    return Run("deep", config.flat(), partial(train_run, config))
 
 
 def cifar10_run(seed: int, **changes: Any) -> Run:
     """The authors' CIFAR-10 command with something changed: where CIFAR-10 is there, and a GPU."""
     settings = Settings(gamma=0.05, forget_rate=0.8, discard_rate=0.4)
-    config = DeepConfig("cifar10", 0.8, "symmetric", seed, "cnn", settings._replace(**changes))
-    return Run("deep", config.flat(), partial(train, config), cifar10_possible)
+    config = TrainingConfig("cifar10", 0.8, "symmetric", seed, "cnn", settings._replace(**changes))
+    return Run("deep", config.flat(), partial(train_run, config), cifar10_possible)
 
 
 def cifar10_possible(data_dir: Path) -> bool:
@@ -70,20 +72,20 @@ def deep_runs(count: int) -> list[Run]:
     """All methods at all noises on MNIST, and at 80% on CIFAR-10."""
     runs = []
     for seed, changes in itertools.product(range(1, count + 1), VARIANTS.values()):
-        runs += [mnist_run(noise, seed, **changes) for noise in NOISES] + [cifar10_run(seed, **changes)]
+        runs += [mnist_run(noise, seed, **changes) for noise in DEEP_NOISES] + [cifar10_run(seed, **changes)]
     return runs
 
 
 def deep_table(lines: Sequence[Record]) -> str:
     """Last-ten test accuracy, a row a method, a column a noise."""
-    columns = [("mnist", *noise) for noise in NOISES]
+    columns = [("mnist", *noise) for noise in DEEP_NOISES]
     if any(line["dataset"] == "cifar10" for line in lines):
         columns.append(("cifar10", "symmetric", 0.8))
     rows = [[variant, *(_last10(_variant(lines, variant), column) for column in columns)] for variant in VARIANTS]
     rows.append(["rdia-ls, published", *(DEEP.get(column, "-") for column in columns)])
     head = (
         f"Test accuracy %, mean of the last ten epochs, mean ± sd of {seeds(lines)}. {MNIST_SETTINGS}"
-        + ("; CIFAR-10: CNN, gamma 0.05." if len(columns) > len(NOISES) else "; CIFAR-10 was not run, it needs a GPU.")
+        + ("; CIFAR-10: CNN, gamma 0.05." if len(columns) > len(DEEP_NOISES) else "; CIFAR-10 was not run, it needs a GPU.")
         + " In brackets: seeds that lose a class."
     )
     return f"{head}\n\n{markdown(['method', *(f'{name} {rate:.0%} {kind}' for name, kind, rate in columns)], rows)}"
@@ -99,12 +101,12 @@ def _variant(lines: Sequence[Record], variant: str) -> list[Record]:
 def _last10(lines: Sequence[Record], column: tuple[str, NoiseType, float]) -> str:
     mine = [line for line in lines if (line["dataset"], line["noise_type"], line["noise_rate"]) == column]
     lost = sum(loses_a_class(line) for line in mine)
-    return mean_sd([line["last10"] for line in mine], DIGITS) + (f" ({lost} of {len(mine)})" if lost else "")
+    return mean_sd([line["last10"] for line in mine], ACCURACY_DIGITS) + (f" ({lost} of {len(mine)})" if lost else "")
 
 
 def loses_a_class(line: Record) -> bool:
     """Whether under 5% of some class's test samples are found in the last epoch."""
-    return any(value is not None and value < LOST for value in line["test_recall"])
+    return any(value is not None and value < LOST_BELOW for value in line["test_recall"])
 
 
 def warmup_runs(count: int) -> list[Run]:
@@ -112,8 +114,8 @@ def warmup_runs(count: int) -> list[Run]:
     return [
         mnist_run(noise, seed, **VARIANTS[name])
         for seed in range(1, count + 1)
-        for name in WARMUPS
-        for noise in NOISES
+        for name in WARMUP_VARIANTS
+        for noise in DEEP_NOISES
         if noise[0] == "symmetric"
     ]
 
@@ -121,8 +123,8 @@ def warmup_runs(count: int) -> list[Run]:
 def warmup_table(lines: Sequence[Record]) -> str:
     """Last-ten accuracy of all seeds, and of those that lose no class."""
     rows = []
-    for kind, noise_rate in NOISES:
-        for name in WARMUPS:
+    for kind, noise_rate in DEEP_NOISES:
+        for name in WARMUP_VARIANTS:
             mine = [line for line in _variant(lines, name) if (line["noise_type"], line["noise_rate"]) == (kind, noise_rate)]
             if mine:
                 rows.append([name, f"{noise_rate:.0%}", str(len(mine)), *_spreads(mine), str(mine[0]["epochs"])])
@@ -134,7 +136,12 @@ def warmup_table(lines: Sequence[Record]) -> str:
 def _spreads(lines: Sequence[Record]) -> list[str]:
     kept = [line["last10"] for line in lines if not loses_a_class(line)]
     last, best = [line["last10"] for line in lines], [line["best"] for line in lines]
-    return [mean_sd(last, DIGITS), str(len(lines) - len(kept)), mean_sd(kept, DIGITS), mean_sd(best, DIGITS)]
+    return [
+        mean_sd(last, ACCURACY_DIGITS),
+        str(len(lines) - len(kept)),
+        mean_sd(kept, ACCURACY_DIGITS),
+        mean_sd(best, ACCURACY_DIGITS),
+    ]
 
 
 def gamma_runs(count: int) -> list[Run]:

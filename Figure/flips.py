@@ -10,9 +10,9 @@ from tqdm import tqdm
 from data.dataset import load
 from data.noise import flip_share
 from data.streams import generator
-from Figure.results import Record
 from influence import Fit, logistic_influence
-from models.logistic import fit_logistic, sample_losses
+from models.logistic_regression import fit_logistic, logistic_losses
+from run.records import Record
 
 
 class Flips(NamedTuple):
@@ -36,10 +36,10 @@ def flip_each(config: Flips, data_dir: Path) -> Record:
     order = np.argsort(-np.abs(predicted))
     rest = generator(config.seed, "random").choice(order[half:], config.flips - half, replace=False)
     chosen = np.concatenate([order[:half], rest])
-    before = sample_losses(validation.logits, validation.labels).sum()
+    before = logistic_losses(validation.logits, validation.labels).sum()
     actual = []
     for i in tqdm(chosen, desc=f"{config.dataset}: flips", disable=not sys.stderr.isatty(), leave=False):
         flipped = labels.copy()
         flipped[i] = 1 - flipped[i]
-        actual.append(float(sample_losses(validation.x @ fit_logistic(x, flipped, C), validation.labels).sum() - before))
+        actual.append(float(logistic_losses(validation.x @ fit_logistic(x, flipped, C), validation.labels).sum() - before))
     return {"rows": data.train.rows[chosen].tolist(), "predicted": predicted[chosen].tolist(), "actual": actual}

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from Figure.picture import save, subplots
-from Figure.target import Target
+from run.drawing import save_figure, subplots
 
 BLUE, GREEN, ORANGE, RED, GREY = "#CFE3F3", "#CDEBDD", "#FBE3C0", "#F6D3C4", "#EEEEEE"
 
@@ -61,9 +60,4 @@ def draw_framework(path: Path) -> None:
     arrow(ax, (7.35, 2.05), (8.3, 1.75), "$\\gamma$")
     arrow(ax, (7.35, 1.2), (8.3, 1.5))
     ax.text(7.95, 1.08, "$1-\\gamma$", fontsize=8.5)
-    save(figure, path)
-
-
-TARGETS = {
-    "framework": Target("the method's picture", 1, lambda _: [], lambda _, output, __: draw_framework(output.picture("framework")))
-}
+    save_figure(figure, path)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from Figure.picture import save, subplots
 from Figure.published import FIGURE_3
-from Figure.results import Record
+from run.drawing import save_figure, subplots
+from run.records import Record
 
-LOOKS = {0.2: ("#D55E00", "-"), 0.4: ("#0072B2", "--"), 0.6: ("#009E73", "-."), 0.8: ("#CC79A7", ":")}
+GAMMA_LOOKS = {0.2: ("#D55E00", "-"), 0.4: ("#0072B2", "--"), 0.6: ("#009E73", "-."), 0.8: ("#CC79A7", ":")}
 LOWEST = {0.2: 94, 0.8: 78}  # per cent at the foot of a panel
 
 
@@ -21,7 +21,7 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
             curves = np.array([line["test_accuracy"] for line in lines if (line["noise_rate"], line["gamma"]) == (rate, gamma)])
             if not len(curves):
                 continue
-            colour, dash = LOOKS[gamma]
+            colour, dash = GAMMA_LOOKS[gamma]
             mean, sd, epochs = curves.mean(0), curves.std(0), np.arange(curves.shape[1])
             ax.plot(
                 epochs,
@@ -43,4 +43,4 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
     figure.suptitle(
         "RDIA-LS on MNIST, balanced warm-up; triangles: where the curves of the paper's figure 3 end, about", fontsize=11
     )
-    save(figure, path)
+    save_figure(figure, path)

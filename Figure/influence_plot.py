@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from Figure.picture import save, subplots
-from Figure.results import Record
+from run.drawing import save_figure, subplots
+from run.records import Record
 
 
 def slope_and_correlation(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
@@ -28,4 +28,4 @@ def draw_influence(records: Sequence[Record], path: Path) -> None:
         ax.set_ylabel("actual, refitted (nats)")
     axes[0, 0].legend(loc="upper left", fontsize=9)
     figure.suptitle("Change of the summed validation log-loss when one training label is flipped", fontsize=11)
-    save(figure, path)
+    save_figure(figure, path)

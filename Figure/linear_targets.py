@@ -7,20 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-import RDIA
-from data.dataset import NAMES, is_here
-from Figure.compare import METHODS, Comparison, compare
+from data.public import ROW_SETS, is_here
+from Figure.compare import COMPARED, Comparison, compare
 from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence
 from Figure.lines import Run
-from Figure.many import METHODS as MANY_METHODS
-from Figure.many import ManyClasses, relabel_many
+from Figure.many import MANY_METHODS, ManyClasses, relabel_many
 from Figure.noise_plot import draw_noise
 from Figure.published import MNIST_ALPHA
-from Figure.results import Record
-from Figure.stages import Stages
 from Figure.tables import markdown, marked, mean_sd, seeds
 from Figure.target import Output, Target
+from run.rdia import STAGES, Config, run
+from run.records import Record
+from run.stages import Stages
 
 C = 0.1
 ALPHAS = (0.01, 0.002, 0.0002)
@@ -29,7 +28,7 @@ NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 MANY_NOISES = (0.2, 0.5, 0.8)
 NOISE_SETS = ("mnist", "cancer", "diabetes", "adult")
 FLIP_SETS = ("wdbc", "digits", "mnist")
-DATASETS = tuple(name for name in NAMES if name not in {"a1a", "digits10", "mnist10"})  # of two classes; a1a is adult
+DATASETS = tuple(name for name in ROW_SETS if name not in {"a1a", "digits10", "mnist10"})  # of two classes; a1a is adult
 
 
 def alpha_runs(dataset: str, count: int) -> list[Run]:
@@ -45,7 +44,7 @@ def alpha_runs(dataset: str, count: int) -> list[Run]:
 
 def run_rdia(config: Record, data_dir: Path) -> Record:
     """What `RDIA.py --json` prints."""
-    return RDIA.run(RDIA.Config(**config, data_dir=data_dir), Stages(len(RDIA.STAGES))).record
+    return run(Config(**config, data_dir=data_dir), Stages(len(STAGES))).record
 
 
 def alpha_table(lines: Sequence[Record], dataset: str) -> str:
@@ -95,9 +94,9 @@ def methods_table(lines: Sequence[Record], data_dir: Path) -> str:
         mine = [line for line in lines if line["config"]["dataset"] == dataset]
         if not mine:
             why = "still to be run" if is_here(dataset, data_dir) else "not there"
-            rows.append([dataset, why, *[""] * len(METHODS)])
+            rows.append([dataset, why, *[""] * len(COMPARED)])
             continue
-        cells = best_in_bold([mean_sd(test_losses(mine, method, dataset, 0.0)) for method in METHODS])
+        cells = best_in_bold([mean_sd(test_losses(mine, method, dataset, 0.0)) for method in COMPARED])
         alphas = sorted({line["alpha"] for line in mine})
         rows.append([dataset, ", ".join(f"{alpha:g}" for alpha in alphas), *cells])
     head = (
@@ -105,16 +104,16 @@ def methods_table(lines: Sequence[Record], data_dir: Path) -> str:
         f" {', '.join(f'{alpha:g}' for alpha in Comparison._field_defaults['alphas'])}. A set that is not in --data_dir is not"
         " downloaded here: `python RDIA.py --dataset NAME` does that."
     )
-    return f"{head}\n\n{markdown(['data set', 'alpha', *METHODS], rows)}"
+    return f"{head}\n\n{markdown(['data set', 'alpha', *COMPARED], rows)}"
 
 
 def noise_table(lines: Sequence[Record]) -> str:
     """Test log-loss on MNIST by noise rate, a row a method; the best mean of a column in bold."""
     columns = []
     for noise in NOISES[::2]:
-        cells = [mean_sd(test_losses(lines, method, "mnist", noise)) for method in METHODS]
+        cells = [mean_sd(test_losses(lines, method, "mnist", noise)) for method in COMPARED]
         columns.append(best_in_bold(cells))
-    rows = [list(row) for row in zip(METHODS, *columns, strict=True)]
+    rows = [list(row) for row in zip(COMPARED, *columns, strict=True)]
     mnist = [line for line in lines if line["config"]["dataset"] == "mnist"]
     head = f"mnist: test log-loss, mean ± sd of {seeds(mnist)}, C = {C:g}; alpha by validation loss."
     return f"{head}\n\n{markdown(['method', *(f'noise {noise:g}' for noise in NOISES[::2])], rows)}"

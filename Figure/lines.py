@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from data.errors import InputError
-from Figure.results import Record, append_line, environment
+from run.records import Record, append_line, environment, read_lines
 
-FOLDER = Path(__file__).resolve().parent
+KEPT = Path(__file__).resolve().parent / "kept"
 
 
 def anywhere(_: Path) -> bool:
@@ -28,7 +27,7 @@ class Run(NamedTuple):
 class Store(NamedTuple):
     """A folder of kept lines; one machine of several appends to files of its own, `shard` in their name, and reads all."""
 
-    folder: Path = FOLDER
+    folder: Path = KEPT
     shard: str = ""
 
     def read(self, file: str) -> list[Record]:
@@ -36,45 +35,31 @@ class Store(NamedTuple):
         paths = [self.folder / f"{file}.jsonl", *sorted(self.folder.glob(f"{file}.*-of-*.jsonl"))]
         return list(
             {
-                key(line["config"]): line for path in paths for line in read_lines(path) if isinstance(line.get("config"), dict)
+                config_key(line["config"]): line
+                for path in paths
+                for line in read_lines(path)
+                if isinstance(line.get("config"), dict)
             }.values()
         )
 
     def append(self, run: Run, record: Record) -> None:
         """Keep what a run gave. Raises `InputError` where the folder cannot be written."""
         path = self.folder / f"{run.file}{self.shard}.jsonl"
-        append_line(path, {"config": run.config, **record, **environment()})
+        append_line(path, {**environment(), "config": run.config, **record})
 
     def missing(self, runs: Sequence[Run]) -> list[Run]:
         """The runs that are not kept, each once."""
-        kept = {file: {key(line["config"]) for line in self.read(file)} for file in {run.file for run in runs}}
-        return list({key(run.config): run for run in runs if key(run.config) not in kept[run.file]}.values())
+        kept = {file: {config_key(line["config"]) for line in self.read(file)} for file in {run.file for run in runs}}
+        return list({config_key(run.config): run for run in runs if config_key(run.config) not in kept[run.file]}.values())
 
     def lines(self, runs: Sequence[Run]) -> list[Record]:
         """The kept lines of these runs with any seed, by seed."""
-        wanted = {(run.file, key(run.config, but="seed")) for run in runs}
+        wanted = {(run.file, config_key(run.config, but="seed")) for run in runs}
         files = sorted({run.file for run in runs})
-        found = [line for file in files for line in self.read(file) if (file, key(line["config"], but="seed")) in wanted]
+        found = [line for file in files for line in self.read(file) if (file, config_key(line["config"], but="seed")) in wanted]
         return sorted((line for line in found if type(line["config"].get("seed")) is int), key=lambda line: line["config"]["seed"])
 
 
-def key(config: Record, but: str = "") -> str:
+def config_key(config: Record, but: str = "") -> str:
     """A configuration as text, without one of its entries."""
     return json.dumps({name: value for name, value in config.items() if name != but}, sort_keys=True)
-
-
-def read_lines(path: Path) -> list[Record]:
-    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over. Raises `InputError`."""
-    try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected lines of results: move it away") from error
-    records = []
-    for line in lines:
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-    return records

@@ -9,15 +9,15 @@ from data.dataset import Dataset
 from data.noise import NoisyLabels, flip_share
 from data.streams import generator
 from Figure.compare import load_once
-from Figure.results import Record
-from Figure.stages import Stages
 from influence import harmful
 from models.linear import LinearModel
 from models.metrics import share
 from models.model import Mode, Model, judge, refit
+from run.records import Record
+from run.stages import Stages
 
 RELABELINGS: dict[str, Mode] = {"Dropout": "drop", "RDIA, R": "R", "RDIA, best label": "best"}
-METHODS = ("ERM", *RELABELINGS)
+MANY_METHODS = ("ERM", *RELABELINGS)
 
 
 class ManyClasses(NamedTuple):
@@ -63,7 +63,7 @@ def compare_relabelings(model: Model, dataset: Dataset, given: NoisyLabels, alph
             changed = harmful(scores.phi, 0.0) if mode == "drop" else chosen
             weights[name] = refit(model, x, given.labels, scores, changed, mode)
     with stages("evaluate"):
-        methods = {name: judge(model, weights[name], splits) for name in METHODS}
+        methods = {name: judge(model, weights[name], splits) for name in MANY_METHODS}
     found = {"precision": share(given.flipped, chosen), "recall": share(chosen, given.flipped)}
     right = share(scores.best == dataset.train.labels, chosen)
     sizes = {"n_train": len(given.labels), "relabeled": int(chosen.sum())}

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from Figure.compare import METHODS
-from Figure.picture import save, subplots
+from Figure.compare import COMPARED
 from Figure.published import MNIST_ALPHA
-from Figure.results import Record
 from Figure.tables import seeds
+from run.drawing import save_figure, subplots
+from run.records import Record
 
 # Okabe and Ito's colours, told apart by the colour-blind; a marker and a dash of its own each.
-LOOKS = {
+METHOD_LOOKS = {
     "ERM": ("#000000", "o", "-"),
     "Random": ("#999999", "x", "-"),
     "subsample": ("#F0E442", "v", "--"),
@@ -36,7 +36,7 @@ def draw_noise(lines: Sequence[Record], datasets: Sequence[str], noises: Sequenc
             ax.set_title(f"{dataset}: not there", fontsize=10)
             ax.axis("off")
             continue
-        for method in METHODS:
+        for method in COMPARED:
             _curve(ax, mine, method, noises)
         if dataset == "mnist":
             _published(ax)
@@ -51,7 +51,7 @@ def draw_noise(lines: Sequence[Record], datasets: Sequence[str], noises: Sequenc
     named = {name: handle for ax in axes.flat for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=5, fontsize=9)
     figure.suptitle("Logistic regression on noisy labels, C = 0.1, alpha of RDIA by validation loss", fontsize=11)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 def _curve(ax: Any, lines: Sequence[Record], method: str, noises: Sequence[float]) -> None:
@@ -60,7 +60,7 @@ def _curve(ax: Any, lines: Sequence[Record], method: str, noises: Sequence[float
     ]
     there = [(noise, np.mean(values), np.std(values)) for noise, values in zip(noises, losses, strict=True) if values]
     x, mean, sd = np.array(there).T
-    colour, marker, dash = LOOKS[method]
+    colour, marker, dash = METHOD_LOOKS[method]
     ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, ms=6, lw=1.5, label=method)
     ax.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
 

@@ -8,14 +8,14 @@ from torch import nn
 
 from data.dataset import Validation, load
 from data.streams import stream_seed
-from Figure.deep import choose_device
 from Figure.many import compare_relabelings, noisy, splits_of
-from Figure.results import Record
-from Figure.stages import Stages
+from models.devices.device import choose_device
 from models.model import judge
-from models.network import Fitting, NetworkModel
+from models.network_model import Fitting, NetworkModel
 from models.settings import FAST, Settings
 from models.training import Tensors, start, train
+from run.records import Record
+from run.stages import Stages
 
 
 class OnNetwork(NamedTuple):

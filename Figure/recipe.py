@@ -14,19 +14,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from data.dataset import load_pictures
 from data.noise import redraw_labels
-from data.pictures import load_pictures
 from data.streams import generator, stream_seed
 from Figure.lines import Run
-from Figure.results import Record
 from Figure.tables import markdown, mean_sd, seeds
-from models.networks import build
+from models.architectures import build
 from models.settings import Settings
 from models.training import Tensors, start, train
+from run.records import Record
 
 RATES = (0.2, 0.5, 0.8)
 SEED = 101  # the first of the seeds, which are not among those of the results
-LAST = 10  # epochs whose mean counts
+COUNTED_EPOCHS = 10  # epochs whose mean counts
 
 
 class Candidate(NamedTuple):
@@ -55,10 +55,10 @@ CANDIDATES = (
 def held_out(seed: int, rate: float, data_dir: Path) -> Tensors:
     """MNIST's training set under symmetric noise: nine tenths to train on, one tenth in the place of the test set."""
     pictures = load_pictures("mnist", data_dir, seed)
-    given = redraw_labels(pictures.labels, 10, rate, "symmetric", generator(seed, "noise"))
+    given = redraw_labels(pictures.train.labels, 10, rate, "symmetric", generator(seed, "noise"))
     order = generator(seed, "split").permutation(len(given.labels))
     fit, held = np.split(order, [len(order) * 9 // 10])
-    x = torch.from_numpy(np.array(pictures.x)).float().div_(255)
+    x = torch.from_numpy(np.array(pictures.train.x)).float().div_(255)
     labels, correct = torch.from_numpy(given.labels), torch.from_numpy(~given.flipped)
     return Tensors(x[fit], labels[fit], correct[fit], x[held], labels[held], 10)
 
@@ -87,7 +87,7 @@ def train_candidate(config: Candidate, data_dir: Path) -> Record:
     network = build("mlp", (1, 28, 28), 10, stream_seed(seed, "initialisation"))
     state = start(network, torch.nn.Identity(), settings, stream_seed(seed, "order"))
     data = held_out(seed, noise_rate, data_dir)
-    last = [epoch.test_accuracy for epoch in train(state, data, settings)][-LAST:]
+    last = [epoch.test_accuracy for epoch in train(state, data, settings)][-COUNTED_EPOCHS:]
     estimated = float(np.mean([estimate(accuracy, noise_rate) for accuracy in last]))
     return {"held_out": float(np.mean(last)), "estimated": estimated}
 

@@ -1,44 +1,38 @@
-"""The paper's tables and figures, from runs that are made once and kept as JSON lines in Figure/.
+"""The paper's tables and figures, from runs that are made once and kept as JSON lines in Figure/kept/.
 
     python -m Figure.reproduce all                    # everything: days on one core
     python -m Figure.reproduce alpha noise --jobs 2   # some targets, on two cores
-    python -m Figure.reproduce deep --shard 2/3       # machine 2 of 3: runs and keeps its part, in files of its own
-    python -m Figure.reproduce all --kept             # no runs: tables and pictures of what is kept
+    python -m Figure.reproduce deep --shard 2/3       # machine 2 of 3: makes and keeps its part, in files of its own
+    python -m Figure.reproduce all --kept             # no runs: tables and pictures from what is kept
 
-A run that is kept is not made again; what was interrupted goes on, and a changed setting makes anew only what it touches. Tables go
-into README.md, pictures into Figure/; with --result_dir everything goes there. Of several machines (--shard) each keeps
-Figure/NAME.i-of-n.jsonl: copy these files into one Figure/, and the same command without --shard makes tables and pictures.
+A run that is kept is not made again. What was interrupted goes on, and a changed setting makes anew only what it touches. Tables go
+into the pages of docs/, pictures into Figure/; with --result_dir everything goes there. Of several machines (--shard) each keeps
+NAME.i-of-n.jsonl: copy these files into one Figure/kept/, and the same command without --shard makes tables and pictures.
 """
-
-from data.flags import leave_on_interrupt
-
-if __name__ == "__main__":
-    leave_on_interrupt("Figure.reproduce")
 
 import argparse
 import importlib
 
 from data.errors import InputError
 from data.files import writable_folder
-from data.flags import Parser, add_data_dir, count, importing, place, run_script
-from Figure.lines import FOLDER, Store
-from Figure.results import ROOT
+from Figure.lines import KEPT, Store
 from Figure.sweep import shard, sweep
-from Figure.target import Output, Target
+from Figure.target import FIGURES, Output, Target
+from run.flags import Parser, add_data_dir, count, place
+from run.script import run_script
 
+MOST_SEEDS = 10_000  # a target has up to a hundred runs for each of them
 # Imported when they are asked for: what needs torch is not loaded for what does not.
-MOST_SEEDS = 10_000  # a run each, and a target has up to a hundred of every seed
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
-    "framework": "Figure.framework",
+    **dict.fromkeys(("framework", "flags"), "Figure.page_targets"),
 }
 
 
 def target(name: str) -> Target:
     """A target by name."""
-    with importing():
-        return importlib.import_module(MODULES[name]).TARGETS[name]
+    return importlib.import_module(MODULES[name]).TARGETS[name]
 
 
 def part(text: str) -> tuple[int, int]:
@@ -52,37 +46,45 @@ def part(text: str) -> tuple[int, int]:
 def parser() -> Parser:
     flags = Parser("Figure.reproduce", __doc__)
     flags.add_argument("target", choices=[*MODULES, "all"], nargs="+", help=f"what to make: {', '.join(MODULES)}, or all")
-    flags.add_argument("--seeds", type=count, help="seeds 1 to this many (by target: 1, 3, 5, 10 or 20)")
-    flags.add_argument("--jobs", type=count, default=1, help="runs at a time on this machine (1)")
-    flags.add_argument("--shard", type=part, metavar="i/n", help="make this machine's part of the runs, and no tables")
-    flags.add_argument("--kept", action="store_true", help="make no runs: tables and pictures of what is kept")
-    flags.add_argument("--dask", metavar="ADDRESS", help="make the runs on the workers of this Dask scheduler, as tcp://HOST:8786")
-    flags.add_argument("--result_dir", type=place, help="where lines, tables and pictures go (Figure/ and README.md)")
-    add_data_dir(flags)
+    runs = flags.add_argument_group("runs")
+    runs.add_argument("--seeds", type=count, help="seeds 1 to this many [by target: 1, 3, 5, 10 or 20]")
+    runs.add_argument("--kept", action="store_true", help="make no runs: tables and pictures from what is kept")
+    add_data_dir(runs)
+    output = flags.add_argument_group("output")
+    output.add_argument("--result_dir", type=place, help="where lines, tables and pictures go [Figure/kept, docs and Figure]")
+    where = flags.add_argument_group("where it runs")
+    where.add_argument("--jobs", type=count, default=1, help="runs at a time on this machine [1]")
+    where.add_argument("--shard", type=part, metavar="i/n", help="make this machine's part of the runs, and no tables")
+    where.add_argument("--dask", metavar="ADDRESS", help="make the runs on the workers of this Dask scheduler")
     return flags
 
 
 def main() -> None:
     given = parser().parse_args()
     if (given.seeds or 0) > MOST_SEEDS:
-        raise InputError(f"--seeds {given.seeds}: expected {MOST_SEEDS:,} at most")
+        raise InputError(f"--seeds {given.seeds}: expected at most {MOST_SEEDS:,}")
     if given.kept and given.result_dir and not given.result_dir.is_dir():
-        raise InputError(f"--result_dir {given.result_dir}: is not there, and --kept shows what is kept in it; leave --kept out")
-    folder = writable_folder(given.result_dir, "--result_dir") if given.result_dir else FOLDER
-    store = Store(folder, f".{given.shard[0]}-of-{given.shard[1]}" if given.shard else "")
-    output = Output(folder, None if given.result_dir else ROOT / "README.md")
+        raise InputError(f"--result_dir {given.result_dir}: there is no such folder, and --kept shows what is kept in it")
+    folder = writable_folder(given.result_dir, "--result_dir") if given.result_dir else None
+    store = Store(folder or KEPT, f".{given.shard[0]}-of-{given.shard[1]}" if given.shard else "")
+    output = Output(folder or FIGURES, own=bool(folder))
     for name in MODULES if "all" in given.target else dict.fromkeys(given.target):
-        made = target(name)
-        runs = made.wanted(given.seeds or made.seeds)
-        if not given.kept:
-            here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
-            sweep(here, store, given.data_dir, given.jobs, given.dask, name)
-        if given.shard:
-            continue
-        lines = store.lines(runs)
-        if runs and not lines and given.kept:
-            raise InputError(f"--kept: no run of {name} is in {folder}; leave --kept out to make the runs")
-        made.show(lines, output, given.data_dir)
+        make(name, given, store, output)
+
+
+def make(name: str, given: argparse.Namespace, store: Store, output: Output) -> None:
+    """Make the runs of a target that are missing, and show it."""
+    made = target(name)
+    runs = made.wanted(given.seeds or made.seeds)
+    if not given.kept:
+        here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
+        sweep(here, store, given.data_dir, given.jobs, given.dask, name)
+    if given.shard:
+        return
+    lines = store.lines(runs)
+    if runs and not lines and given.kept:
+        raise InputError(f"--kept: no run of {name} is in {store.folder}; leave --kept out to make the runs")
+    made.show(lines, output, given.data_dir)
 
 
 def cli() -> None:

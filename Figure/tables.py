@@ -1,4 +1,4 @@
-"""Markdown tables, and their places in the README."""
+"""Markdown tables, and their places in the documents."""
 
 import re
 from collections import Counter
@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import InputError
-from Figure.results import Record, write_text
+from run.records import ROOT, Record, write_text
 
-TOLERANCE = 0.10  # of a published value: a cell further off is marked
+FAR = 0.10  # of a published value: a cell further off is marked
 
 
 def mean_sd(values: Sequence[float], digits: int = 4) -> str:
@@ -23,7 +23,7 @@ def mean_sd(values: Sequence[float], digits: int = 4) -> str:
 
 def marked(values: Sequence[float], published: float) -> str:
     """`mean_sd`, in bold where the mean is more than a tenth off the published value (nan: none is)."""
-    far = len(values) and abs(np.mean(values) / published - 1) > TOLERANCE
+    far = len(values) and abs(np.mean(values) / published - 1) > FAR
     return f"**{mean_sd(values)}**" if far else mean_sd(values)
 
 
@@ -41,12 +41,23 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
-def paste(readme: str, name: str, table: str) -> str:
-    """`readme` with `table` between `<!-- name -->` and `<!-- /name -->`. Raises `InputError` if the marks are not there."""
+def documents() -> list[Path]:
+    """README.md and the pages of docs/."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def place_of(name: str) -> Path:
+    """The document that has a place for a table: the lines <!-- name --> and <!-- /name -->. Raises `InputError`."""
+    for path in documents():
+        if f"<!-- {name} -->\n" in path.read_text():
+            return path
+    raise InputError(f"docs/: no page has a place for the table '{name}'; expected the lines <!-- {name} --> and <!-- /{name} -->")
+
+
+def paste(text: str, name: str, table: str) -> str:
+    """`text` with `table` between `<!-- name -->` and `<!-- /name -->`."""
     marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    if not marks.search(readme):
-        raise InputError(f"README.md: has no place for the table '{name}'; expected the lines <!-- {name} --> and <!-- /{name} -->")
-    return marks.sub(lambda found: f"{found[1]}{table}\n{found[2]}", readme)
+    return marks.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
 
 
 def paste_into(path: Path, name: str, table: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-DIGITS = 16  # of a hash, hexadecimal
-LAST = 0x10FFFF  # the last code point there is
+HASH_DIGITS = 16  # of a hash, hexadecimal
+LAST_CODE_POINT = 0x10FFFF  # the last code point there is
 
 
 def read_arrays(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
@@ -25,7 +25,7 @@ def read_arrays(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarr
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise ValueError(f"{name} is none")
-        if array.dtype.kind == "U" and _code_points(array).max(initial=0) > LAST:
+        if array.dtype.kind == "U" and _code_points(array).max(initial=0) > LAST_CODE_POINT:
             raise ValueError(f"{name} has text that is no Unicode")
         if array.dtype == bool:
             arrays[name] = array.view(np.uint8) != 0  # numpy keeps any byte that is there, and takes two of them for two values
@@ -38,7 +38,7 @@ def _code_points(text: np.ndarray) -> np.ndarray:
 
 def digest(arrays: Iterable[np.ndarray], text: str = "") -> str:
     """A hash of arrays, their types and shapes, and of a text, which may have the bytes of a file name."""
-    found = hashlib.blake2b(digest_size=DIGITS // 2)
+    found = hashlib.blake2b(digest_size=HASH_DIGITS // 2)
     for array in arrays:
         found.update(f"{array.dtype.str}{array.shape}".encode())
         found.update(np.ascontiguousarray(array).tobytes())

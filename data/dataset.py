@@ -1,93 +1,138 @@
-"""A data set by name or path, cut into training, validation and test rows."""
+"""A data set by name or path, cut into training, validation and test samples: rows for linear models, pictures for networks."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
-from data import images, sources
 from data.errors import InputError
 from data.files import refuse_endless
-from data.sources import Part, Source
+from data.libsvm import read_libsvm
+from data.libsvm_parts import Read, libsvm_file
+from data.matrix import Features, compact
+from data.npz import npz_file
+from data.pictures import picture_folder
+from data.public import PICTURE_SETS, ROW_SETS, picture_set, row_set
+from data.source import Part, Source
 from data.streams import generator
 
 OWN_VALIDATION = (
     "the validation labels are trusted, and {count:,} of your own {part} rows were taken for it, which are not {use} themselves;"
     " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
 )
+OWN_TEST = (
+    "{count:,} of your own training rows were taken for the test, which are not examined themselves, and whose labels count as"
+    " true; better give rows that you have checked as x_test and y_test, or in test/"
+)
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
-
-BUILT_IN = {"wdbc": sources.wdbc, "digits": sources.digits, "digits10": sources.digits10}
-TORCHVISION_SETS = ("mnist", "mnist10", "cifar10", "svhn")
-NAMES = (*BUILT_IN, *sources.LIBSVM_SETS, *TORCHVISION_SETS)
+LARGEST_PIXEL = float(np.finfo(np.float32).max)
 
 
 class Dataset(NamedTuple):
-    """Labelled rows in three parts that share none."""
+    """Labelled samples in three parts that share none."""
 
     train: Part
-    validation: Part
+    validation: Part  # no samples for networks that are trained by RDIA-LS
     test: Part
     classes: tuple[str, ...]  # how the source writes each label
     files: tuple[str, ...] | None  # the picture file of each source row, for an image folder
-    shape: tuple[int, ...] | None  # of one picture (`data.sources.Source`), None if the rows are none
+    shape: tuple[int, ...] | None  # of one picture, (h, w), (h, w, 3) or (channels, h, w); None if the samples are not pictures
     notes: tuple[str, ...]  # what whoever uses the data should know
 
 
 class Validation(NamedTuple):
     """Which rows the validation set is made of, where the source has none of its own."""
 
-    part: Literal["train", "test"] = "train"  # the last of the training rows, or some of the test rows, drawn at random
+    part: Literal["train", "test", "none"] = "train"  # the last training rows, test rows drawn at random, or no rows at all
     rows: int | None = None  # how many; None: 30% of the training rows, 100 of the test rows
 
 
 FROM_TRAIN = Validation()
+NO_VALIDATION = Validation("none")
 
 
-def load(name: str, data_dir: Path, seed: int, validation: Validation = FROM_TRAIN) -> Dataset:
-    """The data set `name`: one of `NAMES`, or the path of a LIBSVM file, an `.npz` or an image folder.
+def load(name: str, data_dir: Path, seed: int, validation: Validation = FROM_TRAIN, read: Read = read_libsvm) -> Dataset:
+    """The data set `name` as rows: one of `ROW_SETS`, or the path of a LIBSVM file, an `.npz` or a folder of pictures.
 
-    data_dir: where public sets lie, and where they are downloaded to. Raises `InputError`.
+    data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. Raises `InputError`.
     """
-    return divided(_source(name, data_dir), name, seed, validation)
+    source = row_set(name, data_dir, read) if name in ROW_SETS else own_source(name, ROW_SETS, read)
+    shape = picture_shape(source.train.x)
+    return cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)._replace(shape=shape)
 
 
-def divided(source: Source, name: str, seed: int, validation: Validation) -> Dataset:
-    """The data set `name`, from its source. Raises `InputError`."""
-    if source.validation and validation.rows:
-        raise InputError(
-            f"--n_validation {validation.rows}: {name} has validation rows of its own, all of which are used; leave it out"
-        )
-    dataset = divide(source, name, generator(seed, "split"), validation)
-    if name in NAMES or source.validation:
-        return dataset
-    part, use = ("training", "examined") if validation.part == "train" else ("test", "tested on")
-    note = OWN_VALIDATION.format(count=len(dataset.validation.labels), part=part, use=use)
-    return dataset._replace(notes=(note, *dataset.notes))
+def load_pictures(name: str, data_dir: Path, seed: int) -> Dataset:
+    """The data set `name` as pictures for networks: one of `PICTURE_SETS`, or the path of an `.npz` or a folder of pictures."""
+    if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix != ".npz":
+        raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
+    source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, read_libsvm)
+    return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
 
 
-def is_here(name: str, data_dir: Path) -> bool:
-    """Whether one of `NAMES` can be loaded without a download."""
-    if name in sources.LIBSVM_SETS:
-        return sources.libsvm_set_is_here(name, data_dir)
-    return name in BUILT_IN or images.is_here(name.removesuffix("10") if name == "mnist10" else name, data_dir)
-
-
-def _source(name: str, data_dir: Path) -> Source:
-    if name in BUILT_IN:
-        return BUILT_IN[name]()
-    if name in sources.LIBSVM_SETS:
-        return sources.libsvm_set(name, data_dir)
-    if name in TORCHVISION_SETS:
-        return sources.torchvision_set(name, data_dir)
+def own_source(name: str, known: tuple[str, ...], read: Read) -> Source:
+    """A user's file or folder. Raises `InputError`."""
     path = Path(name)
     if not os.path.exists(name):  # noqa: PTH110 - False, not an error, for a name that no file could have
-        raise InputError(f"--dataset {name}: no such data set or file; expected a path, or one of {', '.join(NAMES)}")
+        raise InputError(f"--dataset {name}: no such data set or file; expected a path, or one of {', '.join(known)}")
     if path.is_dir():
-        return sources.picture_folder(path)
+        return picture_folder(path)
     refuse_endless(path, "--dataset")
-    return sources.npz_file(path) if path.suffix == ".npz" else sources.libsvm_file(path)
+    return npz_file(path) if path.suffix == ".npz" else libsvm_file(path, read)
+
+
+def viewed(source: Source, view: Callable[[Any], Any]) -> Source:
+    """The source with the samples of each part in another form."""
+    parts = {name: getattr(source, name) for name in ("train", "test", "validation")}
+    return source._replace(**{name: part and part._replace(x=view(part.x)) for name, part in parts.items()})
+
+
+def as_rows(x: Any) -> Features:
+    """Samples (n, ...) as rows (n, d), float64, bytes divided by 255; rows that lie elsewhere as they are."""
+    if not isinstance(x, np.ndarray):
+        return compact(x) if type(x) is sp.csr_array else x
+    matrix = compact(x.reshape(len(x), -1))
+    if x.dtype == np.uint8:
+        values = matrix.data if sp.issparse(matrix) else matrix
+        values /= 255  # in place, of a copy: a CSR matrix itself would multiply by 1 / 255, which is not quite the same
+    return matrix
+
+
+def as_pictures(x: np.ndarray) -> np.ndarray:
+    """(n, d), (n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), bytes or float32; c of 1 or 3 may come last."""
+    if x.dtype.kind == "f" and (largest := float(np.abs(x).max(initial=0))) > LARGEST_PIXEL:
+        raise InputError(f"features go up to {largest:.3g}, networks take {LARGEST_PIXEL:.3g} at most; scale the features")
+    if x.ndim == 4 and x.shape[-1] in {1, 3} and x.shape[1] not in {1, 3}:
+        x = x.transpose(0, 3, 1, 2)
+    elif x.ndim < 4:
+        x = x.reshape(len(x), 1, *((1, -1) if x.ndim == 2 else x.shape[1:]))
+    elif x.ndim > 4:
+        x = x.reshape(len(x), 1, 1, -1)
+    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
+
+
+def picture_shape(x: Any) -> tuple[int, ...] | None:
+    """The shape of one sample, if it is that of a picture: (h, w), or three sizes of which the first or the last is 1 or 3."""
+    shape = x.shape[1:]
+    return shape if len(shape) == 2 or (len(shape) == 3 and {shape[0], shape[-1]} & {1, 3}) else None
+
+
+def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> Dataset:
+    """The data set from its source, with notes on what was taken of a user's `own` data. Raises `InputError`."""
+    if source.validation and asked.rows:
+        raise InputError(f"--n_validation {asked.rows}: {name} has validation rows of its own, which are all used; leave it out")
+    dataset = divide(source, name, generator(seed, "split"), asked)
+    if not own:
+        return dataset
+    notes = []
+    if asked.part == "none" and not source.test:
+        notes.append(OWN_TEST.format(count=len(dataset.test.labels)))
+    elif asked.part != "none" and not source.validation:
+        part, use = ("training", "examined") if asked.part == "train" else ("test", "tested on")
+        notes.append(OWN_VALIDATION.format(count=len(dataset.validation.labels), part=part, use=use))
+    return dataset._replace(notes=(*notes, *dataset.notes))
 
 
 def divide(source: Source, name: str, rng: np.random.Generator, asked: Validation = FROM_TRAIN) -> Dataset:
@@ -95,26 +140,36 @@ def divide(source: Source, name: str, rng: np.random.Generator, asked: Validatio
     n = len(source.train.labels)
     order = rng.permutation(n) if source.shuffle else None
     n_train = n if source.test else n - n // 5 if source.n_train is None else source.n_train
-    n_fit = n_train if source.validation or asked.part == "test" else n_train - _last(n_train, asked.rows)
+    from_train = asked.part == "train" and not source.validation
+    n_fit = n_train - _last(n_train, asked.rows) if from_train else n_train
     cuts = slice(n_fit), slice(n_fit, n_train), slice(n_train, n)
     train, last, test = (_take(source.train, rows if order is None else order[rows]) for rows in cuts)
     validation, test = source.validation or last, source.test or test
     if asked.part == "test" and not source.validation:
         validation, test = from_test(test, asked.rows, rng)
     parts = {"training": train, "validation": validation, "test": test}
+    if asked.part == "none":
+        del parts["validation"]
     for role, part in parts.items():
         if not len(part.labels):
             remedy = f"give a smaller --n_validation than {asked.rows}" if asked.rows else "add rows"
             raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; {remedy}")
-    notes = tuple(
-        f"the {role} rows are all of class {source.classes[part.labels[0]]}: is the file sorted?"
+    notes = (*source.notes, *class_notes(parts, source.classes))
+    return Dataset(train, validation, test, source.classes, source.files, None, notes)
+
+
+def class_notes(parts: dict[str, Part], classes: tuple[str, ...]) -> list[str]:
+    """Notes on parts that lack classes."""
+    notes = [
+        f"the {role} rows are all of class {classes[part.labels[0]]}: is the file sorted?"
         for role, part in parts.items()
         if len(np.unique(part.labels)) == 1
-    )
-    absent = [source.classes[label] for label in np.setdiff1d(train.labels, validation.labels)]
-    if absent and len(source.classes) > 2:
-        notes = (*notes, f"no validation row is of class {', '.join(absent[:5])}: little can be said of such labels; add some")
-    return Dataset(train, validation, test, source.classes, source.files, source.shape, source.notes + notes)
+    ]
+    if "validation" in parts and len(classes) > 2:
+        absent = [classes[label] for label in np.setdiff1d(parts["training"].labels, parts["validation"].labels)]
+        if absent:
+            notes.append(f"no validation row is of class {', '.join(absent[:5])}: little can be said of such labels; add some")
+    return notes
 
 
 def _last(n: int, count: int | None) -> int:

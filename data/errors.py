@@ -1,6 +1,6 @@
 """The one error for what comes from outside and cannot be used."""
 
-LONGEST = 2000  # characters of a message: what it quotes may be a whole file
+LONGEST_MESSAGE = 2000  # characters of a message: what it quotes may be a whole file
 END = 500  # of those, how many are the last: what to do
 
 
@@ -12,5 +12,5 @@ class InputError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        cut = f"{message[: LONGEST - END - 5]} ... {message[-END:]}"
-        super().__init__(message if len(message) <= LONGEST else cut)
+        cut = f"{message[: LONGEST_MESSAGE - END - 5]} ... {message[-END:]}"
+        super().__init__(message if len(message) <= LONGEST_MESSAGE else cut)

@@ -8,7 +8,7 @@ import itertools
 import lzma
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from data.arrays import read_arrays
 from data.errors import InputError
 from data.files import replacing
+from data.on_disk import on_disk
 
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
@@ -25,28 +26,21 @@ CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 READ_BYTES = 2**20  # of a plain file, at a time
-PIECE_BYTES = 2**23  # of a file that is read in pieces
+SCANNED_BYTES = 2**23  # of a file whose lines are counted, at a time
 
 
 class LibsvmFile(NamedTuple):
     """One file as it stands: rows in the file's order, columns as the file numbers them (1 is column 1)."""
 
-    x: sp.csr_array  # (n, largest index + 1) float64
+    x: Any  # (n, largest index + 1) float64: a CSR matrix, or rows on a cluster (`models.devices.on_dask`)
     y: np.ndarray  # (n,) float64
     spelling: tuple[str, ...]  # one per distinct label, ascending: as the file first writes it ("+1")
-
-
-class _Interruptible(io.FileIO):
-    """A file that Python itself reads: scikit-learn's loader would answer Ctrl-C only at the end of a plain one."""
-
-    def readinto(self, buffer: Any) -> int | None:
-        return super().readinto(buffer)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The bytes of `path`, decompressed if its name ends in .gz, .bz2 or .xz."""
     opener = OPENERS.get(path.suffix)
-    return opener(path) if opener else io.BufferedReader(_Interruptible(path), READ_BYTES)
+    return opener(path) if opener else path.open("rb", READ_BYTES)
 
 
 def read_libsvm(path: Path) -> LibsvmFile:
@@ -87,13 +81,40 @@ def parse_libsvm(path: Path) -> LibsvmFile:
     return LibsvmFile(sp.csr_array(x), y, spelling)
 
 
-def pieces(path: Path, size: int = PIECE_BYTES) -> Iterator[LibsvmFile]:
-    """A LIBSVM file in pieces of about so many bytes of text, cut where a line ends. Raises `InputError`."""
+def read_on_disk(path: Path, block_rows: int) -> LibsvmFile:
+    """The same as `read_libsvm`, with the rows in a temporary file (`data.on_disk`); so many are read at a time."""
+    labels: list[np.ndarray] = []
+    spelling: dict[float, str] = {}
+
+    def rows() -> Iterator[sp.csr_array]:
+        for read in pieces(path, block_rows):
+            labels.append(read.y)
+            spelling.update(in_order(read) | spelling)
+            yield read.x
+
+    x = on_disk(rows())
+    return joined(path, x, labels, spelling)
+
+
+def in_order(read: LibsvmFile) -> dict[float, str]:
+    """How some lines write each of their distinct labels."""
+    return dict(zip(np.unique(read.y).tolist(), read.spelling, strict=True))
+
+
+def joined(path: Path, x: Any, labels: Sequence[np.ndarray], spelling: Mapping[float, str]) -> LibsvmFile:
+    """A file that was read in pieces. Raises `InputError` where it is empty."""
+    if not sum(map(len, labels)):
+        raise InputError(f"{path}: is empty; expected lines of the form 'label index:value ...'")
+    return LibsvmFile(x, np.concatenate(labels), tuple(spelling[value] for value in sorted(spelling)))
+
+
+def pieces(path: Path, rows: int) -> Iterator[LibsvmFile]:
+    """A LIBSVM file, so many lines at a time. Raises `InputError`."""
     try:
         with open_bytes(path) as file:
             begin(file)
-            while text := file.read(size):
-                yield parse_lines(path, text + file.readline())
+            while text := b"".join(itertools.islice(file, rows)):
+                yield parse_lines(path, text)
     except UNREADABLE as error:
         raise InputError(f"{path}: cannot be read ({error}); check the path and the file") from error
 
@@ -131,7 +152,7 @@ def _ends_of(file: IO[bytes], size: int, count: int) -> Iterator[int]:
 def _every(file: IO[bytes], rows: int) -> Iterator[int]:
     """Where every so many lines end."""
     start, lines = file.tell(), 0
-    while text := file.read(PIECE_BYTES):
+    while text := file.read(SCANNED_BYTES):
         ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
         yield from (start + 1 + ends[rows - 1 - lines % rows :: rows]).tolist()
         start, lines = start + len(text), lines + len(ends)

@@ -1,145 +1,82 @@
-"""Pictures of any number of classes, for networks: (n, channels, height, width), bytes or float32 in [0, 1]."""
+"""Folders of picture files: train/CLASS/*.png, and optionally val/CLASS/*.png and test/CLASS/*.png."""
 
-from collections.abc import Callable
+import logging
+import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.classes import places, several
 from data.errors import InputError
-from data.images import Images, cifar10, cifar100, image_folder, mnist, parts_of, svhn
-from data.npz import read_npz
-from data.streams import generator
+from data.source import Labelled, Source, source_of
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever a file's name says: for EPS Pillow would run a program
+MOST_PIXELS = 2**24
 
 
-class Pictures(NamedTuple):
-    """Training and test pictures with integer labels, places in `classes`."""
+class Folder(NamedTuple):
+    """The pictures of one part, class by class, by name within a class."""
 
-    x: np.ndarray  # (n, channels, height, width) uint8 or float32
-    labels: np.ndarray  # (n,)
-    x_test: np.ndarray
-    labels_test: np.ndarray
-    classes: tuple[str, ...]  # how the source writes each label
-    rows: np.ndarray  # (n,) number of each training picture among the source's, from 0
-    files: tuple[str, ...] = ()  # (n,) of an image folder's: CLASS/NAME within train/
-    notes: tuple[str, ...] = ()  # what whoever uses the data should know
+    pixels: np.ndarray  # (n, height, width (, 3)) uint8
+    y: np.ndarray  # (n,) names of classes
+    files: tuple[str, ...]  # (n,) CLASS/NAME
 
 
-LEAST = 5  # samples without a test part of their own
-OWN_TEST = (
-    "{count:,} of your own training rows were taken for the test, which are not examined themselves, and whose labels count as"
-    " true; better give rows that you have checked as x_test and y_test, or in test/"
-)
-LARGEST = float(np.finfo(np.float32).max)
+def picture_folder(path: Path) -> Source:
+    """A user's pictures. The file of each row is within train/. Raises `InputError` that names the file."""
+    train = read_folder(path / "train")
+    folders = {"train": train}
+    for role in ("val", "test"):
+        if (path / role).exists():
+            folders[role] = read_folder(path / role, train.pixels.shape[1:])
+    where = {role: str(path / role) for role in folders}
+    parts = {role: Labelled(folder.pixels, folder.y) for role, folder in folders.items()}
+    source = source_of(where, parts, np.unique(train.y).tolist())
+    # The pictures of a class lie side by side: in that order the last 30% would be one class.
+    return source._replace(shuffle=True, files=train.files)
 
 
-class PublicSet(NamedTuple):
-    """A data set of torchvision's."""
+def read_folder(folder: Path, shape: tuple[int, ...] | None = None) -> Folder:
+    """Read `folder`/CLASS/*.png (jpg, bmp, ...). Colour pictures give three channels, others one.
 
-    read: Callable[[Path, str], Images]
-    test: str  # how its test part is called
-    shape: tuple[int, int, int]
-    classes: int
-
-
-PUBLIC_SETS = {
-    "mnist": PublicSet(mnist, "t10k", (1, 28, 28), 10),
-    "cifar10": PublicSet(cifar10, "test", (3, 32, 32), 10),
-    "cifar100": PublicSet(cifar100, "test", (3, 32, 32), 100),
-    "svhn": PublicSet(svhn, "test", (3, 32, 32), 10),
-}
-PICTURE_SETS = ("digits", *PUBLIC_SETS)
-
-
-def load_pictures(name: str, data_dir: Path, seed: int) -> Pictures:
-    """The data set `name`: one of `PICTURE_SETS`, or the path of an `.npz` or of a folder of pictures. Raises `InputError`."""
-    if name == "digits":
-        return _digits(seed)
-    if name in PUBLIC_SETS:
-        return _public(PUBLIC_SETS[name], data_dir)
-    path = Path(name)
-    if name and path.is_dir():
-        return _folder(path, seed)
-    if path.is_file() and path.suffix == ".npz":
-        return _npz(path, seed)
-    if path.is_file():
-        raise InputError(
-            f"--dataset {name}: is no .npz file and no folder of pictures, on which networks train; see RDIA.py for others"
-        )
-    raise InputError(
-        f"--dataset {name}: no such data set, .npz file or folder; expected a path, or one of {', '.join(PICTURE_SETS)}"
-    )
+    shape: what every picture has to have; the first picture's own if None. Raises `InputError` that names the file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file, expected a folder of {folder}/CLASS/*.png; rename it")
+    paths = sorted(path for path in folder.glob("[!.]*/[!.]*") if path.suffix.lower() in PICTURES)
+    if not paths:
+        raise InputError(f"{folder}: has no pictures; expected {folder}/CLASS/*.png")
+    shape = shape or read_picture(paths[0]).shape
+    pixels = np.empty((len(paths), *shape), dtype=np.uint8)
+    for row, path in enumerate(paths):
+        picture = read_picture(path)
+        if picture.shape != shape:
+            raise InputError(f"{path}: is {picture.shape}, the others are {shape}; bring all to one size and colour mode")
+        pixels[row] = picture
+    files = tuple(f"{path.parent.name}/{path.name}" for path in paths)
+    return Folder(pixels, np.array([path.parent.name for path in paths]), files)
 
 
-def _digits(seed: int) -> Pictures:
-    from sklearn.datasets import load_digits
+def read_picture(path: Path) -> np.ndarray:
+    """One picture's bytes, (height, width), or (height, width, 3) of one with colours. Raises `InputError`."""
+    from PIL import Image
 
-    x, y = load_digits(return_X_y=True)
-    return _divided("digits", (x / 16).astype(np.float32).reshape(-1, 1, 8, 8), y, tuple(map(str, range(10))), seed)
-
-
-def _public(source: PublicSet, data_dir: Path) -> Pictures:
-    train, test = source.read(data_dir, "train"), source.read(data_dir, source.test)
-    x, x_test = (images.pixels.reshape(-1, *source.shape) for images in (train, test))
-    labels, labels_test = (images.labels.astype(np.int64) for images in (train, test))
-    return Pictures(x, labels, x_test, labels_test, tuple(map(str, range(source.classes))), np.arange(len(labels)))
-
-
-def _folder(path: Path, seed: int) -> Pictures:
-    train = image_folder(path / "train")
-    names = np.array(train.classes)
-    several(f"{path / 'train'}", names, train.classes)
-    x = _channels_first(train.pixels.reshape(-1, *train.shape))
-    if "test" not in parts_of(path):
-        divided = _of_your_own(path, x, train.labels, train.classes, seed)
-        return divided._replace(files=tuple(train.files[row] for row in divided.rows))
-    test = image_folder(path / "test", train.shape)
-    labels_test = places(f"{path / 'test'}", np.array(test.classes)[test.labels], names)
-    x_test = _channels_first(test.pixels.reshape(-1, *test.shape))
-    return Pictures(x, train.labels, x_test, labels_test, train.classes, np.arange(len(x)), train.files)
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it has to say of a picture is in its error
+    try:
+        if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+            raise ValueError("it is not a file")
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MOST_PIXELS:  # known before it is unpacked
+                raise ValueError(f"{picture.width} by {picture.height} pixels are too many, expected at most {MOST_PIXELS:,}")
+            return _pixels(picture)
+    except Exception as error:  # Pillow's readers raise a dozen kinds, `MemoryError` and `struct.error` among them
+        raise InputError(f"{path}: cannot be read as a picture ({error}); repair or remove it") from error
 
 
-def _npz(path: Path, seed: int) -> Pictures:
-    parts = read_npz(path)
-    values, labels = np.unique(parts["train"].y, return_inverse=True)
-    classes = tuple(map(str, values))
-    several(str(path), values, classes)
-    if not parts["train"].x[0].size:
-        raise InputError(f"{path}: has labels and no features; add features")
-    for role, part in parts.items():
-        if (largest := float(np.abs(part.x).max(initial=0))) > LARGEST:
-            raise InputError(f"{path}: x_{role} goes up to {largest:.3g}, networks take {LARGEST:.3g} at most; scale the features")
-    x = _channels_first(parts["train"].x)
-    if "test" not in parts:
-        return _of_your_own(path, x, labels, classes, seed)
-    labels_test = places(f"{path}: y_test", parts["test"].y, values)
-    return Pictures(x, labels, _channels_first(parts["test"].x), labels_test, classes, np.arange(len(x)))
-
-
-def _of_your_own(path: Path, x: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Pictures:
-    """A user's rows without a test part, divided, with a note of it."""
-    divided = _divided(str(path), x, labels, classes, seed)
-    return divided._replace(notes=(OWN_TEST.format(count=len(divided.labels_test)),))
-
-
-def _channels_first(x: np.ndarray) -> np.ndarray:
-    """(n, d), (n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), bytes or float32; c of 1 or 3 may come last."""
-    if x.ndim == 4 and x.shape[-1] in {1, 3} and x.shape[1] not in {1, 3}:
-        x = x.transpose(0, 3, 1, 2)
-    elif x.ndim < 4:
-        x = x.reshape(len(x), 1, *((1, -1) if x.ndim == 2 else x.shape[1:]))
-    elif x.ndim > 4:
-        x = x.reshape(len(x), 1, 1, -1)
-    return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
-
-
-def _divided(name: str, x: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], seed: int) -> Pictures:
-    """Rows without a test part: shuffled by the seed, the last 20% are the test set."""
-    if len(labels) < LEAST:
-        raise InputError(
-            f"{name}: has {len(labels)} samples, expected {LEAST} or more, to take a fifth of them for the test; add test samples"
-        )
-    order = generator(seed, "split").permutation(len(labels))
-    train, test = np.split(order, [len(order) - len(order) // 5])
-    return Pictures(x[train], labels[train].astype(np.int64), x[test], labels[test].astype(np.int64), classes, train)
+def _pixels(picture: Any) -> np.ndarray:
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+        return (np.asarray(picture) // 257).astype(np.uint8)
+    if picture.mode == "P":  # with transparency in its palette Pillow warns unless it is kept at first
+        return np.asarray(picture.convert("RGBA").convert("RGB"))
+    return np.asarray(picture.convert("L" if picture.mode in {"1", "L", "LA", "F"} else "RGB"))

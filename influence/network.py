@@ -36,15 +36,15 @@ RTOLS: dict[NetworkSolver, float] = {"cg": 1e-4, "lissa": 0.1}
 Logits: TypeAlias = Callable[[dict[str, Tensor]], Tensor]  # parameters -> logits (n, K)
 
 
-class Labelled(NamedTuple):
+class LabelledTensors(NamedTuple):
     """Samples and their labels, on the network's device."""
 
     x: Tensor  # (n, ...)
     labels: Tensor  # (n,) integers below K
 
-    def batches(self, size: int) -> Iterator["Labelled"]:
+    def batches(self, size: int) -> Iterator["LabelledTensors"]:
         """The samples in order, `size` at a time."""
-        return map(Labelled, self.x.split(size), self.labels.split(size))
+        return map(LabelledTensors, self.x.split(size), self.labels.split(size))
 
 
 class NetworkInfluence(NamedTuple):
@@ -57,8 +57,8 @@ class NetworkInfluence(NamedTuple):
 
 def network_influence(
     network: nn.Module,
-    train: Labelled,
-    validation: Labelled,
+    train: LabelledTensors,
+    validation: LabelledTensors,
     damping: float | None = None,
     rtol: float | None = None,
     batch: int = BATCH,
@@ -85,7 +85,7 @@ def network_influence(
         few = thinned(train)
         largest = largest_eigenvalue(curvature_product(parts, few, batch, curvature), parts.size) * len(train.x) / len(few.x)
         added = DAMPING * largest if damping is None else damping
-        target = loss_gradient(parts, validation, batch)
+        target = summed_gradient(parts, validation, batch)
         problem = Damped(parts, train, batch, curvature, added)
         solution = problem.solve(target, solver, RTOLS[solver] if rtol is None else rtol, largest + added, seed)
         direction = parts.split(solution.vector)
@@ -97,7 +97,7 @@ def network_influence(
     return NetworkInfluence(along_labels(along, logits, train.labels.cpu().numpy(), solution), added, largest)
 
 
-def check(network: nn.Module, train: Labelled, validation: Labelled) -> None:
+def check(network: nn.Module, train: LabelledTensors, validation: LabelledTensors) -> None:
     """Raise `ValueError` for a network or data that `network_influence` cannot use."""
     if not any(value.requires_grad for value in network.parameters()):
         raise ValueError("network: no parameter is trainable, expected one or more with requires_grad")
@@ -144,7 +144,7 @@ class Damped(NamedTuple):
     """H = curvature + damping I, and its inverse by one of two solvers."""
 
     parts: Parameters
-    train: Labelled
+    train: LabelledTensors
     batch: int
     curvature: Curvature
     damping: float
@@ -159,7 +159,7 @@ class Damped(NamedTuple):
     def _batches(self) -> int:
         return -(-len(self.train.labels) // self.batch)
 
-    def _product(self, data: Labelled, weight: float = 1.0) -> Product:
+    def _product(self, data: LabelledTensors, weight: float = 1.0) -> Product:
         undamped = curvature_product(self.parts, data, self.batch, self.curvature)
         return lambda vector: weight * undamped(vector) + self.damping * vector
 
@@ -169,16 +169,18 @@ class Damped(NamedTuple):
         size = min(self.batch, n)
         while True:
             rows = torch.from_numpy(rng.choice(n, size, replace=False, shuffle=False)).to(self.train.labels.device)
-            yield self._product(Labelled(self.train.x[rows], self.train.labels[rows]), n / size)
+            yield self._product(LabelledTensors(self.train.x[rows], self.train.labels[rows]), n / size)
 
 
-def thinned(data: Labelled) -> Labelled:
+def thinned(data: LabelledTensors) -> LabelledTensors:
     """Samples at even distances, `POWER_ROWS` at most."""
     step = -(-len(data.labels) // POWER_ROWS)
-    return Labelled(data.x[::step], data.labels[::step])
+    return LabelledTensors(data.x[::step], data.labels[::step])
 
 
-def curvature_product(parts: Parameters, data: Labelled, batch: int = BATCH, curvature: Curvature = "gauss-newton") -> Product:
+def curvature_product(
+    parts: Parameters, data: LabelledTensors, batch: int = BATCH, curvature: Curvature = "gauss-newton"
+) -> Product:
     """v -> H v without the damping, (size,) to (size,)."""
     of_batch = gauss_newton_of_batch if curvature == "gauss-newton" else hessian_of_batch
 
@@ -189,7 +191,7 @@ def curvature_product(parts: Parameters, data: Labelled, batch: int = BATCH, cur
     return product
 
 
-def gauss_newton_of_batch(parts: Parameters, data: Labelled, direction: dict[str, Tensor]) -> dict[str, Tensor]:
+def gauss_newton_of_batch(parts: Parameters, data: LabelledTensors, direction: dict[str, Tensor]) -> dict[str, Tensor]:
     """sum_i J_i^T B_i J_i v over a batch: the logits' derivative along v and their pull back, from one pass."""
     both = vjp(lambda values: jvp(parts.logits(data.x), (values,), (direction,)), parts.values, has_aux=True)
     logits, pull, along = cast("tuple[Tensor, Callable[[Tensor], Any], Tensor]", both)
@@ -197,7 +199,7 @@ def gauss_newton_of_batch(parts: Parameters, data: Labelled, direction: dict[str
     return pull(p * (along - (p * along).sum(1, keepdim=True)))[0]
 
 
-def hessian_of_batch(parts: Parameters, data: Labelled, direction: dict[str, Tensor]) -> dict[str, Tensor]:
+def hessian_of_batch(parts: Parameters, data: LabelledTensors, direction: dict[str, Tensor]) -> dict[str, Tensor]:
     """sum_i (d^2 l_i / d theta^2) v over a batch: the gradient's derivative along v."""
 
     def loss(values: dict[str, Tensor]) -> Tensor:
@@ -206,12 +208,12 @@ def hessian_of_batch(parts: Parameters, data: Labelled, direction: dict[str, Ten
     return jvp(grad(loss), (parts.values,), (direction,))[1]
 
 
-def loss_gradient(parts: Parameters, data: Labelled, batch: int = BATCH) -> np.ndarray:
+def summed_gradient(parts: Parameters, data: LabelledTensors, batch: int = BATCH) -> np.ndarray:
     """sum_i grad l_i, (size,)."""
     return _summed(parts, (_gradient_of_batch(parts, part) for part in data.batches(batch)))
 
 
-def _gradient_of_batch(parts: Parameters, data: Labelled) -> dict[str, Tensor]:
+def _gradient_of_batch(parts: Parameters, data: LabelledTensors) -> dict[str, Tensor]:
     logits, pull = vjp(parts.logits(data.x), parts.values)[:2]
     return pull(logits.softmax(1) - one_hot(data.labels, logits.shape[1]).to(logits))[0]
 

@@ -1,8 +1,8 @@
 """Rows that need not be one array: what is a sum or a map over rows is stated as a function of one block of them.
 
-Every function below and in `influence.logistic` that is given rows takes a matrix, which is one block, or `Rows`: blocks in a file
-(`data.blocks`), on the workers of a Dask cluster (`models.on_dask`) or on a GPU (`models.on_gpu`). A vector with one number a
-row lies where its rows lie; vectors with one number a column are numpy's, on the machine that runs the program.
+Every function below and in `influence.logistic` that is given rows takes a matrix, which is one block, or `Rows`: blocks on the
+workers of a Dask cluster or on a GPU (`models.devices`). A vector with one number a row lies where its rows lie; vectors with one
+number a column are numpy's, on the machine that runs the program.
 """
 
 import functools
@@ -13,7 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 
 RowVector: TypeAlias = Any  # (n,) as the rows keep it: an np.ndarray for a matrix; or a number, the same for all rows
-Part: TypeAlias = Callable[..., Any]  # (block, *pieces of row vectors, *shared) -> an array or a tuple of arrays; can be pickled
+BlockFunction: TypeAlias = Callable[
+    ..., Any
+]  # (block, *pieces of row vectors, *shared) -> an array or a tuple of arrays; can be pickled
 
 
 class Rows(Protocol):
@@ -23,17 +25,17 @@ class Rows(Protocol):
     def shape(self) -> tuple[int, int]:
         """(n, d)."""
 
-    def parts(self, part: Part, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Iterator[Any]:
+    def parts(self, part: BlockFunction, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Iterator[Any]:
         """What `part` gives for each block, one after another: arrays, or tuples of them, as numpy's."""
 
-    def each(self, part: Part, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Any:
+    def each(self, part: BlockFunction, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Any:
         """What `part` gives for the rows of each block, put together: a row vector, or a tuple of them."""
 
     def vector(self, numbers: np.ndarray) -> RowVector:
         """An array (n,) as a row vector."""
 
-    def numbers(self, vector: RowVector) -> Any:
-        """A row vector as an array (n,), or as what can be indexed and compared like one."""
+    def numbers(self, vector: RowVector) -> np.ndarray:
+        """A row vector as an array (n,)."""
 
 
 AnyRows: TypeAlias = Any  # a matrix, np.ndarray or scipy.sparse.csr_array, or Rows
@@ -44,14 +46,29 @@ def is_matrix(x: AnyRows) -> bool:
     return isinstance(x, np.ndarray) or sp.issparse(x)
 
 
-def total(x: AnyRows, part: Part, *vectors: RowVector, shared: Sequence[Any] = ()) -> Any:
+def in_memory(x: AnyRows) -> bool:
+    """Whether x is one array that is in memory; a CSR matrix whose arrays are mapped from a file has the attribute `on_disk`."""
+    return is_matrix(x) and not getattr(x, "on_disk", False)
+
+
+def total(x: AnyRows, part: BlockFunction, *vectors: RowVector, shared: Sequence[Any] = ()) -> Any:
     """Sum of part(block, *pieces, *shared) over the blocks of x. vectors: one number a row; shared: the same for all blocks."""
     return part(x, *vectors, *shared) if is_matrix(x) else functools.reduce(plus, x.parts(part, vectors, shared))
 
 
-def each(x: AnyRows, part: Part, *vectors: RowVector, shared: Sequence[Any] = ()) -> Any:
+def each(x: AnyRows, part: BlockFunction, *vectors: RowVector, shared: Sequence[Any] = ()) -> Any:
     """The row vector, or tuple of row vectors, of part(block, *pieces, *shared) for the blocks of x."""
     return part(x, *vectors, *shared) if is_matrix(x) else x.each(part, vectors, shared)
+
+
+def as_row_vector(x: AnyRows, numbers: np.ndarray) -> RowVector:
+    """An array (n,) as a row vector of x."""
+    return numbers if is_matrix(x) else x.vector(numbers)
+
+
+def as_numbers(x: AnyRows, vector: RowVector) -> np.ndarray:
+    """A row vector of x as an array (n,)."""
+    return vector if is_matrix(x) else x.numbers(vector)
 
 
 def times(x: Any, vector: np.ndarray) -> Any:

@@ -18,7 +18,7 @@ from scipy.special import softmax
 from influence.logistic import CARRIED, Matrix, logistic_hessian, squares
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
 
-LARGEST = 10**8  # numbers in the factors of the preconditioner: 0.8 GB
+LARGEST_FACTORS = 10**8  # numbers in the factors of the preconditioner: 0.8 GB
 
 
 class LabelInfluence(NamedTuple):
@@ -136,7 +136,7 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     for the memory it is H's diagonal instead. x: (n, d), probabilities: (n, K).
     """
     classes = probabilities.shape[1]
-    if classes * x.shape[1] ** 2 > LARGEST:
+    if classes * x.shape[1] ** 2 > LARGEST_FACTORS:
         diagonal = 1.0 + C * transposed(squares(x), probabilities * (1.0 - probabilities)).ravel()
         root = np.sqrt(diagonal)
         return Preconditioner(lambda residual: residual / root, lambda vector: vector / root)

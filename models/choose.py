@@ -11,10 +11,10 @@ from models.metrics import evaluate
 from models.model import MODES, Mode, Model, Scores, refit
 
 # Shares of the samples with Phi > 0 that are tried, most harmful first; none of them is ERM.
-SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
-Rows: TypeAlias = tuple[Any, np.ndarray]  # as the model takes them, and their labels
+TRIED_SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
+Samples: TypeAlias = tuple[Any, np.ndarray]  # as the model takes them, and their labels
 Progress: TypeAlias = Callable[[int, int], None]  # how many are done, of how many
-LEAST = 2  # validation rows: one for each half
+LEAST_ROWS = 2  # validation rows: one for each half
 
 
 def silent(_done: int, _total: int) -> None:
@@ -44,8 +44,8 @@ class Choice(NamedTuple):
 
 def settle(
     model: Model,
-    train: Rows,
-    validation: Rows,
+    train: Samples,
+    validation: Samples,
     weights: Any,
     alpha: float | None,
     relabel: Mode | Literal["auto"],
@@ -61,8 +61,8 @@ def settle(
 
 def choose(
     model: Model,
-    train: Rows,
-    validation: Rows,
+    train: Samples,
+    validation: Samples,
     weights: Any,
     modes: Sequence[Mode],
     generator: np.random.Generator,
@@ -77,9 +77,9 @@ def choose(
     """
     x_validation, labels_validation = validation
     n = len(labels_validation)
-    if n < LEAST:
+    if n < LEAST_ROWS:
         rows = "is 1 validation row" if n == 1 else f"are {n} validation rows"
-        raise TooFewRowsError(f"there {rows}, expected {LEAST} or more: half of them judge what the other half suggests")
+        raise TooFewRowsError(f"there {rows}, expected {LEAST_ROWS} or more: one half selects, the other evaluates")
     order = generator.permutation(n)
     seen, unseen = np.sort(order[: n // 2]), np.sort(order[n // 2 :])
     scores = model.influence(*train, x_validation[seen], labels_validation[seen], weights)
@@ -98,6 +98,6 @@ def choose(
 def thresholds(scores: Scores) -> list[float]:
     """The values of alpha above which the shares of the harmful samples lie, falling."""
     positive = np.sort(scores.phi[scores.phi > 0])[::-1]
-    places = sorted({round(share * len(positive)) for share in SHARES})
+    places = sorted({round(share * len(positive)) for share in TRIED_SHARES})
     values = [float(positive[0]), *map(float, positive[1:]), 0.0] if len(positive) else [0.0]
     return [values[place] for place in places]

@@ -10,13 +10,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from influence.logistic import SOLVERS, Matrix, Solver
+from data.matrix import Features
+from influence.logistic import SOLVERS, Solver
 from influence.relabel import harmful
-from models.choose import LEAST, settle
+from models.choose import LEAST_ROWS, settle
 from models.linear import LinearModel
 from models.model import MODES, refit
 
-Relabel = Literal["R", "best", "drop", "auto"]
+Relabeling = Literal["R", "best", "drop", "auto"]
 
 
 class RDIAClassifier(ClassifierMixin, BaseEstimator):
@@ -44,7 +45,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         alpha: float | Literal["auto"] = "auto",
-        relabel: Relabel = "auto",
+        relabel: Relabeling = "auto",
         C: float = 0.1,
         solver: Solver = "auto",
         validation_fraction: float = 0.3,
@@ -57,7 +58,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         self.validation_fraction = validation_fraction
         self.random_state = random_state
 
-    def fit(self, X: Matrix, y: Any, X_val: Matrix | None = None, y_val: Any = None) -> "RDIAClassifier":
+    def fit(self, X: Features, y: Any, X_val: Features | None = None, y_val: Any = None) -> "RDIAClassifier":
         """Fit, find what does harm, change it, fit again.
 
         X: (n, d) dense or sparse, y: (n,) labels of any kind, X_val: (m, d) and y_val: (m,) trusted. Raises `ValueError` for
@@ -83,7 +84,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         del self._scores, self._chosen
         return self
 
-    def _fit(self, X: Matrix, labels: np.ndarray, validation: tuple[Matrix, np.ndarray], rng: np.random.Generator) -> None:
+    def _fit(self, X: Features, labels: np.ndarray, validation: tuple[Features, np.ndarray], rng: np.random.Generator) -> None:
         model = LinearModel(len(self.classes_), self.C, self.solver)
         weights = model.fit(X, labels)
         alpha = None if self.alpha == "auto" else float(self.alpha)
@@ -117,13 +118,13 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
             rows = rng.permutation(np.flatnonzero(labels == label))
             count = max(1, round(self.validation_fraction * len(rows)))
             held[rows[: min(len(rows) - 1, count)]] = True
-        if held.sum() < LEAST:
+        if held.sum() < LEAST_ROWS:
             raise ValueError(
-                f"n_samples = {len(labels)} leave {held.sum()} for validation, expected {LEAST} or more; give X_val, y_val"
+                f"n_samples = {len(labels)} leave {held.sum()} for validation, expected {LEAST_ROWS} or more; give X_val, y_val"
             )
         return np.flatnonzero(~held), np.flatnonzero(held)
 
-    def _trusted(self, X_val: Matrix | None, y_val: Any) -> tuple[Matrix, np.ndarray]:
+    def _trusted(self, X_val: Features | None, y_val: Any) -> tuple[Features, np.ndarray]:
         if X_val is None:
             raise ValueError(f"y_val has {len(y_val)} labels, X_val is None; give both or neither")
         X_val = validate_data(self, X_val, reset=False, accept_sparse="csr", dtype=np.float64)
@@ -135,18 +136,18 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y_val has the label {strange[0].item()!r}, which y has not; expected labels of y")
         return X_val, np.searchsorted(self.classes_, given)
 
-    def decision_function(self, X: Matrix) -> np.ndarray:
+    def decision_function(self, X: Features) -> np.ndarray:
         """Logits, (n,) for two classes, above 0 for the second; (n, K) for more."""
         check_is_fitted(self)
         logits = validate_data(self, X, reset=False, accept_sparse="csr", dtype=np.float64) @ self.coef_.T
         return logits if len(self.classes_) > 2 else logits[:, 0]
 
-    def predict_proba(self, X: Matrix) -> np.ndarray:
+    def predict_proba(self, X: Features) -> np.ndarray:
         """Probability of each class, (n, K)."""
         logits = self.decision_function(X)
         return softmax(logits, axis=1) if logits.ndim == 2 else np.column_stack([expit(-logits), expit(logits)])
 
-    def predict(self, X: Matrix) -> np.ndarray:
+    def predict(self, X: Features) -> np.ndarray:
         """The likeliest class, (n,)."""
         logits = self.decision_function(X)
         return self.classes_[logits.argmax(axis=1) if logits.ndim == 2 else (logits > 0).astype(int)]

@@ -25,7 +25,7 @@ class Batch(NamedTuple):
     second: Tensor  # of the companion: logits (B, K) of co-teaching's peer, or ln T (K, K) of a transition
 
 
-class Step(NamedTuple):
+class BatchStep(NamedTuple):
     """What the batch is trained on."""
 
     loss: Tensor
@@ -41,63 +41,63 @@ def companion(method: Method, classes: int, peer: Callable[[], nn.Module]) -> nn
     return nn.Identity()
 
 
-def take_step(batch: Batch, settings: Settings, epoch: int) -> Step:
+def take_step(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """Loss and split of a batch by the method that `settings` names."""
     return RULES[settings.method](batch, settings, epoch)
 
 
-def erm(batch: Batch, settings: Settings, epoch: int) -> Step:  # noqa: ARG001 - as every rule
+def erm(batch: Batch, settings: Settings, epoch: int) -> BatchStep:  # noqa: ARG001 - as every rule
     """Empirical risk minimisation: the mean cross-entropy of all samples."""
     everything = torch.arange(len(batch.labels), device=batch.labels.device)
-    return Step(cross_entropy(batch.logits, batch.labels), _kept(everything))
+    return BatchStep(cross_entropy(batch.logits, batch.labels), _kept(everything))
 
 
-def self_teaching(batch: Batch, settings: Settings, epoch: int) -> Step:
+def self_teaching(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """The mean cross-entropy of the int((1 - F) B) smallest losses; in a balanced warm-up, of each given label's smallest."""
-    losses, keep = sample_losses(batch.logits, batch.labels), kept_count(batch, settings, epoch)
+    losses, keep = detached_losses(batch.logits, batch.labels), kept_count(batch, settings, epoch)
     if settings.warmup == "balanced" and epoch < settings.init_epoch:
         kept = smallest_of_each_label(losses, batch.labels, batch.logits.shape[1], keep)
     else:
         kept = smallest(losses, keep)
-    return Step(_mean_loss(batch.logits, batch.labels, kept), _kept(kept))
+    return BatchStep(_mean_loss(batch.logits, batch.labels, kept), _kept(kept))
 
 
-def rdia_ls(batch: Batch, settings: Settings, epoch: int) -> Step:
+def rdia_ls(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """Self-teaching as warm-up, then the relabeled objective (Kong et al. 2022)."""
     if epoch < settings.init_epoch:
         return self_teaching(batch, settings, epoch)
     counts = split_counts(len(batch.labels), forget_rate(settings, epoch), settings.discard_rate)
-    split = split_by_loss(sample_losses(batch.logits, batch.labels), counts)
-    return Step(rdia_ls_loss(batch.logits, batch.labels, *split, settings.gamma, settings.objective), split)
+    split = split_by_loss(detached_losses(batch.logits, batch.labels), counts)
+    return BatchStep(rdia_ls_loss(batch.logits, batch.labels, *split, settings.gamma, settings.objective), split)
 
 
-def co_teaching(batch: Batch, settings: Settings, epoch: int) -> Step:
+def co_teaching(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """Two networks, each trained on the other's smallest losses (Han et al. 2018).
 
     The loss is the sum of both, whose gradient is each one's own; the split is what the first network is trained on.
     """
     keep = kept_count(batch, settings, epoch)
-    for_peer, for_first = (smallest(sample_losses(logits, batch.labels), keep) for logits in (batch.logits, batch.second))
+    for_peer, for_first = (smallest(detached_losses(logits, batch.labels), keep) for logits in (batch.logits, batch.second))
     loss = _mean_loss(batch.logits, batch.labels, for_first) + _mean_loss(batch.second, batch.labels, for_peer)
-    return Step(loss, _kept(for_first))
+    return BatchStep(loss, _kept(for_first))
 
 
-def sigua(batch: Batch, settings: Settings, epoch: int) -> Step:
+def sigua(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """The mean of the smallest losses, less a small multiple of the mean of the first of the rest (Han et al. 2020).
 
     No part is published above 50% noise: that of 50% is taken.
     """
     keep = kept_count(batch, settings, epoch)
     part = float(np.interp(settings.forget_rate, SIGUA_RATES, SIGUA_PARTS))
-    order = torch.argsort(sample_losses(batch.logits, batch.labels), stable=True)
+    order = torch.argsort(detached_losses(batch.logits, batch.labels), stable=True)
     kept, unlearned = order[:keep], order[keep : keep + int(part * (len(order) - keep))]
     loss = _mean_loss(batch.logits, batch.labels, kept)
     if len(unlearned):
         loss = loss - SIGUA_SCALE * _mean_loss(batch.logits, batch.labels, unlearned)
-    return Step(loss, _kept(kept))
+    return BatchStep(loss, _kept(kept))
 
 
-def through_transition(batch: Batch, settings: Settings, epoch: int) -> Step:
+def through_transition(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """ERM as warm-up, then the cross-entropy of the given labels behind T: forward correction and S-model.
 
     Paper: both train a first network to the end, estimate T from it, and start anew; here the network goes on.
@@ -108,7 +108,7 @@ def through_transition(batch: Batch, settings: Settings, epoch: int) -> Step:
     return step._replace(loss=forward_losses(batch.logits, batch.second, batch.labels).mean())
 
 
-RULES: dict[Method, Callable[[Batch, Settings, int], Step]] = {
+RULES: dict[Method, Callable[[Batch, Settings, int], BatchStep]] = {
     "erm": erm,
     "self-teaching": self_teaching,
     "rdia-ls": rdia_ls,
@@ -119,7 +119,7 @@ RULES: dict[Method, Callable[[Batch, Settings, int], Step]] = {
 }
 
 
-def sample_losses(logits: Tensor, labels: Tensor) -> Tensor:
+def detached_losses(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of each sample, (B,), without gradient."""
     return cross_entropy(logits.detach(), labels, reduction="none")
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models import softmax
-from models.logistic import sample_losses
+from models.logistic_regression import logistic_losses
+from models.softmax_regression import softmax_losses
 
 
 class Metrics(NamedTuple):
@@ -19,13 +19,13 @@ class Metrics(NamedTuple):
 def evaluate(logits: np.ndarray, labels: np.ndarray) -> Metrics:
     """Metrics of logits, (n,) for two classes and (n, K) for more, against labels (n,) integers."""
     if logits.ndim == 2:
-        losses = softmax.sample_losses(logits, labels)
+        losses = softmax_losses(logits, labels)
         return Metrics(float(losses.mean()), float(np.mean(logits.argmax(axis=1) == labels)), None)
     from sklearn.metrics import roc_auc_score
 
     both = 0 < labels.sum() < len(labels)
     return Metrics(
-        log_loss=float(sample_losses(logits, labels).mean()),
+        log_loss=float(logistic_losses(logits, labels).mean()),
         accuracy=float(np.mean((logits >= 0) == (labels == 1))),
         auc=float(roc_auc_score(labels, logits)) if both else None,
     )

@@ -14,9 +14,9 @@ from models.transition import Transition
 
 BETAS = (0.9, 0.999)
 LATE_BETA1 = 0.1  # Released: Adam's beta1 once the rate falls
-MOMENTUM = 0.9  # of --optimizer sgd
+SGD_MOMENTUM = 0.9  # of --optimizer sgd
 EVALUATION_BATCH = 1_000
-SHORTEST = 5  # weights are averaged over at most a fifth of the steps: small data sets have few
+SHORTEST_AVERAGE = 5  # weights are averaged over at most a fifth of the steps: small data sets have few
 
 
 class Tensors(NamedTuple):
@@ -62,7 +62,7 @@ def start(network: nn.Module, companion: nn.Module, settings: Settings, order_se
     if settings.optimizer == "adam":
         optimizer = torch.optim.Adam(parameters, settings.lr, BETAS, weight_decay=settings.weight_decay, fused=True)
     else:
-        optimizer = torch.optim.SGD(parameters, settings.lr, MOMENTUM, weight_decay=settings.weight_decay, fused=True)
+        optimizer = torch.optim.SGD(parameters, settings.lr, SGD_MOMENTUM, weight_decay=settings.weight_decay, fused=True)
     return State(network, averaged, companion, optimizer, torch.Generator().manual_seed(order_seed))
 
 
@@ -77,7 +77,7 @@ def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> B
 def train(state: State, data: Tensors, settings: Settings, first: int = 0, forward: Forward = forward) -> Iterator[Epoch]:
     """Train from epoch `first` to the last, and give each epoch's record; `state` is what it acts on.
 
-    forward: of a batch; `models.together` has one for several processes.
+    forward: of a batch; `models.devices.together` has one for several processes.
     """
     for epoch in range(first, settings.n_epoch):
         totals = train_epoch(state, data, settings, epoch, forward) if epoch else None
@@ -110,7 +110,7 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, for
     device, size = data.labels.device, settings.batch_size
     losses, kept, relabeled = [], [], []
     batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
-    step = max(settings.average, SHORTEST / (settings.n_epoch * len(batches)))
+    step = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
     for batch in batches:
         loss, split = take_step(forward(state, data, batch, settings), settings, epoch)
         state.optimizer.zero_grad(set_to_none=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 ANCHOR = 0.97  # quantile of phi_i at which a sample stands for class i: the largest may be an outlier (Patrini et al. 2017)
-SMALLEST = 1e-7  # entries of T are no smaller: their logarithm stays finite
+SMALLEST_ENTRY = 1e-7  # entries of T are no smaller: their logarithm stays finite
 
 
 def forward_losses(logits: Tensor, log_transition: Tensor, labels: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def confusion_transition(probabilities: Tensor, labels: Tensor) -> Tensor:
     """
     sums = torch.zeros_like(probabilities[:1]).repeat(probabilities.shape[1], 1)
     sums = sums.index_add(0, labels, probabilities).T  # (K, K)
-    return sums / sums.sum(1, keepdim=True).clamp(min=SMALLEST)
+    return sums / sums.sum(1, keepdim=True).clamp(min=SMALLEST_ENTRY)
 
 
 class Transition(nn.Module):
@@ -47,4 +47,4 @@ class Transition(nn.Module):
     def estimate(self, probabilities: Tensor, labels: Tensor) -> None:
         """Set T from a network trained on the labels as given. probabilities: (n, K) of the training set, labels: (n,)."""
         found = confusion_transition(probabilities, labels) if self.learned else anchor_transition(probabilities)
-        self.scores.copy_(found.clamp(min=SMALLEST).log())
+        self.scores.copy_(found.clamp(min=SMALLEST_ENTRY).log())

@@ -7,9 +7,9 @@ import numpy as np
 
 from data.dataset import Dataset
 from data.noise import flip_count
-from data.sources import Part
-from Figure.review import Review, review
+from data.source import Part
 from models.model import Scores
+from page.review import Review, review
 
 
 def a_review(n: int, k: int, classes: Sequence[str] = (), shape: tuple[int, ...] | None = None) -> Review:

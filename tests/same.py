@@ -14,7 +14,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from data.flags import Parser, run_script
+from run.flags import Parser
+from run.script import run_script
 from tests.invoke import ROOT
 
 RUNS = {

@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image
 
 from data.files import replacing
-from data.flags import Parser, run_script
-from Figure.audit import page_path
+from page.render import page_path
+from run.flags import Parser
+from run.script import run_script
 from tests.browser import chromium
 
 SIZE = {"width": 1280, "height": 1700}

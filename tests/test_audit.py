@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
-import Figure.audit
+import page.render
 import RDIA
 from data.errors import InputError
-from Figure.audit import COLUMNS, KINDS, embedded, page, source_hash, write_page
-from Figure.review import CARRIED, FEATURES, Review, feature_pulls, keep, kept, probabilities
-from Figure.sprites import LARGEST, SHEET, encoded, scaled, sprites
+from page.render import ARRAYS, KINDS, embedded, html_page, source_hash, write_page
+from page.review import CARRIED_SAMPLES, FEATURES, Review, feature_pulls, keep, kept, probabilities
+from page.sprites import LARGEST_TILE, SHEET, encoded, scaled, sprites
 from tests.invoke import Invoke
 from tests.reviews import a_review
 
@@ -42,14 +42,14 @@ def test_json_in_a_script_cannot_leave_it() -> None:
 
 def test_a_hostile_name_is_text_wherever_it_stands() -> None:
     found = a_review(40, 2, classes=(HOSTILE, "b"))
-    html = page(found._replace(facts={**found.facts, "dataset": HOSTILE, "model": HOSTILE}))
+    html = html_page(found._replace(facts={**found.facts, "dataset": HOSTILE, "model": HOSTILE}))
     assert "<script>alert" not in html
     assert html.count("<script") == html.count("</script>") == 2
     assert data_of(html)["facts"]["classes"] == [HOSTILE, "b"]
 
 
 def test_the_page_lets_nothing_run_or_load_but_itself() -> None:
-    html = page(a_review(40, 2))
+    html = html_page(a_review(40, 2))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
     assert policy
     script, style = (re.search(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL) for tag in ("script", "style"))
@@ -64,8 +64,8 @@ def test_the_page_lets_nothing_run_or_load_but_itself() -> None:
 
 def test_the_arrays_come_through_as_they_are() -> None:
     found = a_review(50, 3)
-    packed = data_of(page(found))["arrays"]
-    for name in COLUMNS:
+    packed = data_of(html_page(found))["arrays"]
+    for name in ARRAYS:
         np.testing.assert_array_equal(array(packed[name]), getattr(found, name).ravel(), err_msg=name)
     assert (np.diff(found.phi) <= 0).all()
     assert found.counts.sum() == 50
@@ -94,11 +94,11 @@ def test_pulls_add_up_to_the_log_ratio_of_the_probabilities(classes: int) -> Non
 
 
 def test_more_samples_than_a_page_carries_leave_the_least_harmful_out() -> None:
-    n = CARRIED + 500
+    n = CARRIED_SAMPLES + 500
     found = a_review(n, 2)
-    assert len(found.rows) == CARRIED
+    assert len(found.rows) == CARRIED_SAMPLES
     assert found.counts.sum() == n
-    assert len(page(found)) < 5_000_000
+    assert len(html_page(found)) < 5_000_000
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5), (4, 5, 3)])
@@ -118,9 +118,9 @@ def test_a_sheet_holds_the_pictures_in_rows_of_ten(shape: tuple[int, ...]) -> No
 
 
 def test_pictures_are_scaled_down_and_stop_at_the_budget() -> None:
-    assert scaled((300, 150)) == (LARGEST, LARGEST // 2)
+    assert scaled((300, 150)) == (LARGEST_TILE, LARGEST_TILE // 2)
     assert scaled((28, 28)) == (28, 28)
-    assert scaled((1, 1000)) == (1, LARGEST)
+    assert scaled((1, 1000)) == (1, LARGEST_TILE)
     x = np.random.default_rng(0).random((3 * SHEET, 64))
     size = len(encoded(x[:SHEET].reshape(-1, 8, 8), 8, 8))
     assert sprites(x, np.arange(len(x)), (8, 8), budget=2 * size + size // 2).held == 2 * SHEET
@@ -144,7 +144,7 @@ def test_what_is_kept_is_read_back(shape: tuple[int, ...] | None, tmp_path: Path
 def test_a_missing_or_damaged_directory_is_one_line_and_status_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    audit = Invoke(Figure.audit, "Figure.audit", monkeypatch, capsys)
+    audit = Invoke(page.render, "page.render", monkeypatch, capsys)
     good = a_review(30, 2)
     keep(good, tmp_path)
     whole = (tmp_path / "audit.npz").read_bytes()
@@ -177,7 +177,7 @@ def test_the_page_of_a_finished_run_is_the_page_of_the_run(
     first, second = tmp_path / "sub" / "first.html", tmp_path / "second.html"
     record = json.loads(invoke("--dataset", "digits", "--alpha", 0.01, "--audit", first, "--result_dir", tmp_path, "--json").out)
     assert "curve" not in record  # alpha was given: the grid is the page's
-    ended = Invoke(Figure.audit, "Figure.audit", monkeypatch, capsys)(tmp_path, second)
+    ended = Invoke(page.render, "page.render", monkeypatch, capsys)(tmp_path, second)
     assert ended == (0, "", "")
     assert first.read_bytes() == second.read_bytes()
     found = data_of(first.read_text())

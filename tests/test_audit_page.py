@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import RDIA
-from Figure.audit import write_page
+from page.render import write_page
 from tests.browser import absent, chromium
 from tests.invoke import Invoke
 from tests.reviews import a_review

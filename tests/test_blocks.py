@@ -26,8 +26,8 @@ from data.in_blocks import load_in_blocks, on_disk
 from data.libsvm import line_ranges, parse_libsvm, pieces, read_range
 from influence import Fit, Influence, harmful, logistic_influence
 from influence.rows import each, times
-from models.logistic import fit_logistic, gradient
-from models.on_dask import PATIENCE, Cluster, cluster
+from models.devices.on_dask import PATIENCE, Cluster, cluster
+from models.logistic_regression import fit_logistic, gradient
 from tests.benchmarks.generate import write_avazu_like
 from tests.cluster import Running, running, worker
 from tests.invoke import ROOT, Ended, Invoke

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from influence import harmful
-from models.choose import SHARES, Choice, choose, thresholds
+from models.choose import TRIED_SHARES, Choice, choose, thresholds
 from models.linear import LinearModel
 from models.metrics import evaluate
 from models.model import MODES, Mode, Scores, refit
@@ -60,7 +60,7 @@ def scores(phi: np.ndarray) -> Scores:
 def test_thresholds_part_off_the_shares_of_the_harmful() -> None:
     phi = np.random.default_rng(0).permutation(np.r_[np.arange(1, 1001), -np.arange(500)]).astype(float)
     counts = [int(harmful(phi, alpha).sum()) for alpha in thresholds(scores(phi))]
-    assert counts == [round(share * 1000) for share in SHARES]
+    assert counts == [round(share * 1000) for share in TRIED_SHARES]
 
 
 @pytest.mark.parametrize(("phi", "counts"), [([-1.0, 0.0], [0]), ([-1.0, 2.0], [0, 1])])

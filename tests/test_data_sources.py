@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_svmlight_file
 from data import images
 from data.dataset import Dataset, divide, load
 from data.errors import InputError
-from data.matrix import Matrix
+from data.matrix import Features
 from data.sources import LIBSVM_SETS, LIBSVM_TEST_ROWS, Part, Source
 from data.streams import generator
 from tests.problems import write_mnist
@@ -21,7 +21,7 @@ from tests.problems import write_mnist
 PUBLIC = Path(os.environ.get("RDIA_DATA") or "absent")
 
 
-def dense(x: Matrix) -> np.ndarray:
+def dense(x: Features) -> np.ndarray:
     return x if isinstance(x, np.ndarray) else x.toarray()
 
 

@@ -10,11 +10,11 @@ import scipy.sparse as sp
 
 import RDIA
 from data.dataset import Dataset
-from data.decisions import read_decisions, worth
 from data.errors import InputError
-from data.identity import difference, run_key
 from data.noise import NoisyLabels
-from data.sources import Part
+from data.source import Part
+from run.decisions import read_decisions, worth
+from run.identity import difference, run_key
 from tests.invoke import Invoke
 
 RUN = "dataset=mine&noise=0.4&data=00ff"

@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from influence import Fit, harmful, logistic_influence, relabel
 from models.estimator import RDIAClassifier
-from models.logistic import fit_logistic
+from models.logistic_regression import fit_logistic
 from tests.problems import C, wdbc
 
 

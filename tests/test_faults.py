@@ -32,11 +32,11 @@ from data.download import download, untar
 from data.errors import InputError
 from data.libsvm import _from_cache, read_libsvm
 from Figure import reproduce
-from Figure.checkpoint import read_checkpoint
 from Figure.lines import Run, Store, read_lines
-from Figure.results import Record, append_line
 from Figure.sweep import sweep
 from Figure.target import Output
+from run.checkpoint import read_checkpoint
+from run.records import Record, append_line
 from tests.disks import fill, limited, remount
 from tests.forked import Forked, cached
 from tests.invoke import ROOT, Invoke, script
@@ -294,7 +294,8 @@ def test_ctrl_c_ends_a_training_by_one_line_that_says_how_to_go_on(tmp_path: Pat
 
 def test_ctrl_c_ends_a_sweep_and_its_processes_by_one_line(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from data.flags import run_script; from Figure.lines import Store;"
+        "import sys; from pathlib import Path; from run.flags import ; from Figure.lines import Store;"
+from run.script import run_script
         "from Figure.sweep import sweep; from tests.test_sweep import runs; here = Path(sys.argv[1]);"
         "run_script('x', lambda: sweep(runs(range(5000)), Store(here), here, 2))"
     )
@@ -306,7 +307,8 @@ def test_ctrl_c_ends_a_sweep_and_its_processes_by_one_line(tmp_path: Path) -> No
 
 def test_ctrl_c_ends_a_download_that_stalls_and_leaves_nothing(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from data.flags import run_script; from data.download import download;"
+        "import sys; from pathlib import Path; from run.flags import ; from data.download import download;"
+from run.script import run_script
         "run_script('x', lambda: download(sys.argv[1], None, Path(sys.argv[2]) / 'a', Path))"
     )
     with serving(Stalls) as url:
@@ -319,7 +321,8 @@ def test_ctrl_c_ends_a_download_that_stalls_and_leaves_nothing(tmp_path: Path) -
 
 def test_ctrl_c_ends_the_reading_of_a_large_file(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from data.flags import run_script; from data.libsvm import parse_libsvm;"
+        "import sys; from pathlib import Path; from run.flags import ; from data.libsvm import parse_libsvm;"
+from run.script import run_script
         "import sklearn.datasets; Path(sys.argv[1], 'ready').touch();"
         "run_script('x', lambda: parse_libsvm(Path(sys.argv[1], 'a.svm')))"
     )
@@ -337,7 +340,7 @@ def test_ctrl_c_ends_the_reading_of_a_large_file(tmp_path: Path) -> None:
 
 def test_ctrl_c_during_imports_is_one_line(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from data.flags import leave_on_interrupt; leave_on_interrupt('x');"
+        "import sys, time; from pathlib import Path; from run.flags import leave_on_interrupt; leave_on_interrupt('x');"
         "Path(sys.argv[1]).touch(); time.sleep(60)"
     )
     err, _ = interrupted(["-c", program, tmp_path / "ready"], lambda _: (tmp_path / "ready").exists())
@@ -481,7 +484,7 @@ def test_bytes_that_are_no_text_are_passed_over(tmp_path: Path) -> None:
 # --- Two at once
 
 APPEND = """
-import sys; from pathlib import Path; from Figure.results import append_line
+import sys; from pathlib import Path; from run.records import append_line
 for number in range(int(sys.argv[3])):
     append_line(Path(sys.argv[1]), {"who": int(sys.argv[2]), "number": number, "text": "x" * 9000})
 """

@@ -7,11 +7,11 @@ import pytest
 import scipy.sparse as sp
 
 from data.errors import InputError
-from Figure.alpha_plot import draw_phi
-from Figure.gallery import as_picture, draw_gallery
-from Figure.report import results_table
-from Figure.results import Record, append_line, environment, write_csv
-from Figure.stages import Stages
+from run.gallery import as_picture, draw_gallery
+from run.phi_plot import draw_phi
+from run.records import Record, append_line, environment, write_csv
+from run.report import results_table
+from run.stages import Stages
 
 
 def test_lines_are_appended_whole_and_read_back_to_the_last_digit(tmp_path: Path) -> None:

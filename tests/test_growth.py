@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from Figure.growth_plot import ROWS_EACH, SIZES, draw_growth, exponent, growth_table, of, weak_scaling
-from Figure.results import Record
+from run.records import Record
+from tests.benchmarks.growth_plot import ROWS_EACH, SIZES, draw_growth, exponent, growth_table, of, weak_scaling
 
 
 def line(rows: int, mode: str, fit: float, influence: float, seed: int = 0) -> Record:

@@ -15,16 +15,16 @@ import pytest
 import torch
 from PIL import Image
 
-import Figure.audit
+import page.render
 from data.errors import InputError
 from data.images import MNIST_MD5, image_folder
 from data.libsvm import read_libsvm
-from Figure.checkpoint import NAME, Checkpoint, read_checkpoint, save_checkpoint
-from Figure.picture import plain
 from models.training import Epoch
+from run.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, save_checkpoint
+from run.drawing import plain
 from tests.invoke import Ended, Invoke, script
 
-RUN = {"RDIA.py": script("RDIA"), "RDIA-LS.py": script("RDIA-LS"), "audit": Figure.audit}
+RUN = {"RDIA.py": script("RDIA"), "RDIA-LS.py": script("RDIA-LS"), "audit": page.render}
 
 
 class Planted:
@@ -71,7 +71,7 @@ def places(folder: Path, trace: Path) -> Iterator[tuple[str, ...]]:
     for form, content in forms.items():
         place = folder / form
         place.mkdir()
-        for name in ("a.npz", "a.svm", "a.csv", "audit.npz", NAME, "results.jsonl", "epochs.jsonl"):
+        for name in ("a.npz", "a.svm", "a.csv", "audit.npz", CHECKPOINT, "results.jsonl", "epochs.jsonl"):
             (place / name).write_bytes(content)
         yield "RDIA.py", "--dataset", str(place / "a.npz")
         yield "RDIA-LS.py", "--dataset", str(place / "a.npz")
@@ -148,7 +148,7 @@ LINES = [Epoch(0, None, 10.0, [50.0, None], 0.5, None)._asdict()]
 
 def test_a_checkpoint_any_part_of_which_is_damaged_or_missing_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, Checkpoint({"n_epoch": 3}, "", LINES, {"network": {"w": torch.zeros(3)}}))
-    path = tmp_path / NAME
+    path = tmp_path / CHECKPOINT
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     read = 0

@@ -20,7 +20,7 @@ from influence.logistic import (
     loss_slope,
     mean_preconditioner,
 )
-from models.logistic import gradient
+from models.logistic_regression import gradient
 from tests.problems import C, Problem, digits, sparse, validation_loss, wdbc, weighted_fit
 
 Kind = Callable[[np.ndarray], Matrix]

@@ -11,8 +11,8 @@ import scipy.sparse as sp
 
 from influence import Fit, logistic, logistic_influence
 from influence.logistic import Solver, curvature, hessian_diagonal, inverse_hvp, logistic_hvp, mean_preconditioner, weighted_rows
-from influence.rows import Part, each, is_matrix, plus, times, total
-from models.logistic import fit_logistic
+from influence.rows import BlockFunction, each, is_matrix, plus, times, total
+from models.logistic_regression import fit_logistic
 from tests.problems import C, sparse
 
 
@@ -27,12 +27,12 @@ class Cut:
     def shape(self) -> tuple[int, int]:
         return self.x.shape
 
-    def parts(self, part: Part, vectors: Sequence[Any], shared: Sequence[Any]) -> Iterator[Any]:
+    def parts(self, part: BlockFunction, vectors: Sequence[Any], shared: Sequence[Any]) -> Iterator[Any]:
         for start in range(0, len(self.x), self.size):
             rows = slice(start, start + self.size)
             yield part(self.x[rows], *(vector[rows] for vector in vectors), *shared)
 
-    def each(self, part: Part, vectors: Sequence[Any], shared: Sequence[Any]) -> Any:
+    def each(self, part: BlockFunction, vectors: Sequence[Any], shared: Sequence[Any]) -> Any:
         found = [*self.parts(part, vectors, shared)]
         return tuple(map(np.concatenate, zip(*found, strict=True))) if isinstance(found[0], tuple) else np.concatenate(found)
 

@@ -7,10 +7,10 @@ import pytest
 
 from data.noise import redraw_labels
 from data.streams import generator
-from Figure.many import METHODS, ManyClasses, relabel_many
+from Figure.many import MANY_METHODS, ManyClasses, relabel_many
 from Figure.on_network import OnNetwork, relabel_on_network
-from Figure.recipe import LAST, Candidate, estimate, held_out, train_candidate
-from Figure.results import Record
+from Figure.recipe import COUNTED_EPOCHS, Candidate, estimate, held_out, train_candidate
+from run.records import Record
 from tests.problems import write_mnist
 
 
@@ -21,7 +21,7 @@ def losses(record: Record) -> dict[str, float]:
 def test_of_ten_classes_half_wrong_the_best_label_mends_more_than_r_and_r_more_than_dropout(tmp_path: Path) -> None:
     record = relabel_many(ManyClasses("digits10", 0.5, 1), tmp_path)
     found = losses(record)
-    assert list(found) == list(METHODS)
+    assert list(found) == list(MANY_METHODS)
     assert found["RDIA, best label"] < found["RDIA, R"] < found["Dropout"] < found["ERM"]
     assert record["precision"] > 0.9
     assert record["recall"] > 0.9
@@ -40,7 +40,7 @@ def test_alpha_is_for_relabeling_and_dropout_has_zero(tmp_path: Path) -> None:
 def test_on_a_network_both_ways_to_relabel_mend_it(tmp_path: Path) -> None:
     record = relabel_on_network(OnNetwork("digits10", 0.5, 1, n_validation=300), tmp_path)
     found = losses(record)
-    assert list(found) == [*METHODS, "RDIA-LS"]
+    assert list(found) == [*MANY_METHODS, "RDIA-LS"]
     assert max(found["RDIA-LS"], found["RDIA, best label"], found["RDIA, R"], found["Dropout"]) < found["ERM"] / 1.5
     assert record["n_train"] == 1_438 - 300
     assert record["precision"] > 0.9
@@ -73,7 +73,7 @@ def test_a_candidate_is_judged_on_a_tenth_of_the_noisy_labels(data_dir: Path) ->
 
 
 def test_a_candidate_is_trained_to_a_kept_line(data_dir: Path) -> None:
-    config = Candidate(101, 0.2, n_epoch=LAST + 20, constant=0.4, lr=0.01, average=0.0005)
+    config = Candidate(101, 0.2, n_epoch=COUNTED_EPOCHS + 20, constant=0.4, lr=0.01, average=0.0005)
     record = train_candidate(config, data_dir)
     assert record["estimated"] == pytest.approx(estimate(record["held_out"], 0.2))
     assert record["estimated"] > 70  # by chance it would be 10

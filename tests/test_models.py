@@ -3,9 +3,9 @@ import pytest
 import scipy.sparse as sp
 
 from influence import SoftmaxFit, SolverError, relabel, softmax_influence
-from models import logistic
+from models import logistic_regression as logistic
 from models.linear import LinearModel
-from models.logistic import fit_logistic, gradient, objective, sample_losses
+from models.logistic_regression import fit_logistic, gradient, logistic_losses, objective
 from models.metrics import evaluate, share
 from tests.problems import C, digits, sparse, wdbc, weighted_fit
 
@@ -15,12 +15,12 @@ PROBLEMS = [wdbc, digits, sparse]
 def test_sample_losses_are_the_logarithm_of_each_probability() -> None:
     logits, labels = np.array([-3.0, 0.0, 2.5, 2.5]), np.array([1, 0, 1, 0])
     loop = [-np.log(1 / (1 + np.exp(-z)) if y else 1 - 1 / (1 + np.exp(-z))) for z, y in zip(logits, labels, strict=True)]
-    np.testing.assert_allclose(sample_losses(logits, labels), loop, rtol=1e-12)
+    np.testing.assert_allclose(logistic_losses(logits, labels), loop, rtol=1e-12)
 
 
 def test_sample_losses_are_finite_for_any_finite_logit() -> None:
-    assert sample_losses(np.array([1e300, -1e300]), np.array([0, 1])).tolist() == [1e300, 1e300]
-    assert sample_losses(np.array([1e300, -1e300]), np.array([1, 0])).tolist() == [0, 0]
+    assert logistic_losses(np.array([1e300, -1e300]), np.array([0, 1])).tolist() == [1e300, 1e300]
+    assert logistic_losses(np.array([1e300, -1e300]), np.array([1, 0])).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("make", PROBLEMS)
@@ -88,7 +88,7 @@ def test_metrics_are_those_counted_by_hand() -> None:
     metrics = evaluate(logits, labels)
     assert metrics.accuracy == 0.5
     assert metrics.auc == 0.75  # of the four pairs of a one and a zero, only (-0.2, 0.5) is in the wrong order
-    assert metrics.log_loss == pytest.approx(sample_losses(logits, labels).sum() / 4)
+    assert metrics.log_loss == pytest.approx(logistic_losses(logits, labels).sum() / 4)
 
 
 def test_one_class_has_no_auc() -> None:

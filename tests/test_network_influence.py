@@ -17,29 +17,29 @@ from influence.network import (
     CURVATURES,
     Curvature,
     Damped,
-    Labelled,
+    LabelledTensors,
     NetworkInfluence,
     Parameters,
     curvature_product,
     largest_eigenvalue,
-    loss_gradient,
     network_influence,
+    summed_gradient,
     thinned,
 )
-from models.networks import build
-from models.softmax import fit_softmax
+from models.architectures import build
+from models.softmax_regression import fit_softmax
 
 K = 3
 
 
-def problem(seed: int = 0) -> tuple[Labelled, Labelled]:
+def problem(seed: int = 0) -> tuple[LabelledTensors, LabelledTensors]:
     """60 training and 30 validation pictures of 8 x 8, three classes, a fifth of the training labels wrong."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, K, 90)
     x = rng.standard_normal((90, 1, 8, 8)) + 2 * (np.arange(64) % K == labels[:, None]).reshape(90, 1, 8, 8)
     given = np.where(rng.random(90) < 0.2, (labels + 1) % K, labels)
     rows = torch.from_numpy(x)
-    return Labelled(rows[:60], torch.from_numpy(given[:60])), Labelled(rows[60:], torch.from_numpy(labels[60:]))
+    return LabelledTensors(rows[:60], torch.from_numpy(given[:60])), LabelledTensors(rows[60:], torch.from_numpy(labels[60:]))
 
 
 def small(kind: str) -> nn.Module:
@@ -50,7 +50,7 @@ def small(kind: str) -> nn.Module:
     return nn.Sequential(*layers).double()
 
 
-def dense(network: nn.Module, data: Labelled) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def dense(network: nn.Module, data: LabelledTensors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """J (n, K, p), p (n, K) and the Gauss-Newton matrix, a sample at a time."""
     network.eval()
     values = {name: value.detach() for name, value in network.named_parameters()}
@@ -70,7 +70,7 @@ def test_product_and_gradient_are_those_of_the_dense_matrix_however_it_is_batche
     vector = np.random.default_rng(1).standard_normal(parts.size)
     np.testing.assert_allclose(curvature_product(parts, train, batch)(vector), matrix @ vector, rtol=1e-9, atol=1e-9)
     slopes = p - np.eye(K)[train.labels.numpy()]
-    np.testing.assert_allclose(loss_gradient(parts, train, batch), np.einsum("nkp,nk->p", jacobian, slopes), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(summed_gradient(parts, train, batch), np.einsum("nkp,nk->p", jacobian, slopes), rtol=1e-9, atol=1e-9)
     largest = np.linalg.eigvalsh(matrix)[-1]
     assert 0.9 * largest < largest_eigenvalue(curvature_product(parts, train, batch), parts.size) <= largest * (1 + 1e-9)
 
@@ -110,7 +110,9 @@ def test_the_hessian_product_is_that_of_the_dense_hessian_however_it_is_batched(
 Loss = Callable[[torch.Tensor], torch.Tensor]
 
 
-def objective(network: nn.Module, data: Labelled, penalty: float, i: int = 0, k: int | None = None, eps: float = 0.0) -> Loss:
+def objective(
+    network: nn.Module, data: LabelledTensors, penalty: float, i: int = 0, k: int | None = None, eps: float = 0.0
+) -> Loss:
     """sum_i l_i + penalty / 2 |theta|^2 of one vector, and eps l_i or, with a label k, eps (l_i(k) - l_i)."""
     parts = Parameters(network)
 
@@ -226,7 +228,7 @@ def test_a_network_of_one_layer_is_softmax_regression() -> None:
 
 def test_damping_is_chosen_from_the_largest_eigenvalue_and_float32_networks_are_solved_to_less() -> None:
     network = build("mlp", (1, 8, 8), K, 1)
-    train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
+    train, validation = (LabelledTensors(part.x.float(), part.labels) for part in problem())
     result = network_influence(network, train, validation)
     assert result.damping == pytest.approx(0.1 * result.largest)
     assert result.scores.solution.residual <= 1e-4
@@ -235,7 +237,7 @@ def test_damping_is_chosen_from_the_largest_eigenvalue_and_float32_networks_are_
 
 def test_a_solve_that_does_not_get_there_names_the_damping() -> None:
     network = build("mlp", (1, 8, 8), K, 1)
-    train, validation = (Labelled(part.x.float(), part.labels) for part in problem())
+    train, validation = (LabelledTensors(part.x.float(), part.labels) for part in problem())
     with pytest.raises(SolverError, match="larger --damping"):
         network_influence(network, train, validation, damping=1e-12, rtol=1e-14)
 
@@ -258,7 +260,7 @@ def test_what_cannot_be_used_is_named(change: dict[str, Any], message: str) -> N
     parts = dict(zip(("train", "validation"), problem(), strict=True))
     for name in parts.keys() & change.keys():
         x, labels = change[name]
-        parts[name] = Labelled(parts[name].x[x], parts[name].labels[labels])
+        parts[name] = LabelledTensors(parts[name].x[x], parts[name].labels[labels])
     with pytest.raises(ValueError, match=message):
         network_influence(small("mlp"), **{**parts, **change, **parts})
 
@@ -267,9 +269,9 @@ def test_labels_and_networks_that_cannot_be_used_are_named() -> None:
     train, validation = problem()
     for labels, message in ((train.labels - 1, "labels from -1 to 1"), (train.labels + 1, "to 3, expected 0 to 2")):
         with pytest.raises(ValueError, match=message):
-            network_influence(small("mlp"), Labelled(train.x, labels), validation)
+            network_influence(small("mlp"), LabelledTensors(train.x, labels), validation)
     with pytest.raises(ValueError, match=r"labels of torch.int32, expected torch.int64"):
-        network_influence(small("mlp"), Labelled(train.x, train.labels.int()), validation)
+        network_influence(small("mlp"), LabelledTensors(train.x, train.labels.int()), validation)
     with pytest.raises(ValueError, match="no parameter is trainable"):
         network_influence(small("mlp").requires_grad_(False), train, validation)
     single = nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double()
@@ -279,7 +281,7 @@ def test_labels_and_networks_that_cannot_be_used_are_named() -> None:
 
 def test_every_refusal_says_what_is_expected() -> None:
     train, validation = problem()
-    refused: list[tuple[nn.Module, Labelled, dict[str, Any], str]] = [
+    refused: list[tuple[nn.Module, LabelledTensors, dict[str, Any], str]] = [
         (
             small("mlp"),
             train,
@@ -321,7 +323,7 @@ def test_every_refusal_says_what_is_expected() -> None:
 
 
 def test_one_sample_at_a_time_is_as_good_as_all() -> None:
-    train, validation = (Labelled(part.x[:4], part.labels[:4]) for part in problem())
+    train, validation = (LabelledTensors(part.x[:4], part.labels[:4]) for part in problem())
     one, all_ = (network_influence(small("mlp"), train, validation, 0.5, 1e-10, batch).scores for batch in (1, 4))
     np.testing.assert_allclose(one.phi, all_.phi, rtol=1e-6, atol=1e-9)
 
@@ -389,15 +391,15 @@ def test_parameters_that_are_frozen_have_no_part_in_it() -> None:
 @pytest.mark.parametrize(("n", "kept"), [(4, [0, 1, 2, 3]), (5, [0, 2, 4]), (8, [0, 2, 4, 6]), (9, [0, 3, 6]), (13, [0, 4, 8, 12])])
 def test_samples_are_thinned_at_even_distances(n: int, kept: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POWER_ROWS", 4)
-    thin = thinned(Labelled(torch.arange(n) * 10, torch.arange(n)))
+    thin = thinned(LabelledTensors(torch.arange(n) * 10, torch.arange(n)))
     assert (thin.x.tolist(), thin.labels.tolist()) == ([10 * place for place in kept], kept)
 
 
 def test_the_largest_eigenvalue_of_a_part_stands_for_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POWER_ROWS", 20)
     network, (train, validation) = small("mlp"), problem()
-    part = Labelled(train.x[:20], train.labels[:20])
-    thrice = Labelled(part.x.repeat_interleave(3, 0), part.labels.repeat_interleave(3, 0))
+    part = LabelledTensors(train.x[:20], train.labels[:20])
+    thrice = LabelledTensors(part.x.repeat_interleave(3, 0), part.labels.repeat_interleave(3, 0))
     matrix = dense(network, thrice)[2]
     np.testing.assert_allclose(matrix, 3 * dense(network, part)[2], rtol=1e-9, atol=1e-12)
     result = network_influence(network, thrice, validation)
@@ -444,7 +446,7 @@ def test_a_batch_is_drawn_anew_each_time_and_has_no_sample_twice() -> None:
     drawn: list[torch.Tensor] = []
 
     class Seen(Damped):
-        def _product(self, data: Labelled, weight: float = 1.0) -> Any:
+        def _product(self, data: LabelledTensors, weight: float = 1.0) -> Any:
             drawn.append(data.x.flatten(1)[:, 0])
             assert weight == pytest.approx(60 / 7)
             return super()._product(data, weight)

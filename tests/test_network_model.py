@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from influence import harmful
+from models.architectures import Network
 from models.metrics import evaluate
 from models.model import refit
-from models.network import Fitting, NetworkModel, channels_first, sample_losses, unsuited
-from models.networks import Network
+from models.network_model import Fitting, NetworkModel, channels_first, training_losses, unsuited
 from tests.problems import digits
 
 
@@ -25,7 +25,7 @@ def parameters(network: torch.nn.Module) -> Tensor:
 def test_losses_are_those_of_a_loop_in_float64() -> None:
     rng = np.random.default_rng(0)
     logits, labels, relabeled = rng.standard_normal((20, 4)) * 5, rng.integers(0, 4, 20), rng.random(20) < 0.5
-    found = sample_losses(torch.from_numpy(logits), torch.from_numpy(labels), torch.from_numpy(relabeled))
+    found = training_losses(torch.from_numpy(logits), torch.from_numpy(labels), torch.from_numpy(relabeled))
     for row, label, changed, loss in zip(logits, labels, relabeled, found.tolist(), strict=True):
         p = np.exp(row) / np.exp(row).sum()
         assert loss == pytest.approx(-np.log(1 - p[label] if changed else p[label]), rel=1e-9)

@@ -3,7 +3,7 @@ import itertools
 import pytest
 import torch
 
-from models.networks import NETWORKS, Network, build, suited
+from models.architectures import NETWORKS, Network, build, suited
 
 
 def parameters(network: Network, shape: tuple[int, int, int], classes: int) -> int:

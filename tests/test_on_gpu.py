@@ -11,19 +11,19 @@ import torch
 
 import RDIA
 from data.dataset import load
-from data.matrix import Matrix
+from data.matrix import Features
 from influence import Fit, Influence, logistic_influence
 from influence.rows import each, times
+from models.devices.on_gpu import on_device
 from models.linear import LinearModel
-from models.logistic import fit_logistic, gradient
-from models.on_gpu import on_device
+from models.logistic_regression import fit_logistic, gradient
 from models.rows import RowsModel
 from tests.invoke import Invoke
 from tests.problems import C, Problem, digits, sparse, wdbc, weighted_fit
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
 DEVICES = ["cpu", pytest.param("cuda", marks=NO_GPU)]
-KINDS: dict[str, Callable[[np.ndarray], Matrix]] = {"dense": np.asarray, "csr": sp.csr_array}
+KINDS: dict[str, Callable[[np.ndarray], Features]] = {"dense": np.asarray, "csr": sp.csr_array}
 
 
 @pytest.fixture(params=[wdbc, digits, sparse])
@@ -31,7 +31,7 @@ def problem(request: pytest.FixtureRequest) -> Problem:
     return request.param()
 
 
-def influence_on(device: str | None, problem: Problem, w: np.ndarray, kind: Callable[[np.ndarray], Matrix]) -> Influence:
+def influence_on(device: str | None, problem: Problem, w: np.ndarray, kind: Callable[[np.ndarray], Features]) -> Influence:
     """By numpy without a device."""
     fits = []
     for matrix, labels in ((problem.x, problem.labels), (problem.x_validation, problem.labels_validation)):
@@ -42,7 +42,7 @@ def influence_on(device: str | None, problem: Problem, w: np.ndarray, kind: Call
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_influence_is_numpys(device: str, kind: Callable[[np.ndarray], Matrix], problem: Problem) -> None:
+def test_influence_is_numpys(device: str, kind: Callable[[np.ndarray], Features], problem: Problem) -> None:
     w = weighted_fit(problem.x, problem.labels, np.ones(len(problem.labels)))
     expected, found = (influence_on(where, problem, w, kind) for where in (None, device))
     assert found.phi.dtype == torch.float64
@@ -53,7 +53,7 @@ def test_influence_is_numpys(device: str, kind: Callable[[np.ndarray], Matrix], 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_the_fit_is_the_optimum(device: str, kind: Callable[[np.ndarray], Matrix], problem: Problem) -> None:
+def test_the_fit_is_the_optimum(device: str, kind: Callable[[np.ndarray], Features], problem: Problem) -> None:
     x, omega = on_device(kind(problem.x), torch.device(device)), np.random.default_rng(0).random(len(problem.labels)) < 0.8
     w = fit_logistic(x, x.vector(problem.labels), C, x.vector(omega))
     at_zero = np.linalg.norm(gradient(np.zeros_like(w), problem.x, problem.labels, C, omega))
@@ -96,7 +96,7 @@ def test_a_gpu_that_is_not_there_is_one_line(invoke: Invoke) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", ["wdbc", "digits"])
 def test_the_program_gives_its_numbers_there(name: str, device: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("Figure.deep.choose_device", lambda _: torch.device(device))
+    monkeypatch.setattr("run.rdia_ls.choose_device", lambda _: torch.device(device))
     records = [json.loads(invoke("--dataset", name, "--json", *flags).out) for flags in ((), ("--gpu", 0))]
     methods = [record.pop("methods") for record in records]
     assert [record.pop("seconds").keys() for record in records] == [{*RDIA.STAGES}] * 2
@@ -107,7 +107,7 @@ def test_the_program_gives_its_numbers_there(name: str, device: str, invoke: Inv
 
 
 def test_more_than_two_classes_are_one_line(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("Figure.deep.choose_device", lambda _: torch.device("cpu"))
+    monkeypatch.setattr("run.rdia_ls.choose_device", lambda _: torch.device("cpu"))
     ended = invoke("--dataset", "digits10", "--gpu", 0, "--quiet")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "10 classes" in ended.err

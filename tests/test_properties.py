@@ -17,11 +17,11 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes, unicode_
 
 from data.arrays import digest, read_arrays
 from data.errors import InputError
-from data.flags import count, fraction, non_negative, positive, rate, seed, weight
 from data.libsvm import line_ranges, parse_libsvm, pieces, read_range
 from data.npz import read_npz
 from Figure.lines import read_lines
-from Figure.results import append_line
+from run.flags import count, fraction, non_negative, positive, rate, seed, weight
+from run.records import append_line
 
 settings.register_profile("here", max_examples=40, deadline=None, derandomize=True)
 settings.load_profile("here")

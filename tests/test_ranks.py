@@ -16,12 +16,12 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from data.errors import InputError
-from Figure.checkpoint import Checkpoint, read_checkpoint
-from Figure.deep import choose_device
+from models.devices.ranks import ALONE, LOST, Ranks, from_first, on_ranks
+from models.devices.together import among, share
 from models.methods import Batch, companion, take_step
-from models.ranks import ALONE, LOST, Ranks, from_first, on_ranks
 from models.settings import METHODS, Method, Settings
-from models.together import among, share
+from run.checkpoint import Checkpoint, read_checkpoint
+from run.rdia_ls import choose_device
 from tests.invoke import ROOT, Invoke, script
 from tests.two_ranks import CASES
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from data.files import only_writer
-from Figure.checkpoint import read_checkpoint, save_checkpoint
-from Figure.deep import lost_classes
 from models.settings import METHODS
+from run.checkpoint import read_checkpoint, save_checkpoint
+from run.rdia_ls import lost_classes
 from tests.invoke import ROOT, Invoke, script
 
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5)

@@ -10,18 +10,18 @@ from sklearn.datasets import load_digits
 
 from data.errors import InputError
 from Figure import deep_targets, linear_targets, recipe, reproduce
-from Figure.compare import METHODS, Comparison
+from Figure.compare import COMPARED, Comparison
 from Figure.deep_targets import deep_table, objective_table, warmup_table
 from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence, slope_and_correlation
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
-from Figure.lines import FOLDER, Store
-from Figure.results import ROOT, Record
+from Figure.lines import KEPT, Store
 from Figure.tables import markdown, marked, mean_sd, paste, seeds
 from Figure.target import Output
 from influence import harmful
-from models.networks import build
+from models.architectures import build
 from models.settings import FAST
+from run.records import ROOT, Record
 
 # Means of the released procedure run on the real data: three noise draws on MNIST 1 vs 7, twenty on breast-cancer.
 MNIST = {
@@ -76,7 +76,7 @@ def test_the_readme_shows_what_the_kept_runs_say(name: str, tmp_path: Path) -> N
     made.show(Store().lines(made.wanted(1)), Output(tmp_path, tmp_path / "README.md"), tmp_path)
     assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
     for picture in tmp_path.glob("*.png"):
-        assert (FOLDER / picture.name).read_bytes().startswith(b"\x89PNG")
+        assert (KEPT / picture.name).read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", reproduce.MODULES)
@@ -131,7 +131,7 @@ def test_objectives_are_compared_over_the_seeds_that_have_both() -> None:
 
 
 def compare_line(dataset: str, noise: float, seed: int, **losses: float) -> Record:
-    methods = {name: {"test": {"log_loss": losses.get(name, 0.5)}} for name in METHODS}
+    methods = {name: {"test": {"log_loss": losses.get(name, 0.5)}} for name in COMPARED}
     return {"config": Comparison(dataset, noise, seed, 0.1)._asdict(), "methods": methods, "alpha": 0.01}
 
 

@@ -17,7 +17,7 @@ from influence.resampling import (
     uids_linear,
     uids_sigmoid,
 )
-from models.logistic import fit_logistic, sample_losses
+from models.logistic_regression import fit_logistic, logistic_losses
 from tests.problems import C, sparse, wdbc
 
 RNG = np.random.default_rng
@@ -113,7 +113,7 @@ def test_a_sample_without_gradient_is_not_kept_whatever_is_drawn() -> None:
 def test_the_weights_make_the_loss_unbiased() -> None:
     problem, rng = wdbc(), RNG(0)
     w = fit_logistic(problem.x, problem.labels, C)
-    losses = sample_losses(problem.x @ w, problem.labels)
+    losses = logistic_losses(problem.x @ w, problem.labels)
     scores = gradient_norms(Fit(problem.x, problem.labels, problem.x @ w), C, rng)
     estimates = []
     for _ in range(4_000):

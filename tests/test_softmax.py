@@ -10,9 +10,9 @@ from sklearn.datasets import load_wine
 
 from influence import SolverError, softmax
 from influence.softmax import LabelInfluence, SoftmaxFit, label_slope, relabeled_probabilities, softmax_influence
-from models import softmax as softmax_fits
-from models.logistic import fit_logistic
-from models.softmax import Problem, fit_softmax, relabeled_losses, sample_losses
+from models import softmax_regression as softmax_fits
+from models.logistic_regression import fit_logistic
+from models.softmax_regression import Problem, fit_softmax, softmax_losses, softmax_relabeled_losses
 from tests.problems import wdbc
 
 C, K = 0.1, 3
@@ -111,7 +111,7 @@ def test_gradient_and_hessian_are_the_differences(share: float, kind: Kind) -> N
 @pytest.mark.parametrize("size", [1e2, 1e5, 1e300])
 def test_losses_and_slopes_are_finite_for_any_finite_logits(size: float) -> None:
     logits, labels = np.array([[size, 0, -size], [-size, 0, size], [0, 0, 0], [size, size, 0]]), np.array([0, 0, 0, 2])
-    for found in (sample_losses(logits, labels), relabeled_losses(logits, labels), label_slope(logits, labels)):
+    for found in (softmax_losses(logits, labels), softmax_relabeled_losses(logits, labels), label_slope(logits, labels)):
         assert np.isfinite(found).all()
     np.testing.assert_allclose(relabeled_probabilities(logits, labels).sum(axis=1), 1)
 
@@ -119,8 +119,8 @@ def test_losses_and_slopes_are_finite_for_any_finite_logits(size: float) -> None
 def test_losses_are_the_definition() -> None:
     logits, labels = np.random.default_rng(2).standard_normal((20, K)), np.arange(20) % K
     given = probabilities(logits)[np.arange(20), labels]
-    np.testing.assert_allclose(sample_losses(logits, labels), -np.log(given), rtol=1e-12)
-    np.testing.assert_allclose(relabeled_losses(logits, labels), -np.log(1 - given), rtol=1e-12)
+    np.testing.assert_allclose(softmax_losses(logits, labels), -np.log(given), rtol=1e-12)
+    np.testing.assert_allclose(softmax_relabeled_losses(logits, labels), -np.log(1 - given), rtol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -231,8 +231,8 @@ def test_a_slope_keeps_its_digits_where_the_probability_rounds_to_one() -> None:
 
 
 def test_a_fit_that_does_not_get_there_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.softmax.ROUNDS", 1)
-    monkeypatch.setattr("models.softmax.ROUND", 1)
+    monkeypatch.setattr("models.softmax_regression.ROUNDS", 1)
+    monkeypatch.setattr("models.softmax_regression.ROUND", 1)
     with pytest.raises(SolverError, match="scale the features"):
         fit_softmax(WINE.x, WINE.labels, K, C)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from Figure.suspects import suspects
+from run.suspects import suspects
 from tests.invoke import Invoke, script
 
 FLAGS = (

@@ -14,9 +14,9 @@ import pytest
 
 from data.errors import InputError
 from Figure import reproduce
-from Figure.lines import Run, Store, key, read_lines
-from Figure.results import Record
+from Figure.lines import Run, Store, read_lines
 from Figure.sweep import shard, sweep
+from run.records import Record
 from tests.cluster import STARTS, running, worker
 from tests.invoke import ROOT, Ended, Invoke
 

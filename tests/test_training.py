@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
+from models.architectures import build
 from models.methods import companion
-from models.networks import build
 from models.settings import METHODS, Method, Settings, forget_rate, learning_rate
 from models.training import State, Tensors, follow, restore, set_schedule, snapshot, start, train
 

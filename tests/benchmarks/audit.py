@@ -14,14 +14,14 @@ from statistics import median
 import numpy as np
 
 from data.dataset import Dataset
-from data.flags import Parser, add_data_dir, run_script
-from data.images import mnist
 from data.matrix import compact
 from data.noise import flip_share
-from data.sources import Part
-from Figure.audit import write_page
-from Figure.review import Review, review
+from data.source import Part
 from models.linear import LinearModel
+from page.render import write_page
+from page.review import Review, review
+from run.flags import Parser, add_data_dir
+from run.script import run_script
 from tests.browser import chromium
 
 OPENINGS = 5
@@ -72,7 +72,7 @@ def mnist_review(data_dir: Path) -> Review:
 
 def main() -> None:
     flags = Parser("benchmark", __doc__)
-    add_data_dir(flags)
+    add_data_dir(flags.add_argument_group("data"))
     data_dir = flags.parse_args().data_dir
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         path, openings = Path(folder) / "page.html", []

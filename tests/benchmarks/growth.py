@@ -28,20 +28,21 @@ import psutil
 import scipy.sparse as sp
 
 from data.dataset import FROM_TRAIN
-from data.flags import Parser, count, run_script
 from data.noise import flip_share
 from data.streams import generator
-from Figure.growth_plot import APART, MODES, ROWS_EACH, SIZES, WEAK, WEAK_REPEATS, draw_growth, growth_table
-from Figure.lines import FOLDER, Run, Store
-from Figure.results import ROOT, Record
+from Figure.lines import KEPT, Run, Store
 from Figure.tables import paste_into
 from influence.logistic import logistic_hvp
 from influence.rows import is_matrix
+from models.devices.placement import loader
 from models.linear import LinearModel
 from models.model import Model
-from models.placement import loader
 from models.rows import RowsModel
+from run.flags import Parser, count
+from run.records import ROOT, Record
+from run.script import run_script
 from tests.benchmarks.generate import CATEGORIES, FIELDS, write_avazu_like
+from tests.benchmarks.growth_plot import APART, GROWTH_MODES, ROWS_EACH, SIZES, WEAK, WEAK_REPEATS, draw_growth, growth_table
 from tests.cluster import running
 
 BLOCK_ROWS, NOISE, C = 100_000, 0.2, 0.1
@@ -144,7 +145,7 @@ def apart(processes: int, rows: int) -> Record:
 
 def runs(path: Path, rows: int) -> list[Run]:
     """Every mode on one file; and the repeats of what weak scaling compares."""
-    modes = [(mode, 0) for mode in MODES if rows in SIZES]
+    modes = [(mode, 0) for mode in GROWTH_MODES if rows in SIZES]
     pairs = [*product(ROWS_EACH, enumerate(WEAK, 1)), *product(ROWS_EACH[:1], enumerate(APART, 1))]
     modes += [(mode, seed) for each, (workers, mode) in pairs for seed in range(WEAK_REPEATS[each]) if workers * each == rows]
     return [
@@ -183,7 +184,7 @@ def main() -> None:
     if not given.kept:
         measure_all(store, given.most)
     lines = store.read("growth")
-    draw_growth(lines, FOLDER / "growth.png")
+    draw_growth(lines, KEPT / "growth.png")
     paste_into(ROOT / "README.md", "growth", growth_table(lines))
 
 

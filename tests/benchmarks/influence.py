@@ -20,13 +20,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from data.dataset import load
-from data.flags import Parser, add_data_dir, run_script
 from data.libsvm import read_libsvm
 from data.noise import flip_share
 from data.streams import generator
-from Figure.results import ROOT
 from influence import Fit, logistic_influence
-from models.logistic import fit_logistic
+from models.logistic_regression import fit_logistic
+from run.flags import Parser, add_data_dir
+from run.records import ROOT
+from run.script import run_script
 from tests.benchmarks.generate import write_real_sim_like
 
 REPEATS = 5
@@ -94,7 +95,7 @@ def cached_over_parsed(path: Path) -> str:
 
 def main() -> None:
     flags = Parser("benchmark", __doc__)
-    add_data_dir(flags)
+    add_data_dir(flags.add_argument_group("data"))
     data_dir = flags.parse_args().data_dir
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         stand_in = write_real_sim_like(Path(folder), np.random.default_rng(0))

@@ -14,11 +14,11 @@ from statistics import median
 import numpy as np
 import torch
 
-from data.flags import Parser, add_data_dir, run_script
-from data.images import mnist
 from data.noise import redraw_labels
-from influence.network import BATCH, Labelled, Parameters, network_influence
-from models.network import Fitting, NetworkModel
+from influence.network import BATCH, LabelledTensors, Parameters, network_influence
+from models.network_model import Fitting, NetworkModel
+from run.flags import Parser, add_data_dir
+from run.script import run_script
 from tests.benchmarks.softmax import peak
 
 REPEATS = 3
@@ -36,8 +36,11 @@ def measure(data_dir: Path) -> None:
     labels, labels_validation = (part.labels.astype(np.int64) for part in parts)
     given = redraw_labels(labels, 10, 0.5, "symmetric", np.random.default_rng(1)).labels
     network = NetworkModel(10, (28, 28), "mlp", 1, 2, torch.device("cpu"), fitting=Fitting(5)).fit(x, given)
-    train, validation = Labelled(x, torch.from_numpy(given)), Labelled(x_validation, torch.from_numpy(labels_validation))
-    network_influence(network, Labelled(x[:100], train.labels[:100]), validation)  # torch loads what it needs for that
+    train, validation = (
+        LabelledTensors(x, torch.from_numpy(given)),
+        LabelledTensors(x_validation, torch.from_numpy(labels_validation)),
+    )
+    network_influence(network, LabelledTensors(x[:100], train.labels[:100]), validation)  # torch loads what it needs for that
     before = peak()
     gradient = median(seconds(lambda: whole_gradient(network, train)) for _ in range(REPEATS))
     taken = median(seconds(lambda: network_influence(network, train, validation)) for _ in range(REPEATS))
@@ -49,7 +52,7 @@ def measure(data_dir: Path) -> None:
     print(f"{20 * 8 * size / 2**20:.0f} MiB")
 
 
-def whole_gradient(network: torch.nn.Module, data: Labelled) -> None:
+def whole_gradient(network: torch.nn.Module, data: LabelledTensors) -> None:
     """The summed cross-entropy's gradient as a plain torch program takes it."""
     network.zero_grad()
     for batch in data.batches(BATCH):
@@ -58,7 +61,7 @@ def whole_gradient(network: torch.nn.Module, data: Labelled) -> None:
 
 def main() -> None:
     flags = Parser("benchmark", __doc__)
-    add_data_dir(flags)
+    add_data_dir(flags.add_argument_group("data"))
     torch.set_num_threads(1)
     measure(flags.parse_args().data_dir)
 

@@ -14,7 +14,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from data.flags import Parser, add_data_dir, run_script
+from run.flags import Parser, add_data_dir
+from run.script import run_script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EPOCHS = {"digits": 40, "mnist": 7}
@@ -36,7 +37,7 @@ def seconds(ranks: int, dataset: str, batch: int, data_dir: Path) -> float:
 
 def main() -> None:
     flags = Parser("benchmark", __doc__)
-    add_data_dir(flags)
+    add_data_dir(flags.add_argument_group("data"))
     data_dir = flags.parse_args().data_dir
     print("an epoch by two ranks, its time over that by one process (seconds of one, of two)")
     for dataset in EPOCHS:

@@ -18,11 +18,11 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from data.flags import Parser, add_data_dir, run_script
-from data.images import mnist
 from data.noise import redraw_labels
 from influence.softmax import SoftmaxFit, softmax_influence
-from models.softmax import Problem, fit_softmax
+from models.softmax_regression import Problem, fit_softmax
+from run.flags import Parser, add_data_dir
+from run.script import run_script
 
 C, RTOL, REPEATS = 0.1, 1e-6, 5
 ROWS, COLUMNS, CLASSES, STORED = 15_935, 62_061, 20, 80  # news20
@@ -71,7 +71,7 @@ def peak() -> float:
 def main() -> None:
     flags = Parser("benchmark", __doc__)
     flags.add_argument("--sparse", action="store_true", help="the sparse part alone, for its peak memory")
-    add_data_dir(flags)
+    add_data_dir(flags.add_argument_group("data"))
     given = flags.parse_args()
     with threadpool_limits(1):
         if given.sparse:

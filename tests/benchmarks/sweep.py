@@ -10,15 +10,16 @@ from statistics import median
 
 from threadpoolctl import threadpool_limits
 
-from data.flags import Parser, add_data_dir, run_script
 from Figure.linear_targets import NOISES, comparisons
 from Figure.lines import Store
 from Figure.sweep import sweep
+from run.flags import Parser, add_data_dir
+from run.script import run_script
 
 
 def main() -> None:
     flags = Parser("benchmark", __doc__)
-    add_data_dir(flags)
+    add_data_dir(flags.add_argument_group("data"))
     data_dir = flags.parse_args().data_dir
     runs, seconds = comparisons(("mnist",), NOISES, 1), {}
     for jobs in (1, 2):

@@ -17,10 +17,11 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
 
-from data.flags import Parser, run_script
-from models.networks import build
+from models.architectures import build
 from models.settings import FAST, Settings
 from models.training import Tensors, start, train_epoch
+from run.flags import Parser
+from run.script import run_script
 
 REPEATS = 5
 N, BATCH, RATE, EPOCH = 60_000, 128, 0.8, 20

@@ -21,8 +21,9 @@ import warnings
 from pathlib import Path
 from types import FrameType
 
-from data.errors import LONGEST, InputError
-from data.flags import Parser, count, run_script, seed
+from data.errors import LONGEST_MESSAGE, InputError
+from run.flags import Parser, count, seed
+from run.script import run_script
 from tests.fuzz.mutate import mutated
 from tests.fuzz.targets import TARGETS, Named, Target
 from tests.invoke import ROOT
@@ -47,7 +48,7 @@ def read(target: Target, named: Named, folder: Path) -> str | None:
             warnings.simplefilter("error")
             target.use(path)
     except InputError as error:
-        if len(str(error)) > LONGEST:
+        if len(str(error)) > LONGEST_MESSAGE:
             return f"a message of {len(str(error))} characters"
     except (Exception, TooLong):
         return traceback.format_exc()

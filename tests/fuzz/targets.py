@@ -16,19 +16,19 @@ import torch
 from PIL import Image
 
 from data.dataset import FROM_TRAIN, divided, load
-from data.decisions import read_decisions
 from data.errors import InputError
 from data.images import MNIST_MD5, mnist
 from data.in_blocks import load_in_blocks, on_disk
 from data.libsvm import line_ranges, pieces, read_libsvm, read_range
 from data.sources import libsvm_file, npz_file, picture_folder
-from Figure.audit import page
-from Figure.checkpoint import NAME, Checkpoint, save_checkpoint
-from Figure.deep import prepare, resumed
 from Figure.lines import Run, Store
-from Figure.review import keep, kept
-from models.ranks import ALONE
+from models.devices.ranks import ALONE
 from models.training import Epoch, snapshot
+from page.render import page
+from page.review import keep, kept
+from run.checkpoint import NAME, Checkpoint, save_checkpoint
+from run.decisions import read_decisions
+from run.rdia_ls import prepare, resumed
 from tests.fuzz.mutate import PACKERS
 from tests.invoke import script
 from tests.reviews import a_review

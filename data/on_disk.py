@@ -1,0 +1,75 @@
+"""Rows in a temporary file: a CSR matrix whose arrays are mapped into memory, for data that memory cannot hold.
+
+The file has no name (`tempfile`, in TMPDIR), so nothing of it is left when the program ends.
+"""
+
+import tempfile
+from collections.abc import Iterable
+from typing import IO, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from data.errors import InputError
+
+PIECE = 2**18  # rows that are copied at a time
+
+
+class DiskMatrix(sp.csr_array):
+    """A CSR matrix whose values and column numbers lie in a file; so do those of rows that are taken from it."""
+
+    on_disk = True
+
+    def __getitem__(self, rows: Any) -> "DiskMatrix":
+        """Some rows: of a slice, at places (m,), or where a mask (n,) is true."""
+        if isinstance(rows, slice) and rows.step in {None, 1}:
+            start, stop, _ = rows.indices(self.shape[0])
+            ends = self.indptr[start : stop + 1] if stop > start else np.zeros(1, self.indptr.dtype)
+            part = slice(ends[0], ends[-1])
+            shape = max(0, stop - start), self.shape[1]
+            return DiskMatrix((_detached(self.data[part]), _detached(self.indices[part]), ends - ends[0]), shape=shape)
+        places = np.arange(self.shape[0])[rows]
+        pieces = (super(DiskMatrix, self).__getitem__(places[start : start + PIECE]) for start in range(0, len(places), PIECE))
+        return on_disk(pieces, self.shape[1])
+
+    def renumbered(self, first: int, columns: int) -> "DiskMatrix":
+        """The same rows with so many columns, of which the first had the number `first`; the file is changed in place."""
+        self.indices -= self.indices.dtype.type(first)
+        return DiskMatrix((self.data, self.indices, self.indptr), shape=(self.shape[0], columns))
+
+
+def _detached(view: np.ndarray) -> np.ndarray:
+    """The same memory as an array without a base: scipy copies arrays that are less than half of their base."""
+    return np.frombuffer(view.data, view.dtype) if len(view) else view.copy()
+
+
+def on_disk(pieces: Iterable[sp.csr_array], columns: int = 0) -> DiskMatrix:
+    """The rows of all pieces, one below the other, with `columns` columns or as many as the widest piece.
+
+    Raises `InputError` where the disk is full, and for more values than 32-bit numbers count.
+    """
+    with tempfile.TemporaryFile() as values, tempfile.TemporaryFile() as indices:
+        ends = [np.zeros(1, np.int64)]
+        for piece in pieces:
+            _append(values, piece.data.astype(np.float64, copy=False))
+            _append(indices, piece.indices.astype(np.int32, copy=False))
+            ends.append(ends[-1][-1] + piece.indptr[1:].astype(np.int64))
+            columns = max(columns, piece.shape[1])
+        indptr = np.concatenate(ends)
+        if indptr[-1] >= 2**31:
+            raise InputError(f"the rows have {indptr[-1]:,} values, expected fewer than 2,147,483,648; divide the file")
+        arrays = _mapped(values, np.float64), _mapped(indices, np.int32), indptr.astype(np.int32)
+    return DiskMatrix(arrays, shape=(len(indptr) - 1, columns))
+
+
+def _append(file: IO[bytes], numbers: np.ndarray) -> None:
+    try:
+        file.write(numbers.data)
+        file.flush()
+    except OSError as error:
+        place = f"{tempfile.gettempdir()}: cannot be written ({error.strerror})"
+        raise InputError(f"{place}; make room, or name another folder in TMPDIR") from error
+
+
+def _mapped(file: IO[bytes], dtype: Any) -> np.ndarray:
+    return np.memmap(file, dtype, "r+") if file.tell() else np.zeros(0, dtype)

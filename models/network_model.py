@@ -1,0 +1,141 @@
+"""RDIA on networks: trained on the labels as given, on R's loss, or on changed labels, and the influence of every label."""
+
+import math
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from tqdm import tqdm
+
+from influence.logistic import Matrix
+from influence.network import LabelledTensors, NetworkSolver, network_influence
+from influence.solvers import SolverError
+from models.architectures import DOWNSAMPLED, Network, build
+from models.model import Scores
+from models.robust_loss import relabeled_losses
+from models.training import BETAS, EVALUATION_BATCH
+
+LARGEST_ROWS = 2**34  # bytes of all rows
+
+
+class Fitting(NamedTuple):
+    """How a network is fitted: Adam, at a rate that falls linearly to 0."""
+
+    n_epoch: int = 10
+    least_steps: int = 300  # small data sets get more epochs, as many as these take
+    lr: float = 1e-3
+    batch_size: int = 128
+
+
+class NetworkModel(NamedTuple):
+    """A network for pictures of one shape, fitted from the same start and in the same order whatever the labels."""
+
+    classes: int
+    # Of one picture, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3; (d,) if the rows are none.
+    shape: tuple[int, ...]
+    network: Network
+    start_seed: int
+    order_seed: int  # also of LiSSA's draws
+    device: torch.device
+    solver: NetworkSolver = "cg"
+    damping: float | None = None  # None: by the curvature's largest eigenvalue
+    fitting: Fitting = Fitting()
+    quiet: bool = True
+
+    def inputs(self, x: Matrix) -> Tensor:
+        """(n, channels, height, width) float32 on the device. Raises `SolverError` for features beyond that."""
+        dense = x.toarray() if sp.issparse(x) else x
+        with np.errstate(over="ignore"):
+            single = dense.astype(np.float32)
+        if np.isinf(single).any():
+            most = float(np.finfo(np.float32).max)
+            raise SolverError(f"features go up to {np.abs(dense).max():.3g}, a network takes {most:.3g} at most; scale them")
+        return channels_first(torch.from_numpy(single), self.shape).to(self.device)
+
+    def start(self, x: Tensor) -> nn.Module:
+        """The network before it is fitted."""
+        _, channels, height, width = x.shape
+        return build(self.network, (channels, height, width), self.classes, self.start_seed).to(self.device)
+
+    def fit(self, x: Tensor, labels: np.ndarray, relabeled: np.ndarray | None = None) -> nn.Module:
+        """A network trained on the mean loss: cross-entropy, -ln(1 - phi_m) of the relabeled samples."""
+        network = self.start(x)
+        given = torch.from_numpy(labels).to(self.device)
+        changed = None if relabeled is None else torch.from_numpy(relabeled).to(self.device)
+        return fit_network(network, x, given, changed, self.fitting, self.order_seed, self.quiet)
+
+    def logits(self, x: Tensor, weights: nn.Module) -> np.ndarray:
+        """(n,) of two classes, (n, K) of more, float64."""
+        with torch.no_grad():
+            logits = torch.cat([weights(rows) for rows in x.split(EVALUATION_BATCH)]).double().cpu().numpy()
+        return logits[:, 1] - logits[:, 0] if self.classes == 2 else logits
+
+    def influence(
+        self, x: Tensor, labels: np.ndarray, x_validation: Tensor, labels_validation: np.ndarray, weights: nn.Module
+    ) -> Scores:
+        """Influence of every training sample and label on the summed validation loss. Raises `SolverError`."""
+        train, validation = (
+            LabelledTensors(rows, torch.from_numpy(given).to(self.device))
+            for rows, given in ((x, labels), (x_validation, labels_validation))
+        )
+        found = network_influence(weights, train, validation, self.damping, solver=self.solver, seed=self.order_seed)
+        scores, best = found.scores, found.scores.eta_labels.argmin(axis=1)
+        least = scores.eta_labels.min(axis=1)
+        return Scores(scores.phi, scores.eta, best, least, scores.solution.residual, found.damping, found.largest)
+
+
+def unsuited(network: Network, shape: tuple[int, ...], rows: int) -> str | None:
+    """Why a network is none for so many rows of that shape, in words; None if it is one."""
+    if network == "cnn" and (len(shape) < 2 or sorted(shape)[-2] < DOWNSAMPLED):
+        return f"takes pictures of {DOWNSAMPLED} by {DOWNSAMPLED} and more, these rows are {' by '.join(map(str, shape))}; use mlp"
+    size = 4 * rows * math.prod(shape)
+    if size > LARGEST_ROWS:
+        return f"takes dense rows, which are {size / 2**30:.0f} GiB here, expected {LARGEST_ROWS / 2**30:.0f} or less; use linear"
+    return None
+
+
+def channels_first(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """(n, channels, height, width), of rows that are no pictures (n, 1, 1, d). rows: (n, d), shape: as in `NetworkModel`."""
+    pictures = rows.view(len(rows), *(1,) * (3 - len(shape)), *shape)
+    return pictures.permute(0, 3, 1, 2).contiguous() if len(shape) == 3 and shape[-1] in {1, 3} else pictures
+
+
+def fit_network(
+    network: nn.Module,
+    x: Tensor,
+    labels: Tensor,
+    relabeled: Tensor | None,
+    fitting: Fitting,
+    order_seed: int,
+    quiet: bool = True,
+) -> nn.Module:
+    """Train `network` in place, and give it as it evaluates; of no samples at all as it came.
+
+    x: (n, ...), labels: (n,), relabeled: (n,) bool, samples that are trained on -ln(1 - phi_m). Batches are drawn without
+    replacement, the last partial one of an epoch is dropped.
+    """
+    size = min(fitting.batch_size, max(1, len(labels)))
+    batches = len(labels) // size
+    epochs = max(fitting.n_epoch, -(-fitting.least_steps // max(1, batches)))
+    optimizer = torch.optim.Adam(network.parameters(), fitting.lr, BETAS, fused=True)
+    order = torch.Generator().manual_seed(order_seed)
+    network.train()
+    for epoch in tqdm(range(epochs), unit="epoch", leave=False, disable=quiet or not sys.stderr.isatty()):
+        optimizer.param_groups[0]["lr"] = fitting.lr * (1 - epoch / epochs)
+        for batch in torch.randperm(len(labels), generator=order).to(x.device).split(size)[:batches]:
+            optimizer.zero_grad(set_to_none=True)
+            given = labels.index_select(0, batch)
+            losses = training_losses(network(x.index_select(0, batch)), given, None if relabeled is None else relabeled[batch])
+            losses.mean().backward()
+            optimizer.step()
+    return network.eval()
+
+
+def training_losses(logits: Tensor, labels: Tensor, relabeled: Tensor | None) -> Tensor:
+    """Cross-entropy, and -ln(1 - phi_m) of the relabeled, in nats, (n,). logits: (n, K), labels: (n,), relabeled: (n,) bool."""
+    losses = cross_entropy(logits, labels, reduction="none")
+    return losses if relabeled is None else torch.where(relabeled, relabeled_losses(logits, labels), losses)

@@ -1,0 +1,148 @@
+"""The page where a person decides: one HTML file of a run, with everything in it, that asks nothing of any network.
+
+    python RDIA.py --dataset digits --audit page.html      # at the end of a run
+    python -m page.render out page.html                   # of the last run with --result_dir out
+
+The page exports the decisions as CSV, which `RDIA.py --labels FILE.csv`, with the flags of the run, takes back.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from data.errors import InputError
+from data.files import refuse_endless, replacing, writable_folder
+from page.review import FEATURES, Review
+from page.sprites import SHEET, TILES_ACROSS
+from run.records import Record
+from run.report import DONE
+
+HERE = Path(__file__).resolve().parent
+UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}  # in a script element of HTML
+KINDS = {"f8": "<f8", "f4": "<f4", "u4": "<u4", "i4": "<i4", "u2": "<u2", "u1": "u1"}  # typed arrays of JavaScript
+ARRAYS = {
+    "rows": "u4",
+    "phi": "f8",
+    "eta": "f4",
+    "given": "u2",
+    "suggested": "u2",
+    "p_given": "f4",
+    "p_suggested": "f4",
+    "flipped": "u1",
+    "counts": "u4",
+    "columns": "i4",
+    "values": "f4",
+    "pulls": "f4",
+}
+
+
+def write_page(found: Review, path: Path) -> None:
+    """Write the page, whole or not at all. Raises `InputError` where it cannot be written."""
+    try:
+        with replacing(path) as file:
+            file.write(html_page(found).encode(errors="replace"))  # a file name may be no text
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another place") from error
+
+
+def html_page(found: Review) -> str:
+    """The HTML of the page. Only its own script and style sheet may run in it, named by their hashes; nothing may be requested."""
+    style, script = ((HERE / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
+    policy = (
+        f"default-src 'none'; style-src {source_hash(style)}; script-src {source_hash(script)}; img-src data:;"
+        " base-uri 'none'; form-action 'none'"
+    )
+    return Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
+        policy=policy,
+        style=style,
+        script=script,
+        dataset=html.escape(found.facts["dataset"]),
+        facts=fact_list(found.facts),
+        results=results(found.facts),
+        data=embedded(payload(found)),
+    )
+
+
+def source_hash(text: str) -> str:
+    """How a Content-Security-Policy names an inline style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def payload(found: Review) -> Record:
+    """What the page's script reads: facts, typed arrays as base64, sheets of pictures as data URIs."""
+    starts = [0, *found.ends[:-1].tolist()]
+    sheets = [
+        f"data:image/png;base64,{_base64(found.sheets[start:end])}" for start, end in zip(starts, found.ends.tolist(), strict=False)
+    ]
+    return {
+        "facts": found.facts,
+        "arrays": {name: [kind, _base64(getattr(found, name).astype(KINDS[kind]))] for name, kind in ARRAYS.items()},
+        "files": found.files.tolist(),
+        "sheets": sheets,
+        "across": TILES_ACROSS,
+        "sheet": SHEET,
+        "features": FEATURES,
+    }
+
+
+def _base64(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
+def embedded(record: Record) -> str:
+    """JSON that may stand in a script element: no sign in it can end the element or a line of JavaScript."""
+    return json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":")).translate(UNSAFE)
+
+
+def fact_list(facts: Record) -> str:
+    """Model, alpha, noise and sizes of the run, as items of a definition list."""
+    n, flipped = facts["n_train"], facts["flipped"]
+    shown = {
+        "Model": facts["model"],
+        "alpha": f"{facts['alpha']:.4g}, {'chosen on validation rows' if facts['alpha_chosen'] else 'as given'}",
+        "Suspects are": DONE[facts["relabel"]],
+        "Noise": f"{flipped:,} of {n:,} labels changed on purpose" if flipped else "not known: labels as they came",
+        "Rows": f"{n:,} training, {facts['n_validation']:,} validation (trusted), {facts['n_test']:,} test",
+        "Seed": str(facts["seed"]),
+    }
+    return "\n".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in shown.items())
+
+
+def results(facts: Record) -> str:
+    """Rows of the table of results on the untouched test set."""
+    names = {"ERM": "ERM: labels as given", "RDIA": "RDIA: suspects relabeled", "Decided": "Decided by a person"}
+    rows = []
+    for name, text in names.items():
+        if name in facts["methods"]:
+            found = facts["methods"][name]["test"]
+            cells = (f"{found['log_loss']:.4f}", f"{found['accuracy']:.1%}", "-" if found["auc"] is None else f"{found['auc']:.4f}")
+            rows.append(f'<tr><th scope="row">{text}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
+    return "\n".join(rows)
+
+
+def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:
+    """`path`, its folder made if it is missing.
+
+    begins: what a file begins with that may be replaced, a page of this program by default. Raises `InputError` that names `flag`
+    where no file can be written, or another one is: the data that the page is made of, say.
+    """
+    begins = begins or (HERE / "page.html").read_bytes().partition(b"$")[0]
+    if path.is_dir():
+        raise InputError(f"{flag} {path}: is a folder, expected the name of a file; give {path / 'page.html'}")
+    refuse_endless(path, flag)
+    writable_folder(path.parent, flag)
+    try:
+        with path.open("rb") as file:
+            other = file.read(len(begins)) not in {begins, b""}
+    except OSError:
+        other = path.exists()
+    if other:
+        raise InputError(
+            f"{flag} {path}: exists and was not written by --audit; refusing to overwrite: give another name, or remove it"
+        )
+    return path

@@ -1,0 +1,204 @@
+"""What a person needs to judge a run's suggestions, most harmful first: made by a run, and kept in its result directory."""
+
+import json
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import expit, softmax
+
+from data.arrays import digest, read_arrays
+from data.dataset import Dataset
+from data.errors import InputError
+from data.files import replacing
+from data.matrix import Features
+from data.noise import NoisyLabels
+from data.streams import generator
+from influence.solvers import SolverError
+from models.choose import Point, TooFewRowsError, choose
+from models.model import Scores
+from page.sprites import Sprites, sprites
+from run.phi_plot import bins_of
+from run.rdia import Config, Outcome, key
+from run.records import Record, remove
+
+REVIEW = "audit.npz"
+CARRIED_SAMPLES = 60_000  # samples, the most harmful: so many keep the page below 5 MB
+EXPLAINED = 5_000  # samples of these whose features are kept, where the rows are no pictures
+FEATURES = 5  # of a sample, those that weigh most
+FACTS = (
+    "run",
+    "dataset",
+    "model",
+    "alpha",
+    "alpha_chosen",
+    "relabel",
+    "seed",
+    "flipped",
+    "n_train",
+    "n_validation",
+    "n_test",
+    "methods",
+    "curve",
+)
+AGAIN = "give the --result_dir of a run of RDIA.py, or run it again with --audit"
+
+
+log = logging.getLogger(__name__)
+
+
+class Pulls(NamedTuple):
+    """Of each of n samples the features that pull most."""
+
+    columns: np.ndarray  # (n, FEATURES) of x, counted from 0; -1: no more
+    values: np.ndarray  # (n, FEATURES) of x there
+    pulls: np.ndarray  # (n, FEATURES) towards the suggested label
+
+
+class Review(NamedTuple):
+    """m samples, Phi falling. Labels are places in facts["classes"]."""
+
+    facts: Record  # `FACTS` of the run, "classes", the histogram's "edges" and the size of a picture
+    rows: np.ndarray  # (m,) 0-based row in the source
+    phi: np.ndarray  # (m,)
+    eta: np.ndarray  # (m,) of changing the label to the suggested one
+    given: np.ndarray  # (m,)
+    suggested: np.ndarray  # (m,)
+    p_given: np.ndarray  # (m,) probability of that label, by the fit on the labels as given
+    p_suggested: np.ndarray  # (m,)
+    flipped: np.ndarray  # (m,) bool, changed on purpose; (0,) where none was
+    counts: np.ndarray  # (2, bins) histogram of Phi of all n samples: labels as they came, and changed on purpose
+    columns: np.ndarray  # (f, FEATURES) `Pulls` of the first f samples, no sample for pictures and networks
+    values: np.ndarray  # (f, FEATURES)
+    pulls: np.ndarray  # (f, FEATURES)
+    files: np.ndarray  # (s,) text, where each picture is; (0,) for rows of a file
+    sheets: np.ndarray  # bytes of the PNG sheets (`page.sprites`), one after another
+    ends: np.ndarray  # (number of sheets,) where each ends
+
+
+def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
+    """What a person needs to judge the suggestions of a run. with_curve: try a grid of alpha if the run has not."""
+    record, dataset, given, model, weights = outcome.record, outcome.dataset, outcome.given, outcome.model, outcome.weights
+    mode, linear, x = record["relabel"], config.model == "linear", model.inputs(dataset.train.x)
+    curve = [point for point in record.get("curve", []) if point["relabel"] == mode]
+    if with_curve and linear and len(curve) < 2:  # a network is fitted too slowly for it
+        curve = [point._asdict() for point in losses_by_alpha(outcome, config)]
+    facts = {
+        **record,
+        "curve": curve,
+        "run": key(config, dataset, given),
+        "model": f"{'logistic' if model.classes == 2 else 'softmax'} regression" if linear else f"network ({config.model})",
+        "alpha_chosen": config.alpha is None,
+        "flipped": int(given.flipped.sum()),
+    }
+    return review(facts, dataset, given, outcome.scores, model.logits(x, weights), weights if linear else None)
+
+
+def losses_by_alpha(outcome: Outcome, config: Config) -> list[Point]:
+    """The validation loss of a grid of alpha; none, and a note, where it cannot be computed: the page can do without."""
+    model, dataset, mode = outcome.model, outcome.dataset, outcome.record["relabel"]
+    train = model.inputs(dataset.train.x), outcome.given.labels
+    validation = model.inputs(dataset.validation.x), dataset.validation.labels
+    try:
+        return choose(model, train, validation, outcome.weights, (mode,), generator(config.seed, "choose")).curve
+    except (SolverError, TooFewRowsError) as error:
+        log.warning("note: the page shows no validation loss by alpha: %s", error)
+        return []
+
+
+def review(
+    facts: Record, dataset: Dataset, given: NoisyLabels, scores: Scores, logits: np.ndarray, weights: np.ndarray | None
+) -> Review:
+    """The samples of a run for review.
+
+    facts: with the names of `FACTS`; logits: (n,) or (n, K) of the training rows by the fit on the labels as given; weights: of
+    that fit, (d,) or (K, d), None unless the model is linear.
+    """
+    first = np.argsort(-scores.phi, kind="stable")[:CARRIED_SAMPLES]
+    labels, best, rows = given.labels[first], scores.best[first], dataset.train.rows[first]
+    p, place, bins = probabilities(logits[first]), np.arange(len(first)), bins_of(scores.phi)
+    parts = (scores.phi[~given.flipped], scores.phi[given.flipped])
+    pictures = sprites(dataset.train.x, first, dataset.shape) if dataset.shape else Sprites([], 0, 0, 0)
+    explained = 0 if dataset.shape or weights is None else EXPLAINED
+    pulled = feature_pulls(dataset.train.x[first[:explained]], weights, labels, best)
+    known = {name: facts[name] for name in FACTS}
+    axis = {"linear": bins.linear, "edges": bins.edges.tolist()}
+    tile = {"tile": [pictures.height, pictures.width], "pictures": pictures.held}
+    return Review(
+        facts={**known, "classes": list(dataset.classes), **axis, **tile},
+        rows=rows.astype(np.uint32),
+        phi=scores.phi[first],
+        eta=scores.eta_best[first].astype(np.float32),
+        given=labels.astype(np.uint16),
+        suggested=best.astype(np.uint16),
+        p_given=p[place, labels].astype(np.float32),
+        p_suggested=p[place, best].astype(np.float32),
+        flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
+        counts=np.array([np.histogram(part, bins.edges)[0] for part in parts], dtype=np.uint32),
+        **pulled._asdict(),
+        files=np.array([dataset.files[row] for row in rows[: pictures.held]] if dataset.files else [], dtype=str),
+        sheets=np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
+        ends=np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
+    )
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    """(n, K), of logits (n,) for two classes and (n, K) for more."""
+    return softmax(logits, axis=1) if logits.ndim == 2 else np.stack([expit(-logits), expit(logits)], axis=1)
+
+
+def feature_pulls(x: Features, weights: np.ndarray | None, given: np.ndarray, suggested: np.ndarray) -> Pulls:
+    """The features that pull each sample most, strongest first.
+
+    The pull of feature j is x_ij (w_suggested - w_given)_j: above 0 it speaks for the suggested label, and the pulls of all
+    features add up to ln(p_suggested / p_given). x: (n, d), weights: (d,) for two classes, (K, d) for more, None: no pulls.
+    """
+    n = x.shape[0]
+    found = Pulls(np.full((n, FEATURES), -1, dtype=np.int32), *np.zeros((2, n, FEATURES), dtype=np.float32))
+    if weights is None:
+        return found
+    W = weights if weights.ndim == 2 else np.stack([np.zeros_like(weights), weights])
+    rows = sp.csr_array(x)
+    for i in range(n):
+        stored = slice(rows.indptr[i], rows.indptr[i + 1])
+        values, columns = rows.data[stored], rows.indices[stored]
+        pulls = values * (W[suggested[i], columns] - W[given[i], columns])
+        most = np.argsort(-np.abs(pulls), kind="stable")[:FEATURES]
+        for kept, cells in zip(found, (columns, values, pulls), strict=True):
+            kept[i, : len(most)] = cells[most]
+    return found
+
+
+def keep(found: Review | None, folder: Path) -> None:
+    """Write audit.npz, whole or not at all; without a review remove that of an earlier run. Raises `InputError`."""
+    if not found:
+        remove(folder / REVIEW)
+        return
+    arrays = {**found._asdict(), "facts": np.array(json.dumps(found.facts, allow_nan=False))}
+    try:
+        with replacing(folder / REVIEW) as file:
+            np.savez_compressed(file, **arrays, digest=digest(arrays.values()))
+    except OSError as error:
+        raise InputError(
+            f"{folder / REVIEW}: cannot be written ({error.strerror}); make room, or give another --result_dir"
+        ) from error
+
+
+def kept(folder: Path) -> Review:
+    """What `keep` wrote. Raises `InputError` where there is none, or it is damaged."""
+    path = folder / REVIEW
+    try:
+        arrays = read_arrays(path, {*Review._fields, "digest"}.__contains__)
+        written = str(arrays.pop("digest"))
+        if written == digest(arrays[name] for name in Review._fields):
+            return Review(**{**arrays, "facts": json.loads(str(arrays["facts"]))})
+        fault = "its content is not what was written"
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is not there; {AGAIN}") from error
+    except KeyError as error:
+        fault = f"it has no {error}"
+    except (OSError, ValueError) as error:
+        fault = str(error)
+    raise InputError(f"{path}: is damaged, or not a run's ({fault}); {AGAIN}")

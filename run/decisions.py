@@ -1,0 +1,103 @@
+"""Labels that a person has decided on, as the page of a run exports them: a CSV of index, given and decided label."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.dataset import Dataset
+from data.errors import InputError
+from data.files import refuse_endless
+from data.noise import NoisyLabels
+from run.identity import difference
+
+NEEDED = ("run", "index", "given", "decided")  # the page writes suggested, by and when besides
+EXPORT = "export it from the page of this run (--audit)"
+
+
+class Decided(NamedTuple):
+    """Training labels after a person's decisions."""
+
+    labels: np.ndarray  # (n,) those given, or decided where there is a decision
+    rows: np.ndarray  # (n,) bool, samples that were decided, whether their label changed or stayed
+
+
+def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) -> Decided:
+    """The decisions of a CSV file on the samples of a run.
+
+    Its columns: `run`, the run's key (`run.identity.run_key`), `index`, the 0-based row in the source, `given` and `decided`,
+    labels as the source writes them. given: (n,) the run's training labels. Raises `InputError` unless every row is a decision on
+    this run, and no two are on the same sample.
+    """
+    places = {int(row): place for place, row in enumerate(dataset.train.rows)}
+    classes = {name: place for place, name in enumerate(dataset.classes)}
+    decided, rows = given.copy(), np.zeros(len(given), dtype=bool)
+    for line, cells in _table(path):
+        where = f"{path} line {line}"
+        if cells["run"] != run:
+            raise InputError(
+                f"{where}: is of another run: {difference(cells['run'], run)}; give the data and the flags of that run"
+            )
+        place = _place(where, cells["index"], places)
+        if rows[place]:
+            raise InputError(f"{where}: index {cells['index']} is there twice, expected one decision for each sample; remove one")
+        label, was = (_label(where, name, cells[name], classes) for name in ("decided", "given"))
+        if was != given[place]:
+            raise InputError(
+                f"{where}: the given label of index {cells['index']} is {cells['given']}, in the data it is"
+                f" {dataset.classes[given[place]]}; {EXPORT}"
+            )
+        decided[place], rows[place] = label, True
+    return Decided(decided, rows)
+
+
+def worth(decided: Decided, given: NoisyLabels, truth: np.ndarray) -> dict[str, int | None]:
+    """How many labels were decided, how many of them changed, and how many are the true ones: None unless some were flipped.
+
+    truth: (n,) labels before noise.
+    """
+    rows = decided.rows
+    right = int((decided.labels == truth)[rows].sum()) if given.flipped.any() else None
+    return {"labels": int(rows.sum()), "changed": int((decided.labels != given.labels).sum()), "right": right}
+
+
+def _place(where: str, index: str, places: Mapping[int, int]) -> int:
+    place = places.get(int(index)) if index.isascii() and index.isdigit() and len(index) < 19 else None
+    if place is None:
+        raise InputError(f"{where}: index '{index}' is not a training row of this run; {EXPORT}")
+    return place
+
+
+def _label(where: str, name: str, label: str, classes: Mapping[str, int]) -> int:
+    if label not in classes:
+        known = ", ".join(list(classes)[:10]) + (", ..." if len(classes) > 10 else "")
+        raise InputError(f"{where}: the {name} label '{label}' does not exist, expected one of {known}; write one of these")
+    return classes[label]
+
+
+def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Line number and cells of every row. Raises `InputError` where the file is no such table."""
+    refuse_endless(path, "--labels")
+    try:
+        text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet puts a byte-order mark first
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        lines = [(reader.line_num, row) for row in reader if row]
+    except OSError as error:
+        raise InputError(f"--labels {path}: cannot be read ({error.strerror}); {EXPORT}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"--labels {path}: is not a CSV file in UTF-8 ({error}); {EXPORT}") from error
+    header = lines[0][1] if lines else []
+    if len(set(header)) < len(header):
+        raise InputError(f"--labels {path}: has two columns of one name ({', '.join(header)}), expected each once; {EXPORT}")
+    if missing := [name for name in NEEDED if name not in header]:
+        what = f"has no column {', '.join(missing)}" if lines else "is empty"
+        raise InputError(f"--labels {path}: {what}, expected a CSV with {', '.join(NEEDED)}; {EXPORT}")
+    if len(lines) == 1:
+        raise InputError(f"--labels {path}: has no decision in it, expected a row for each; {EXPORT}")
+    for number, row in lines[1:]:
+        if len(row) != len(header):
+            raise InputError(f"{path} line {number}: has {len(row)} cells, expected {len(header)} as in its first line; {EXPORT}")
+    return [(number, dict(zip(header, row, strict=True))) for number, row in lines[1:]]

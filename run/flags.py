@@ -1,0 +1,122 @@
+"""Command-line flags: each value is checked before any work begins."""
+
+import argparse
+import math
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from run.script import error_line
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_COUNT = 10**9
+SEED_DIGITS = 100
+QUOTED = 40  # characters of a value that an error quotes
+DEFAULT = re.compile(r"(?P<meaning>.*) \[(?P<default>[^\]]*)\]")  # a flag's help ends in its default, in brackets
+
+
+class Parser(argparse.ArgumentParser):
+    """`argparse` with whole flag names only, and errors of one line without the usage text."""
+
+    def __init__(self, prog: str, description: str | None) -> None:
+        super().__init__(
+            prog=prog, description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with status 2 and one line."""
+        self.exit(error_line(self.prog, f"{message} (--help lists the flags)"))
+
+
+def flag_tables(parser: Parser) -> str:
+    """The parser's flags as Markdown, a table for each group: flag, default, meaning."""
+    tables = []
+    for group in parser._action_groups:
+        rows = [_row(action) for action in group._group_actions if action.dest != "help" and action.help != argparse.SUPPRESS]
+        if rows:
+            tables.append("\n".join([f"**{group.title}**", "", "| flag | default | meaning |", "| --- | --- | --- |", *rows]))
+    return "\n\n".join(tables)
+
+
+def _row(action: argparse.Action) -> str:
+    found = DEFAULT.fullmatch(action.help or "")
+    meaning, default = (found["meaning"], found["default"]) if found else (action.help or "", "")
+    name = ", ".join(f"`{name}`" for name in action.option_strings) or f"`{action.dest}`"
+    return f"| {name} | {default} | {meaning.replace('%%', '%')} |"
+
+
+def number(expected: str, accept: Callable[[float], bool]) -> Callable[[str], float]:
+    """A reader of one finite number for which `accept` holds; `expected` says in words which numbers those are."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and accept(value)):
+            raise argparse.ArgumentTypeError(f"got '{text}', expected {expected}")
+        return value
+
+    return read
+
+
+rate = number("a share from 0 up to, but not including, 1, such as 0.4", lambda value: 0 <= value < 1)
+non_negative = number("a finite number of 0 or more, such as 0.0002", lambda value: value >= 0)
+positive = number("a finite number above 0, such as 0.1", lambda value: value > 0)
+weight = number("a number from 1e-9 to 1e9, such as 0.1", lambda value: 1e-9 <= value <= 1e9)
+fraction = number("a number from 0 to 1, such as 0.2", lambda value: 0 <= value <= 1)
+
+
+def number_or_auto(text: str) -> float | None:
+    """A number of 0 or more, or None for "auto"."""
+    try:
+        return None if text == "auto" else non_negative(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or auto") from error
+
+
+def count(text: str) -> int:
+    """A whole number from 1 to 1e9."""
+    if not (text.isascii() and text.isdigit() and text.strip("0")):
+        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of 1 or more, such as 200")
+    if len(text) > SEED_DIGITS or int(text) > MOST_COUNT:
+        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of at most {MOST_COUNT:,}, such as 200")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A seed: a whole number of 0 or more, as `numpy.random.SeedSequence` takes it."""
+    if not (text.isascii() and text.isdigit() and len(text) <= SEED_DIGITS):
+        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of 0 or more, such as 1")
+    return int(text)
+
+
+def place(text: str) -> Path:
+    """A path."""
+    if not text:
+        raise argparse.ArgumentTypeError("got '', expected a path")
+    return Path(text)
+
+
+def default_data_dir() -> Path:
+    """RDIA_DATA if it is set; else `data/downloads` of a clone, `~/.cache/rdia` of an installed package."""
+    clone = ROOT / "data" / "downloads" if (ROOT / "RDIA.py").exists() else Path.home() / ".cache" / "rdia"
+    return Path(os.environ.get("RDIA_DATA") or clone)
+
+
+def add_data_dir(flags: argparse._ArgumentGroup) -> None:
+    """The flag --data_dir."""
+    flags.add_argument(
+        "--data_dir",
+        type=place,
+        default=default_data_dir(),
+        help="where public data sets lie, and are downloaded to [RDIA_DATA, else data/downloads]",
+    )
+
+
+def add_output(flags: argparse._ArgumentGroup) -> None:
+    """The flags --json and --quiet."""
+    flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    flags.add_argument("--quiet", action="store_true", help="no progress and no notes, only the results")

@@ -1,0 +1,88 @@
+"""How alpha was chosen, and the histogram of Phi: what `RDIA.py --result_dir` draws."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from run.drawing import save_figure, subplots
+from run.records import Record
+
+MODE_LOOKS = {
+    "R": ("#D55E00", "o", "relabel by R"),
+    "best": ("#009E73", "s", "relabel to the best label"),
+    "drop": ("#0072B2", "^", "drop"),
+}
+BINS = 60
+FREE = 0.12  # of half the axis, about 0, that has no tick but 0
+
+
+def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) -> None:
+    """Validation loss against the number of samples changed, a curve a way to change them; the choice is ringed."""
+    figure, ((ax,),) = subplots(1, 1, size=(7, 4))
+    for name, (colour, marker, label) in MODE_LOOKS.items():
+        points = [point for point in curve if point["relabel"] == name]
+        if points:
+            counts, losses = ([point[key] for point in points] for key in ("changed", "loss"))
+            ax.plot(counts, losses, color=colour, marker=marker, ms=5, label=label)
+    taken = next(point for point in curve if (point["alpha"], point["relabel"]) == (alpha, mode))
+    ring = {"ms": 14, "mfc": "none", "mec": "black", "linestyle": "none"}
+    ax.plot(taken["changed"], taken["loss"], "o", **ring, label=f"chosen: alpha = {alpha:.3g}, {MODE_LOOKS[mode][2]}")
+    ax.set_xlabel("training samples changed, most harmful first")
+    ax.set_ylabel("log-loss on the other half\nof the validation rows (nats)")
+    ax.set_title("Choice of alpha; 0 changed is ERM", fontsize=10)
+    ax.legend(fontsize=9)
+    ax.grid(alpha=0.3)
+    save_figure(figure, path)
+
+
+class Bins(NamedTuple):
+    """Bins of a histogram of Phi, of one width on an axis that is linear about 0 and logarithmic beyond."""
+
+    linear: float  # the axis shows asinh(Phi / linear)
+    edges: np.ndarray  # (BINS + 1,)
+
+
+def bins_of(phi: np.ndarray) -> Bins:
+    """Bins that hold every Phi (n,), as many below 0 as above."""
+    largest = float(np.abs(phi).max(initial=0.0)) or 1.0
+    linear = float(np.median(np.abs(phi))) or largest / 100
+    ends = np.arcsinh(largest / linear)
+    edges = linear * np.sinh(np.linspace(-ends, ends, BINS + 1))
+    edges[[0, -1]] = -largest, largest  # to the last digit, so that the extreme samples are in
+    return Bins(linear, edges)
+
+
+def ticks_between(low: float, high: float) -> np.ndarray:
+    """Powers of ten from low to high; where they are fewer than three also their doubles and fivefolds."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.floor(np.log10(high)) + 1)
+    found = powers[powers >= low]
+    if len(found) < 3:
+        found = (powers[:, None] * [1.0, 2.0, 5.0]).ravel()
+    return found[(found >= low) & (found <= high)]
+
+
+def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> None:
+    """Histogram of Phi, on an axis that is linear about 0 and logarithmic beyond; labels changed on purpose stand out.
+
+    phi: (n,), flipped: (n,) bool.
+    """
+    from matplotlib.ticker import NullLocator
+
+    linear, edges = bins_of(phi)
+    figure, ((ax,),) = subplots(1, 1, size=(7, 4))
+    parts = {"label as it came": phi[~flipped], "label changed on purpose": phi[flipped]}
+    for (name, values), colour in zip(parts.items(), ("#56B4E9", "#D55E00"), strict=True):
+        if len(values):
+            ax.hist(values, bins=edges.tolist(), color=colour, alpha=0.6, label=f"{name}: {len(values):,}")
+    ax.axvline(alpha, color="black", linestyle="--", linewidth=1, label=f"alpha = {alpha:.3g}")
+    ax.set_xscale("asinh", linear_width=linear)
+    ticks = ticks_between(linear * np.sinh(FREE * np.arcsinh(edges[-1] / linear)), edges[-1])
+    ax.set_xticks([*-ticks[::-1], 0.0, *ticks], [f"{tick:g}" for tick in (*-ticks[::-1], 0.0, *ticks)])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_xlabel("Phi: above 0 the label does harm")
+    ax.set_ylabel("training samples")
+    ax.legend(fontsize=9)
+    ax.grid(alpha=0.3)
+    save_figure(figure, path)

@@ -1,0 +1,75 @@
+"""A training run of RDIA-LS before its first epoch: data with noise on the device, and networks with their first weights."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from data.arrays import digest
+from data.dataset import Dataset, load_pictures
+from data.errors import InputError
+from data.noise import redraw_labels
+from data.streams import Stream, generator, stream_seed
+from models.architectures import DOWNSAMPLED, build
+from models.devices.ranks import ALONE, Ranks, from_first
+from models.devices.shared_norm import share_norms
+from models.methods import companion
+from models.training import State, Tensors, start
+from run.training_config import TrainingConfig
+
+FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
+
+
+class Prepared(NamedTuple):
+    """A run before its first epoch."""
+
+    data: Tensors
+    state: State
+    digest: str  # of the pictures as they were loaded
+    classes: tuple[str, ...]  # how the source writes each label
+    rows: np.ndarray  # (n,) 0-based row of each training picture in its source
+    files: tuple[str, ...]  # (n,) the file of each training picture, or none
+    notes: tuple[str, ...]
+
+
+def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) -> Prepared:
+    """Load, corrupt, put on the device, initialise. Rank 0 alone reads or downloads, for all. Raises `InputError`."""
+    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed))
+    train, shape = pictures.train, pictures.train.x.shape[1:]
+    check_sizes(config, len(train.labels), shape)
+    data = tensors(pictures, config, device)
+
+    def network(stream: Stream) -> nn.Module:
+        built = build(config.network, shape, data.classes, stream_seed(config.seed, stream)).to(device)
+        return share_norms(built, device) if ranks.world > 1 else built
+
+    beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
+    state = start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
+    arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels)
+    files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
+    read = digest(arrays, repr(pictures.classes))
+    return Prepared(data, state, read, pictures.classes, train.rows, files, pictures.notes)
+
+
+def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
+    """Raise `InputError` for fewer samples than a batch, or pictures that are too small for the network."""
+    batch = config.settings.batch_size
+    if n < batch:
+        raise InputError(f"--dataset {config.dataset}: has {n} training samples, less than a batch of {batch}; lower --batch_size")
+    if config.network not in {"auto", "mlp"} and min(shape[1:]) < DOWNSAMPLED:
+        raise InputError(
+            f"--network {config.network}: takes pictures of 8 by 8 and more, these are {shape[1]} by {shape[2]}; use mlp"
+        )
+
+
+def tensors(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Tensors:
+    """The pictures with noise in their training labels, on the device."""
+    train, test, classes = pictures.train, pictures.test, len(pictures.classes)
+    given = redraw_labels(train.labels, classes, config.noise_rate, config.noise_type, generator(config.seed, "noise"))
+    x, x_test = (torch.from_numpy(np.array(part.x)).to(device) for part in (train, test))
+    if x.dtype == torch.uint8 and x.numel() <= FLOAT_PIXELS:
+        x, x_test = x.float().div_(255), x_test.float().div_(255)
+    labels, correct, labels_test = (torch.from_numpy(part).to(device) for part in (given.labels, ~given.flipped, test.labels))
+    known = config.noise_type != "none"
+    return Tensors(x, labels, correct if known else None, x_test, labels_test, classes)

@@ -1,0 +1,109 @@
+"""A training run of RDIA-LS or of a method beside it: from its configuration to its record."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data.errors import InputError
+from models.devices.ranks import ALONE, Ranks, from_first
+from models.devices.together import forward_together
+from models.training import Epoch, State, forward, predict, restore, snapshot, train
+from run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
+from run.prepare import Prepared, prepare
+from run.records import Record, append_line, remove, write_csv, write_lines
+from run.suspects import judged, suspect_rows, suspects
+from run.training_config import TrainingConfig
+
+LOST_BELOW = 5.0  # per cent of a class's test samples: below it the class counts as lost
+SUSPECTS, CURVE = "suspects.csv", "curve.png"  # what a run leaves when it has ended, besides its line
+LAST_EPOCHS = 10  # whose mean test accuracy is reported
+
+
+def run_training(
+    config: TrainingConfig,
+    device: torch.device,
+    folder: Path | None = None,
+    resume: bool = False,
+    each_epoch: Callable[[Epoch, Prepared], None] = lambda *_: None,
+    ranks: Ranks = ALONE,
+) -> Record:
+    """Train to the end, and give the record; `each_epoch` is called with every epoch that is trained here.
+
+    folder: gets a line for each epoch (`epochs.jsonl`) and a checkpoint, from which `resume` goes on: to the very metrics of a run
+    without interruption, on the CPU to the bit; in the end the list of suspects (`suspects.csv`). Of several ranks rank 0 alone
+    reads and writes there. Raises `InputError` for a checkpoint that is damaged, of another configuration or of other data.
+    """
+    ready = prepare(config, device, ranks)
+    data, state = ready.data, ready.state
+    lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
+    if ranks.rank:
+        folder = None
+    if folder:
+        clear(folder, lines)
+    of_batch = forward_together(ranks, state, config.settings) if ranks.world > 1 else forward
+    begin = time.perf_counter()
+    for epoch in train(state, data, config.settings, len(lines), of_batch):
+        check_loss(epoch, config.settings.lr)
+        lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
+        if folder:
+            append_line(folder / "epochs.jsonl", lines[-1])
+            save_checkpoint(folder, Checkpoint(config.flat(), ready.digest, lines, snapshot(state)))
+        each_epoch(epoch, ready)
+        begin = time.perf_counter()
+    given = data.labels.cpu().numpy()
+    found = suspects(predict(state.averaged, data.x, config.settings).double().cpu().numpy(), given)
+    if folder:
+        write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
+    correct = None if data.correct is None else data.correct.cpu().numpy()
+    return {**training_record(config, lines), "classes": list(ready.classes), **judged(found, correct)}
+
+
+def clear(folder: Path, lines: list[Record]) -> None:
+    """Begin `epochs.jsonl` with the epochs that are done; of an earlier run nothing else is left."""
+    write_lines(folder / "epochs.jsonl", lines)
+    if not lines:
+        for name in (SUSPECTS, CURVE):
+            remove(folder / name)
+
+
+def check_loss(epoch: Epoch, lr: float) -> None:
+    """Raise `InputError` where the training has diverged."""
+    if epoch.train_loss is not None and not math.isfinite(epoch.train_loss):
+        raise InputError(f"--lr {lr:g}: the training loss is {epoch.train_loss} in epoch {epoch.epoch}; give a smaller --lr")
+
+
+def resumed(folder: Path, config: TrainingConfig, data: str, state: State, ranks: Ranks) -> list[Record]:
+    """The lines of the epochs in `folder`'s checkpoint, to which `state` is brought; none if there is no checkpoint."""
+    kept = from_first(ranks, lambda: load_checkpoint(folder, config.flat(), data))
+    if kept is None:
+        return []
+    try:
+        restore(state, kept.state)
+    except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
+        raise InputError(f"{folder / CHECKPOINT}: is damaged, or of another version; remove it to begin again") from error
+    return kept.lines
+
+
+def training_record(config: TrainingConfig, lines: list[Record]) -> Record:
+    """The object that `RDIA-LS.py --json` prints, but for its classes and suspects. lines: one for each epoch, from epoch 0."""
+    accuracy, settings = [line["test_accuracy"] for line in lines], config.settings
+    return {
+        **{name: getattr(config, name) for name in ("dataset", "noise_rate", "noise_type", "seed")},
+        **{name: getattr(settings, name) for name in ("method", "gamma", "objective")},
+        "epochs": settings.n_epoch,
+        "test_accuracy": accuracy,
+        "last10": float(np.mean(accuracy[-LAST_EPOCHS:])),
+        "best": max(accuracy),
+        **{name: lines[-1][name] for name in ("test_recall", "clean_share_kept", "wrong_share_relabeled")},
+        "seconds": sum(line["seconds"] for line in lines),
+    }
+
+
+def lost_classes(recalls: list[list[float | None]]) -> list[int]:
+    """Classes whose test recall is under 5% in each of the given epochs. recalls: a list for each epoch, in per cent."""
+    columns = zip(*recalls, strict=True)
+    return [place for place, column in enumerate(columns) if all(value is not None and value < LOST_BELOW for value in column)]

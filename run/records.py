@@ -1,0 +1,121 @@
+"""What a run leaves in its result directory: one JSON line a run, and the list of relabeled samples."""
+
+import csv
+import functools
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from data.errors import InputError
+from data.files import replacing
+
+Record = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def environment(device: str = "cpu") -> Record:
+    """What a number depends on besides its configuration: versions, device and the program's commit (None outside git).
+
+    torch's version is among them if the run has imported it.
+    """
+    names = ("numpy", "scipy", "scikit-learn", *(("torch",) if "torch" in sys.modules else ()))
+    return {"python": platform.python_version(), **{name: version(name) for name in names}, "device": device, "commit": _commit()}
+
+
+@functools.cache
+def _commit() -> str | None:
+    """The commit that is checked out at the first call, with -dirty if any of the program's own files differs from it."""
+    git = ["git", "-C", str(ROOT)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "*.py", "requirement.txt"], check=False).returncode
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{head}-dirty" if changed else head
+
+
+def json_line(record: Record) -> str:
+    """A record as one line of JSON, every float to its last digit; a value that is not finite raises `ValueError`."""
+    return json.dumps(record, allow_nan=False) + "\n"
+
+
+def write_lines(path: Path, records: Iterable[Record]) -> None:
+    """Replace a file of JSON lines, whole or not at all. Raises `InputError` where it cannot be written."""
+    write_text(path, "".join(map(json_line, records)))
+
+
+def append_line(path: Path, record: Record) -> None:
+    """Append a record to a file of JSON lines by one write, which no other cuts in two; a torn last line is closed first."""
+    line = json_line(record).encode()
+    try:
+        with path.open("ab+") as file:
+            if file.tell() and _last_byte(file) != b"\n":
+                line = b"\n" + line
+            while line:  # a disk that is full takes a part, and has no room for the rest
+                line = line[os.write(file.fileno(), line) :]
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
+
+
+def _last_byte(file: io.BufferedRandom) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+def read_lines(path: Path) -> list[Record]:
+    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over. Raises `InputError`."""
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); expected lines of results: move it away") from error
+    records = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table, whole or not at all; floats to their last digit. Raises `InputError` where it cannot be written."""
+    lines: list[str] = []
+    writer = csv.writer(SimpleNamespace(write=lines.append))  # its line ends, \r\n, are what it knows to quote
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
+
+
+def table_of(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Header and rows, as `write_csv` takes them. columns: (m,) each, by name."""
+    return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file, whole or not at all. Raises `InputError` where it cannot be written."""
+    try:
+        with replacing(path) as file:
+            file.write(text.encode(errors="surrogateescape"))  # a file name may be no text
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
+
+
+def remove(path: Path) -> None:
+    """Take away a file of an earlier run, if there is one. Raises `InputError` where it cannot be."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); remove it, or give another --result_dir") from error
