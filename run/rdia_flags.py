@@ -99,7 +99,7 @@ def rdia_config(flags: argparse.Namespace) -> Config:
 
 
 def refuse_beside(flag: str, flags: argparse.Namespace) -> None:
-    """Raise `InputError` if `flag` keeps the rows out of memory and another flag needs them in memory."""
+    """Raise `InputError` where another flag needs the rows in memory, and this one keeps them elsewhere."""
     wrong = {
         "--model": flags.model != "linear",
         "--gpu": flags.gpu is not None,
@@ -110,4 +110,4 @@ def refuse_beside(flag: str, flags: argparse.Namespace) -> None:
     }
     for name in (name for name, given in wrong.items() if given):
         value = getattr(flags, name.removeprefix("--"))
-        raise InputError(f"{flag}: cannot be combined with {name} {value}, which needs the rows in memory; leave one of them out")
+        raise InputError(f"{flag}: does not go with {name} {value}, which needs the rows in memory; leave one of them out")

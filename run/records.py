@@ -34,7 +34,7 @@ def environment(device: str = "cpu") -> Record:
 
 @functools.cache
 def _commit() -> str | None:
-    """The commit that is checked out, with -dirty if one of the program's own files differs from it."""
+    """The commit that is checked out at the first call, with -dirty if any of the program's own files differs from it."""
     git = ["git", "-C", str(ROOT)]
     try:
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()

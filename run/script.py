@@ -1,5 +1,6 @@
-"""How a command ends: bad input and Ctrl-C give one line on standard error."""
+"""How a command ends: bad input and Ctrl-C are one line on standard error."""
 
+import errno
 import io
 import os
 import signal
@@ -8,15 +9,15 @@ from collections.abc import Callable
 
 from data.errors import InputError
 
-RERUN = "run the same command again"
+AGAIN = "run the same command again"
 
 
-def run_script(prog: str, main: Callable[[], None], remedy: str = RERUN) -> None:
+def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
     """Run a command's `main`. An `InputError` becomes one line and status 2, Ctrl-C one line with a remedy and status 130.
 
     Any other exception is a fault of the program and keeps its traceback.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show must not end the run
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a class name that the terminal cannot show is no reason to fail
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main()
@@ -26,13 +27,17 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = RERUN) -> None
     except KeyboardInterrupt:
         print(f"{prog}: interrupted; {remedy}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:  # whoever reads our output, `head` for example, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
-        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's flush at exit fails again
+        if error.errno == errno.EPIPE:  # the reader of our output, `head` for example, has closed it
+            sys.exit(128 + signal.SIGPIPE)
+        sys.exit(error_line(prog, f"the output cannot be written ({error.strerror}); make room, and {AGAIN}"))
 
 
 def error_line(prog: str, message: str) -> int:
-    """Print an error as one line of printable characters, and return the exit status 2."""
+    """Print an error as one line of printable characters, and give the exit status 2."""
     line = " ".join(message.split())
     shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)  # quoted files may hold control characters
     print(f"{prog}: error: {shown}", file=sys.stderr)
