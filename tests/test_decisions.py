@@ -61,10 +61,19 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         "line 3: index '8' is not a training row",
     ),
     "an index that is no number": (lines((RUN, "-7", "cat", "cat", "cat", "", "")), "line 2: index '-7' is not a training row"),
-    "a label that does not exist": (lines((RUN, 7, "cat", "cat", "cow", "", "")), "line 2: the decided label 'cow' is not a class of the data"),
+    "a label that does not exist": (
+        lines((RUN, 7, "cat", "cat", "cow", "", "")),
+        "line 2: the decided label 'cow' is not a class of the data",
+    ),
     "a duplicate": (lines(ROW, ROW), "line 3: index 7 appears twice"),
-    "another given label": (lines((RUN, 3, "cat", "cat", "cat", "", "")), "line 2: the given label of index 3 is cat, but in the data"),
-    "another setting": (lines((RUN.replace("0.4", "0.2"), *ROW[1:])), "belongs to another run: noise is 0.2 in the file and 0.4 here"),
+    "another given label": (
+        lines((RUN, 3, "cat", "cat", "cat", "", "")),
+        "line 2: the given label of index 3 is cat, but in the data",
+    ),
+    "another setting": (
+        lines((RUN.replace("0.4", "0.2"), *ROW[1:])),
+        "belongs to another run: noise is 0.2 in the file and 0.4 here",
+    ),
     "other data": (lines((RUN.replace("00ff", "11ff"), *ROW[1:])), "the settings are the same, but the data differ"),
     "no run's key": (lines(("mine", *ROW[1:])), "was not written by this program"),
     "a column twice": ("run,index,given,decided,decided\nRUN,7,cat,dog,cat\n", "has two columns of the same name"),

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from sklearn.datasets import dump_svmlight_file, load_digits, load_wine
 
 import RDIA
 import run.rdia
+from run.rdia_flags import rdia_config, rdia_parser
+from run.rdia_folder import save_outcome
+from run.stages import Stages
 from tests.invoke import ROOT, Invoke
 
 KEYS = [
@@ -228,6 +232,18 @@ def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invok
         "commit",
         "seconds",
     } <= set(lines[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "device"),
+    [(None, None, "cpu"), (None, 1, "cuda:1"), (SimpleNamespace(device="cuda:3"), None, "cuda:3")],
+    ids=["cpu", "a linear model on a GPU", "a network on a GPU"],
+)
+def test_a_line_names_the_device_of_its_run(model: Any, gpu: int | None, device: str, tmp_path: Path) -> None:
+    config = rdia_config(rdia_parser().parse_args([]))
+    outcome = run.rdia.run(config, Stages(len(run.rdia.STAGES)))
+    save_outcome(outcome._replace(model=model or outcome.model), config._replace(gpu=gpu), tmp_path)
+    assert json.loads((tmp_path / "results.jsonl").read_text())["device"] == device
 
 
 def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Invoke) -> None:

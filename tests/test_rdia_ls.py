@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 from data.files import only_writer
 from models.settings import METHODS
 from run.checkpoint import read_checkpoint, save_checkpoint
+from run.ls_flags import ls_config, ls_parser
+from run.ls_folder import save_training
 from run.rdia_ls import lost_classes
 from tests.invoke import ROOT, Invoke, script
 
@@ -82,6 +85,16 @@ def test_a_result_directory_holds_lines_curve_and_checkpoint(tmp_path: Path, inv
     line = json.loads((out / "results.jsonl").read_text())
     assert {key: line[key] for key in printed} == printed
     assert line["config"]["forget_rate"] == 0.4
+
+
+def test_a_line_names_the_device_of_its_run_and_torch(tmp_path: Path, invoke: Invoke) -> None:
+    config = ls_config(ls_parser().parse_args(list(map(str, SHORT))))
+    printed = json.loads(invoke(*SHORT, "--json").out)
+    for device in ("cpu", "cuda:1"):
+        (tmp_path / device).mkdir()
+        save_training(printed, config, device, tmp_path / device)
+        line = json.loads((tmp_path / device / "results.jsonl").read_text())
+        assert (line["device"], line["torch"]) == (device, version("torch"))
 
 
 @pytest.mark.parametrize("stop", [1, 7, 13])
