@@ -7,8 +7,8 @@
     torchrun --nproc-per-node 2 RDIA-LS.py --gamma 0.2              # the first by two processes, on GPUs where there are two
 
 It prints the mean test accuracy of the last ten epochs, the best, and the recall of each class. With --result_dir it writes
-suspects.csv (the training samples to which the network gives another label in the end), epochs.jsonl (a line for each epoch),
-results.jsonl (a line for each run), curve.png, and after each epoch a checkpoint, from which --resume goes on.
+suspects.csv (training samples for which the network predicts another label), epochs.jsonl (a line for each epoch),
+results.jsonl (a line for each run), curve.png, and after each epoch a checkpoint, from which --resume continues.
 """
 
 import logging
@@ -31,7 +31,7 @@ from run.watch import Watch
 
 
 def ready_folder(folder: Path, resume: bool, ending: ExitStack) -> None:
-    """Make the result directory, and keep others from writing there. Raises `InputError`, also for an unfinished run in it."""
+    """Make the result directory and lock it until `ending` closes. Raises `InputError`, also if it holds an unfinished run."""
     ending.enter_context(only_writer(writable_folder(folder, "--result_dir"), "--result_dir"))
     if not resume:
         refuse_to_overwrite(folder)
@@ -43,9 +43,9 @@ def main(ranks: Ranks) -> None:
     logging.basicConfig(format="%(message)s", level=logging.ERROR if quiet else logging.INFO, force=True)
     device = choose_device(flags.gpu, ranks)
     if flags.amp and device.type != "cuda":
-        raise InputError("--amp: is for a GPU, and there is none here; leave it out")
+        raise InputError("--amp: needs a GPU, and there is none here; leave it out")
     if flags.resume and not folder:
-        raise InputError("--resume: needs the --result_dir of the run that is to go on")
+        raise InputError("--resume: needs the --result_dir of the run to continue")
     config = ls_config(flags)
     with ExitStack() as ending:
         if folder and ranks.rank == 0:

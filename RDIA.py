@@ -1,4 +1,4 @@
-"""RDIA: find the training labels that do harm, by influence, relabel them, and fit again.
+"""RDIA: find harmful training labels by influence, relabel them, and fit again.
 
     python RDIA.py                                                  # built-in data, 40% of the labels flipped
     python RDIA.py --dataset mnist --noise 0.8 --alpha 0.0002       # MNIST 1 vs 7, as in the paper
@@ -22,7 +22,7 @@ from influence.rows import is_matrix
 from influence.solvers import SolverError
 from models.devices.placement import reader
 from page.render import page_path, write_page
-from page.review import keep, reviewed
+from page.review import make_review, save_review
 from run.rdia import STAGES, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
 from run.rdia_folder import save_outcome
@@ -46,8 +46,8 @@ def main() -> None:
     try:
         with reader(config.block_rows, config.dask) as read:
             outcome = run(config, stages, read)
-        seen = (flags.audit or flags.result_dir) and is_matrix(outcome.dataset.train.x)
-        found = reviewed(outcome, config, bool(flags.audit)) if seen else None
+        reviewable = (flags.audit or flags.result_dir) and is_matrix(outcome.dataset.train.x)  # not for rows on Dask workers
+        review = make_review(outcome, config, with_curve=bool(flags.audit)) if reviewable else None
     except SolverError as error:
         raise InputError(f"--dataset {config.dataset}: {error}") from error
     finally:
@@ -55,10 +55,10 @@ def main() -> None:
     for note in notes(outcome, config):
         log.warning("note: %s", note)
     if flags.result_dir:
-        keep(found, flags.result_dir)
+        save_review(review, flags.result_dir)
         save_outcome(outcome, config, flags.result_dir)
-    if found and flags.audit:
-        write_page(found, flags.audit)
+    if review and flags.audit:
+        write_page(review, flags.audit)
     if flags.json:
         sys.stdout.write(json_line(outcome.record))
         return

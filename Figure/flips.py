@@ -1,17 +1,16 @@
 """Labels flipped one at a time and the model fitted again: a run of the target `influence`."""
 
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from data.dataset import load
 from data.noise import flip_share
 from data.streams import generator
 from influence import Fit, logistic_influence
 from models.logistic_regression import fit_logistic, logistic_losses
+from models.progress import ProgressBar
 from run.records import Record
 
 
@@ -38,8 +37,10 @@ def flip_each(config: Flips, data_dir: Path) -> Record:
     chosen = np.concatenate([order[:half], rest])
     before = logistic_losses(validation.logits, validation.labels).sum()
     actual = []
-    for i in tqdm(chosen, desc=f"{config.dataset}: flips", disable=not sys.stderr.isatty(), leave=False):
-        flipped = labels.copy()
-        flipped[i] = 1 - flipped[i]
-        actual.append(float(logistic_losses(validation.x @ fit_logistic(x, flipped, C), validation.labels).sum() - before))
+    with ProgressBar(len(chosen), "flip", title=config.dataset) as bar:
+        for i in chosen:
+            flipped = labels.copy()
+            flipped[i] = 1 - flipped[i]
+            actual.append(float(logistic_losses(validation.x @ fit_logistic(x, flipped, C), validation.labels).sum() - before))
+            bar.update()
     return {"rows": data.train.rows[chosen].tolist(), "predicted": predicted[chosen].tolist(), "actual": actual}

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from Figure.published import FIGURE_3
+from Figure.tables import sample_sd
 from run.drawing import save_figure, subplots
 from run.records import Record
 
@@ -22,7 +23,7 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
             if not len(curves):
                 continue
             colour, dash = GAMMA_LOOKS[gamma]
-            mean, sd, epochs = curves.mean(0), curves.std(0), np.arange(curves.shape[1])
+            mean, sd, epochs = curves.mean(0), sample_sd(curves), np.arange(curves.shape[1])
             ax.plot(
                 epochs,
                 mean,

@@ -7,31 +7,47 @@ from typing import NamedTuple
 
 from run.records import Record, append_line, environment, read_lines
 
-KEPT = Path(__file__).resolve().parent / "kept"
+KEPT_LINES = Path(__file__).resolve().parent / "kept"
 
 
-def anywhere(_: Path) -> bool:
-    """Whatever data is there."""
+def always(_: Path) -> bool:
+    """A run that needs no data, or downloads what it needs."""
     return True
 
 
 class Run(NamedTuple):
-    """One run that a target wants: made once, kept as one line."""
+    """One run that a target needs: made once, kept as one line."""
 
     file: str  # it is kept in FILE.jsonl
     config: Record  # everything its numbers depend on but the machine: its key
-    make: Callable[[Path], Record]  # from the folder of public data to its numbers; can be pickled
-    possible: Callable[[Path], bool] = anywhere  # whether it is to be made here, with that folder
+    make: Callable[[Path], Record]  # takes the folder of public data, returns the numbers; can be pickled
+    possible: Callable[[Path], bool] = always  # takes that folder: can the run be made here?
+
+    def record(self, data_dir: Path) -> Record:
+        """The numbers, with the versions, commit and device of this process; a device that the run names itself stays."""
+        found = self.make(data_dir)
+        return {**environment(), **found}
+
+
+class Shard(NamedTuple):
+    """The part of the runs that one machine of several makes."""
+
+    machine: int  # its number, from 1
+    machines: int
+
+    def of(self, runs: Sequence[Run]) -> list[Run]:
+        """One run in `machines`."""
+        return list(runs[self.machine - 1 :: self.machines])
 
 
 class Store(NamedTuple):
-    """A folder of kept lines; one machine of several appends to files of its own, `shard` in their name, and reads all."""
+    """A folder of kept lines. One machine of several appends to files of its own, with `shard` in their names, and reads all."""
 
-    folder: Path = KEPT
-    shard: str = ""
+    folder: Path = KEPT_LINES
+    shard: Shard | None = None
 
     def read(self, file: str) -> list[Record]:
-        """All kept lines of a file and of its shards; of several with one configuration the last."""
+        """All kept lines of a file and of its shards. Of lines with the same configuration the last one counts."""
         paths = [self.folder / f"{file}.jsonl", *sorted(self.folder.glob(f"{file}.*-of-*.jsonl"))]
         return list(
             {
@@ -43,17 +59,17 @@ class Store(NamedTuple):
         )
 
     def append(self, run: Run, record: Record) -> None:
-        """Keep what a run gave. Raises `InputError` where the folder cannot be written."""
-        path = self.folder / f"{run.file}{self.shard}.jsonl"
-        append_line(path, {**environment(), "config": run.config, **record})
+        """Keep the record of a run. Raises `InputError` if the folder cannot be written."""
+        part = f".{self.shard.machine}-of-{self.shard.machines}" if self.shard else ""
+        append_line(self.folder / f"{run.file}{part}.jsonl", {"config": run.config, **record})
 
     def missing(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs that are not kept, each once."""
+        """The runs that are not kept yet, each once."""
         kept = {file: {config_key(line["config"]) for line in self.read(file)} for file in {run.file for run in runs}}
         return list({config_key(run.config): run for run in runs if config_key(run.config) not in kept[run.file]}.values())
 
     def lines(self, runs: Sequence[Run]) -> list[Record]:
-        """The kept lines of these runs with any seed, by seed."""
+        """The kept lines of these runs with any seed, sorted by seed."""
         wanted = {(run.file, config_key(run.config, but="seed")) for run in runs}
         files = sorted({run.file for run in runs})
         found = [line for file in files for line in self.read(file) if (file, config_key(line["config"], but="seed")) in wanted]
@@ -61,5 +77,5 @@ class Store(NamedTuple):
 
 
 def config_key(config: Record, but: str = "") -> str:
-    """A configuration as text, without one of its entries."""
+    """A configuration as text. but: the entry to leave out."""
     return json.dumps({name: value for name, value in config.items() if name != but}, sort_keys=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from Figure.compare import COMPARED
 from Figure.published import MNIST_ALPHA
-from Figure.tables import seeds
+from Figure.tables import sample_sd, seeds
 from run.drawing import save_figure, subplots
 from run.records import Record
 
@@ -58,7 +58,7 @@ def _curve(ax: Any, lines: Sequence[Record], method: str, noises: Sequence[float
     losses = [
         [line["methods"][method]["test"]["log_loss"] for line in lines if line["config"]["noise"] == noise] for noise in noises
     ]
-    there = [(noise, np.mean(values), np.std(values)) for noise, values in zip(noises, losses, strict=True) if values]
+    there = [(noise, np.mean(values), sample_sd(values)) for noise, values in zip(noises, losses, strict=True) if values]
     x, mean, sd = np.array(there).T
     colour, marker, dash = METHOD_LOOKS[method]
     ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, ms=6, lw=1.5, label=method)

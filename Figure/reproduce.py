@@ -5,9 +5,9 @@
     python -m Figure.reproduce deep --shard 2/3       # machine 2 of 3: makes and keeps its part, in files of its own
     python -m Figure.reproduce all --kept             # no runs: tables and pictures from what is kept
 
-A run that is kept is not made again. What was interrupted goes on, and a changed setting makes anew only what it touches. Tables go
-into the pages of docs/, pictures into Figure/; with --result_dir everything goes there. Of several machines (--shard) each keeps
-NAME.i-of-n.jsonl: copy these files into one Figure/kept/, and the same command without --shard makes tables and pictures.
+A run that is kept is not made again: an interrupted command continues where it stopped, and a changed setting makes only the runs
+that it affects. Tables go into the pages of docs/, pictures into Figure/; with --result_dir everything goes there. With --shard
+each machine keeps NAME.i-of-n.jsonl: copy these files into one Figure/kept/, and run the command without --shard.
 """
 
 import argparse
@@ -15,14 +15,14 @@ import importlib
 
 from data.errors import InputError
 from data.files import writable_folder
-from Figure.lines import KEPT, Store
-from Figure.sweep import shard, sweep
+from Figure.lines import KEPT_LINES, Shard, Store
+from Figure.sweep import sweep
 from Figure.target import FIGURES, Output, Target
 from run.flags import Parser, add_data_dir, count, place
 from run.script import run_script
 
-MOST_SEEDS = 10_000  # a target has up to a hundred runs for each of them
-# Imported when they are asked for: what needs torch is not loaded for what does not.
+MOST_SEEDS = 10_000  # a target has up to a hundred runs for each seed
+# Imported only when needed: some of them import torch.
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
@@ -36,12 +36,12 @@ def target(name: str) -> Target:
     return importlib.import_module(MODULES[name]).TARGETS[name]
 
 
-def part(text: str) -> tuple[int, int]:
+def shard(text: str) -> Shard:
     """The value of --shard."""
     number, _, total = text.partition("/")
     if not (number.isascii() and number.isdigit() and total.isascii() and total.isdigit() and 1 <= int(number) <= int(total)):
         raise argparse.ArgumentTypeError(f"got '{text}', expected i/n with i from 1 to n, such as 2/3")
-    return int(number), int(total)
+    return Shard(int(number), int(total))
 
 
 def parser() -> Parser:
@@ -49,13 +49,13 @@ def parser() -> Parser:
     flags.add_argument("target", choices=[*MODULES, "all"], nargs="+", help=f"what to make: {', '.join(MODULES)}, or all")
     runs = flags.add_argument_group("runs")
     runs.add_argument("--seeds", type=count, help="seeds 1 to this many [by target: 1, 3, 5, 10 or 20]")
-    runs.add_argument("--kept", action="store_true", help="make no runs: tables and pictures from what is kept")
+    runs.add_argument("--kept", action="store_true", help="make no runs, only tables and pictures from what is kept")
     add_data_dir(runs)
     output = flags.add_argument_group("output")
-    output.add_argument("--result_dir", type=place, help="where lines, tables and pictures go [Figure/kept, docs and Figure]")
+    output.add_argument("--result_dir", type=place, help="folder for lines, tables and pictures [Figure/kept, docs and Figure]")
     where = flags.add_argument_group("where it runs")
     where.add_argument("--jobs", type=count, default=1, help="runs at a time on this machine [1]")
-    where.add_argument("--shard", type=part, metavar="i/n", help="make this machine's part of the runs, and no tables")
+    where.add_argument("--shard", type=shard, metavar="i/n", help="make only part i of n of the runs, and no tables")
     where.add_argument("--dask", metavar="ADDRESS", help="make the runs on the workers of this Dask scheduler")
     return flags
 
@@ -65,20 +65,20 @@ def main() -> None:
     if (given.seeds or 0) > MOST_SEEDS:
         raise InputError(f"--seeds {given.seeds}: expected at most {MOST_SEEDS:,}")
     if given.kept and given.result_dir and not given.result_dir.is_dir():
-        raise InputError(f"--result_dir {given.result_dir}: there is no such folder, and --kept shows what is kept in it")
+        raise InputError(f"--result_dir {given.result_dir}: there is no such folder; give one with kept lines")
     folder = writable_folder(given.result_dir, "--result_dir") if given.result_dir else None
-    store = Store(folder or KEPT, f".{given.shard[0]}-of-{given.shard[1]}" if given.shard else "")
+    store = Store(folder or KEPT_LINES, given.shard)
     output = Output(folder or FIGURES, own=bool(folder))
     for name in MODULES if "all" in given.target else dict.fromkeys(given.target):
         make(name, given, store, output)
 
 
 def make(name: str, given: argparse.Namespace, store: Store, output: Output) -> None:
-    """Make the runs of a target that are missing, and show it."""
+    """Make the missing runs of a target, then its tables and pictures."""
     made = target(name)
     runs = made.wanted(given.seeds or made.seeds)
     if not given.kept:
-        here = [run for run in (shard(runs, given.shard) if given.shard else runs) if run.possible(given.data_dir)]
+        here = [run for run in (given.shard.of(runs) if given.shard else runs) if run.possible(given.data_dir)]
         sweep(here, store, given.data_dir, given.jobs, given.dask, name)
     if given.shard:
         return
@@ -89,7 +89,7 @@ def make(name: str, given: argparse.Namespace, store: Store, output: Output) -> 
 
 
 def cli() -> None:
-    run_script("Figure.reproduce", main, remedy="the same command goes on")
+    run_script("Figure.reproduce", main, remedy="the same command continues")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Markdown tables, and their places in the documents."""
+"""Tables as Markdown, and their places in the documents."""
 
 import re
 from collections import Counter
@@ -6,29 +6,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from data.errors import InputError
 from run.records import ROOT, Record, write_text
 
-FAR = 0.10  # of a published value: a cell further off is marked
+FAR = 0.10  # relative: cells further than this from the published value are marked
 
 
 def mean_sd(values: Sequence[float], digits: int = 4) -> str:
-    """`mean ± sample standard deviation`; the mean alone for one value; a dash for none."""
+    """`mean ± sample standard deviation`; only the mean for one value; a dash for none."""
     if not len(values):
         return "-"
-    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    spread = f" ± {sample_sd(values):.{digits}f}" if len(values) > 1 else ""
     return f"{np.mean(values):.{digits}f}{spread}"
 
 
+def sample_sd(values: npt.ArrayLike) -> np.ndarray:
+    """Standard deviation over the first axis of (n, ...), with n - 1 in the denominator; 0 for n = 1."""
+    found = np.asarray(values, dtype=float)
+    return found.std(axis=0, ddof=min(1, len(found) - 1))
+
+
 def marked(values: Sequence[float], published: float) -> str:
-    """`mean_sd`, in bold where the mean is more than a tenth off the published value (nan: none is)."""
+    """`mean_sd`, in bold if the mean is more than a tenth off the published value; nan: none is published."""
     far = len(values) and abs(np.mean(values) / published - 1) > FAR
     return f"**{mean_sd(values)}**" if far else mean_sd(values)
 
 
 def seeds(lines: Sequence[Record]) -> str:
-    """How many seeds stand behind each cell: `n = 5 seeds`, or `n = 3 to 5 seeds` where some are still to be run."""
+    """How many seeds each cell has: `n = 5 seeds`, or `n = 3 to 5 seeds` if some are still to be run."""
     counts = Counter(str({name: value for name, value in line["config"].items() if name != "seed"}) for line in lines).values()
     if not counts:
         return "n = 0 seeds"
@@ -37,7 +44,7 @@ def seeds(lines: Sequence[Record]) -> str:
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
+    """A table as Markdown."""
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
@@ -47,11 +54,11 @@ def documents() -> list[Path]:
 
 
 def place_of(name: str) -> Path:
-    """The document that has a place for a table: the lines <!-- name --> and <!-- /name -->. Raises `InputError`."""
+    """The document with the lines <!-- name --> and <!-- /name -->, between which the table goes. Raises `InputError`."""
     for path in documents():
         if f"<!-- {name} -->\n" in path.read_text():
             return path
-    raise InputError(f"docs/: no page has a place for the table '{name}'; expected the lines <!-- {name} --> and <!-- /{name} -->")
+    raise InputError(f"docs/: no page has a place for the table {name}; add the lines <!-- {name} --> and <!-- /{name} --> to one")
 
 
 def paste(text: str, name: str, table: str) -> str:
@@ -61,5 +68,5 @@ def paste(text: str, name: str, table: str) -> str:
 
 
 def paste_into(path: Path, name: str, table: str) -> None:
-    """Put a table into its place in a Markdown file."""
+    """Put a table into its place in a document. Raises `InputError` if it cannot be written."""
     write_text(path, paste(path.read_text(), name, table))

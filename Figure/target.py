@@ -1,4 +1,4 @@
-"""What a target of `Figure.reproduce` is, and where its tables and pictures go."""
+"""A target of `Figure.reproduce`, and where its tables and pictures go."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +12,13 @@ FIGURES = Path(__file__).resolve().parent
 
 
 class Output(NamedTuple):
-    """Pictures go into a folder; tables into their places in the documents, or, in a folder of one's own, into files there."""
+    """Where tables and pictures go."""
 
-    folder: Path
-    own: bool
+    folder: Path  # of the pictures
+    own: bool  # the folder is the user's: tables go into it as files, else into their places in the documents
 
     def table(self, name: str, text: str) -> None:
-        """Put a Markdown table where it belongs. Raises `InputError` where no document has a place for it."""
+        """Write a table. Raises `InputError` if no document has a place for it, or it cannot be written."""
         if self.own:
             write_text(self.folder / f"{name}.md", f"{text}\n")
         else:
@@ -30,9 +30,9 @@ class Output(NamedTuple):
 
 
 class Target(NamedTuple):
-    """A table or figure, and the runs that it shows."""
+    """A table or figure, and the runs that it needs."""
 
-    text: str  # what it is, for the list of targets
+    text: str  # for the list of targets
     seeds: int  # 1 to this many, unless --seeds says otherwise
-    wanted: Callable[[int], list[Run]]  # from the number of seeds
-    show: Callable[[list[Record], Output, Path], None]  # from the kept lines of those runs with any seed, by seed
+    wanted: Callable[[int], list[Run]]  # takes the number of seeds
+    show: Callable[[list[Record], Output, Path], None]  # takes the kept lines of those runs with any seed

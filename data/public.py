@@ -61,7 +61,10 @@ LIBSVM_TEST_ROWS = {"a1a": 1_605, "avazu-app.t": 1_719_304}
 
 
 def wdbc() -> Source:
-    """scikit-learn's breast-cancer set, 569 x 30; each feature brought to mean 0 and variance 1, as the model has no intercept."""
+    """scikit-learn's breast-cancer set, 569 x 30, each feature scaled to mean 0 and variance 1, as the model has no intercept.
+
+    Mean and variance are of all 569 rows, test rows included: a convention of this built-in demo set.
+    """
     from sklearn.datasets import load_breast_cancer
 
     x, y = load_breast_cancer(return_X_y=True)

@@ -66,14 +66,18 @@ def conjugate_gradient(
         image = product(direction)
         curvature = float(direction @ image)
         if not (rho > 0 and 0 < curvature < np.inf):  # an endless rho makes the curvature endless or NaN
-            raise SolverError(
-                f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
-                f" the Hessian is not positive definite, or the features are too large; {remedy}"
-            )
+            raise _not_positive_definite(curvature, iteration, remedy)
         step = rho / curvature
         solution = solution + step * direction
         residual = residual - step * image
     raise SolverError(
         f"conjugate gradients are at a relative residual of {np.linalg.norm(residual) / size:.3g} after {limit} iterations,"
         f" expected {rtol:.3g}; {remedy}"
+    )
+
+
+def _not_positive_definite(curvature: float, iteration: int, remedy: str) -> SolverError:
+    return SolverError(
+        f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
+        f" the Hessian is not positive definite, or the features are too large; {remedy}"
     )

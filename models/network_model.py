@@ -1,7 +1,6 @@
 """RDIA on networks: trained on the labels as given, on R's loss, or on changed labels, and the influence of every label."""
 
 import math
-import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -9,13 +8,13 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
 
 from influence.logistic import Matrix
 from influence.network import LabelledTensors, NetworkSolver, network_influence
 from influence.solvers import SolverError
 from models.architectures import DOWNSAMPLED, Network, build
 from models.model import Scores
+from models.progress import ProgressBar
 from models.robust_loss import relabeled_losses
 from models.training import BETAS, EVALUATION_BATCH
 
@@ -89,12 +88,12 @@ class NetworkModel(NamedTuple):
 
 
 def unsuited(network: Network, shape: tuple[int, ...], rows: int) -> str | None:
-    """Why a network is none for so many rows of that shape, in words; None if it is one."""
+    """Why a network cannot be used for so many rows of that shape, in words; None if it can."""
     if network == "cnn" and (len(shape) < 2 or sorted(shape)[-2] < DOWNSAMPLED):
-        return f"takes pictures of {DOWNSAMPLED} by {DOWNSAMPLED} and more, these rows are {' by '.join(map(str, shape))}; use mlp"
+        return f"needs pictures of {DOWNSAMPLED} by {DOWNSAMPLED} or more, these rows are {' by '.join(map(str, shape))}; use mlp"
     size = 4 * rows * math.prod(shape)
     if size > LARGEST_ROWS:
-        return f"takes dense rows, which are {size / 2**30:.0f} GiB here, expected {LARGEST_ROWS / 2**30:.0f} or less; use linear"
+        return f"needs dense rows, which take {size / 2**30:.0f} GiB here, expected {LARGEST_ROWS / 2**30:.0f} or less; use linear"
     return None
 
 
@@ -124,14 +123,16 @@ def fit_network(
     optimizer = torch.optim.Adam(network.parameters(), fitting.lr, BETAS, fused=True)
     order = torch.Generator().manual_seed(order_seed)
     network.train()
-    for epoch in tqdm(range(epochs), unit="epoch", leave=False, disable=quiet or not sys.stderr.isatty()):
-        optimizer.param_groups[0]["lr"] = fitting.lr * (1 - epoch / epochs)
-        for batch in torch.randperm(len(labels), generator=order).to(x.device).split(size)[:batches]:
-            optimizer.zero_grad(set_to_none=True)
-            given = labels.index_select(0, batch)
-            losses = training_losses(network(x.index_select(0, batch)), given, None if relabeled is None else relabeled[batch])
-            losses.mean().backward()
-            optimizer.step()
+    with ProgressBar(epochs, "epoch", quiet) as bar:
+        for epoch in range(epochs):
+            optimizer.param_groups[0]["lr"] = fitting.lr * (1 - epoch / epochs)
+            for batch in torch.randperm(len(labels), generator=order).to(x.device).split(size)[:batches]:
+                optimizer.zero_grad(set_to_none=True)
+                changed = None if relabeled is None else relabeled[batch]
+                losses = training_losses(network(x.index_select(0, batch)), labels.index_select(0, batch), changed)
+                losses.mean().backward()
+                optimizer.step()
+            bar.update()
     return network.eval()
 
 

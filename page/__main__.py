@@ -1,12 +1,12 @@
-"""The review page of a finished run.
+"""Write the review page of a finished run.
 
-python -m page out page.html      # of the last run of RDIA.py with --result_dir out
+python -m page out page.html      # the last run of RDIA.py with --result_dir out
 """
 
 from pathlib import Path
 
 from page.render import page_path, write_page
-from page.review import kept
+from page.review import load_review
 from run.flags import Parser
 from run.script import run_script
 
@@ -20,14 +20,14 @@ def parser() -> Parser:
 
 
 def main() -> None:
-    """Write the page of a finished run."""
+    """Write the page."""
     given = parser().parse_args()
-    found = kept(given.result_dir)
-    write_page(found, page_path(given.page, "page"))
+    review = load_review(given.result_dir)
+    write_page(review, page_path(given.page, "page"))
 
 
 def cli() -> None:
-    """The same, with errors as one line."""
+    """The command: an error is one line."""
     run_script("page", main)
 
 

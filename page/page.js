@@ -1,10 +1,10 @@
 "use strict";
-// The page of a run. What it shows of the data is text (textContent) or a picture, never markup. Samples are kept in columns, most harmful
-// first: sample i is phi[i], given[i] and so on, and those above alpha are the first ones.
+// The page of a run. It shows data as text (textContent) or as pictures, never as markup. Samples are stored as columns, the most harmful
+// first: sample i has phi[i], given[i] and so on, and the samples above alpha are the first ones.
 (() => {
   const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, i4: Int32Array, u2: Uint16Array, u1: Uint8Array };
-  const CHUNK = 1000; // rows whose decisions are stored under one key
-  const MOST_KEYS = 10, MOST_CELLS = 12; // classes that have keys, that make a matrix
+  const CHUNK = 1000; // the decisions of so many rows are stored under one key
+  const MOST_KEYS = 10, MOST_CELLS = 12; // classes, at most, for choosing labels by keys and for showing the matrix
   const UNDECIDED = 0, ACCEPTED = 1, REJECTED = 2;
 
   const el = (id) => document.getElementById(id);
@@ -17,7 +17,7 @@
   const pageSize = page.sheets.length ? 48 : explained ? 24 : 48;
 
   const decided = new Int32Array(n).fill(-1), when = new Float64Array(n), by = new Array(n).fill("");
-  const past = []; // what undo brings back
+  const past = []; // for undo
   const state = { alpha: facts.alpha, scope: "suspects", decision: "any", flip: "any", pair: null, at: 0 };
   let list = new Int32Array(0), above = 0, unsaved = false;
 
@@ -44,7 +44,7 @@
   const say = (text) => { el("status").textContent = text; };
   const warn = (text) => { el("alert").textContent = text; el("alert").hidden = false; };
 
-  // Decisions: kept in the browser's local storage, so many rows under one key
+  // Decisions, in the browser's local storage
 
   const KEY = `rdia-audit:${facts.run}:`, NAME = "rdia-audit-name";
   const storage = (() => {
@@ -83,7 +83,7 @@
         by[i] = String(name);
       }
     } catch {
-      warn("Some of the decisions that this browser keeps could not be read; they are left out.");
+      warn("Some stored decisions could not be read and were skipped.");
     }
   };
   const status = (i) => (decided[i] < 0 ? UNDECIDED : decided[i] === given[i] ? REJECTED : decided[i] === suggested[i] ? ACCEPTED : 3);
@@ -101,7 +101,7 @@
     const now = Date.now();
     for (const i of places) [decided[i], when[i], by[i]] = [label(i), now, el("name").value.trim()];
     store(places);
-    say(places.length > 1 ? `${count(places.length)} suggestions accepted; undo takes all of them back.` : `Row ${rows[places[0]]}: ${verdict(places[0])}.`);
+    say(places.length > 1 ? `${count(places.length)} suggestions accepted; undo reverts all of them.` : `Row ${rows[places[0]]}: ${verdict(places[0])}.`);
   };
   const undo = () => {
     const change = past.pop();
@@ -116,7 +116,7 @@
 
   // Which samples are shown
 
-  const countAbove = (alpha) => { // phi falls: by halving
+  const countAbove = (alpha) => { // binary search: phi decreases
     let low = 0, high = n;
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -162,12 +162,12 @@
     while (last > first && !filled(last - 1)) last--;
     return { first, last, low: Math.min(0, facts.edges[first]), high: Math.max(facts.edges[last], facts.linear), bins };
   })();
-  const least = facts.n_train > n ? Math.max(0, phi[n - 1]) : 0; // of the slider: samples below are not carried
+  const least = facts.n_train > n ? Math.max(0, phi[n - 1]) : 0; // the slider begins here: the page holds no samples below
   const most = Math.max(limits.high, least);
   const sliderToAlpha = (value) => (value <= 0 ? least : value >= 1000 ? most : facts.linear * Math.sinh(toAxis(least) + (value / 1000) * (toAxis(most) - toAxis(least))));
   const alphaToSlider = (alpha) => Math.round((1000 * (toAxis(alpha) - toAxis(least))) / (toAxis(most) - toAxis(least) || 1));
   const curve = facts.curve.map((point) => [Math.max(0, point.alpha), point.loss]).sort((a, b) => a[0] - b[0]);
-  const expected = (alpha) => { // linear between the points of the run's grid; beyond its ends, as there
+  const expected = (alpha) => { // interpolated between the alphas that the run tried, constant beyond them
     if (curve.length < 2) return null;
     const next = curve.findIndex(([value]) => value >= alpha);
     if (next <= 0) return curve[next < 0 ? curve.length - 1 : 0][1];
@@ -177,7 +177,7 @@
 
   const HEIGHT = 170, LOSS = 92, LEFT = 46, RIGHT = 14, AXIS = 28;
   const chart = { width: 0, x: null, y: null, line: null, region: null, dot: null };
-  const ticks = (x, width) => { // 0, powers of ten from the largest down, then 5 and 2 times these, where there is room
+  const ticks = (x, width) => { // 0, powers of ten, then 5 and 2 times these, if there is room
     const kept = [0], top = Math.floor(Math.log10(Math.max(most, -limits.low)));
     const fits = (value) => kept.every((other) => Math.abs(x(value) - x(other)) > 56) && x(value) > LEFT - 1 && x(value) < width - 10;
     for (const digit of [1, 5, 2])
@@ -201,7 +201,7 @@
     const losses = curve.map(([, loss]) => loss), low = Math.min(...losses), high = Math.max(...losses);
     chart.y = (loss) => top + 24 + (LOSS - 34) * (high > low ? (high - loss) / (high - low) : 0.5);
     const path = [...curve.map(([alpha, loss]) => [x(Math.min(alpha, most)), chart.y(loss)]), [x(most), chart.y(losses[losses.length - 1])]];
-    svg.append(draw("text", { x: LEFT, y: top + 8 }, "validation loss expected, by alpha"));
+    svg.append(draw("text", { x: LEFT, y: top + 8 }, "expected validation loss by alpha"));
     svg.append(draw("polyline", { points: path.map((point) => point.join(",")).join(" "), fill: "none", stroke: "var(--text)", "stroke-width": 1.5 }));
     for (const [px, py] of path.slice(0, -1)) svg.append(draw("circle", { cx: px, cy: py, r: 3, fill: "var(--text)" }));
     const labels = high > low ? [high, low] : [low];
@@ -231,7 +231,7 @@
     if (curve.length > 1) lossPanel(svg, x, HEIGHT + AXIS);
     chart.line = svg.appendChild(draw("line", { y1: 0, y2: bottom, stroke: "var(--accent)", "stroke-width": 2, "stroke-dasharray": "6 3" }));
     el("chart").replaceChildren(svg);
-    const thumb = 16, left = x(least) - thumb / 2; // its middle goes from x(least) to x(most)
+    const thumb = 16, left = x(least) - thumb / 2; // its middle moves from x(least) to x(most)
     Object.assign(el("slider").style, { marginLeft: `${left}px`, width: `${Math.max(60, x(most) - x(least) + thumb)}px` });
     placeAlpha();
   };
@@ -244,8 +244,8 @@
   };
   const legend = () => {
     const total = (row) => counts.subarray(row * limits.bins, (row + 1) * limits.bins).reduce((sum, value) => sum + value, 0);
-    const entries = [["var(--came)", `label as it came: ${count(total(0))}`]];
-    if (known) entries.push(["url(#hatch-legend)", `changed on purpose: ${count(total(1))}`]);
+    const entries = [["var(--came)", `${known ? "not flipped" : "training labels"}: ${count(total(0))}`]];
+    if (known) entries.push(["url(#hatch-legend)", `flipped on purpose: ${count(total(1))}`]);
     for (const [fill, text] of entries) {
       const sign = draw("svg", { width: 16, height: 12, "aria-hidden": "true" });
       sign.append(hatch("hatch-legend"), draw("rect", { width: 16, height: 12, fill }));
@@ -259,7 +259,7 @@
     el("alpha").textContent = number(state.alpha);
     el("suspects").textContent = text;
     el("expected").hidden = loss === null;
-    if (loss !== null) el("expected").textContent = `validation loss expected: ${loss.toFixed(4)} (labels as given: ${curve[curve.length - 1][1].toFixed(4)})`;
+    if (loss !== null) el("expected").textContent = `expected validation loss: ${loss.toFixed(4)} (labels as given: ${curve[curve.length - 1][1].toFixed(4)})`;
     el("slider").setAttribute("aria-valuetext", `alpha ${number(state.alpha)}: ${text}`);
     el("chart").setAttribute("aria-label", `Histogram of Phi, from ${number(limits.low)} to ${number(most)}; ${text} lie above alpha = ${number(state.alpha)}`);
     el("reset").disabled = state.alpha === facts.alpha;
@@ -324,7 +324,7 @@
     const [height, width] = facts.tile, place = i % page.sheet;
     canvas.dataset.sample = i;
     sheet(Math.floor(i / page.sheet)).then((image) => {
-      if (canvas.dataset.sample !== String(i)) return; // the card has gone on to another sample
+      if (canvas.dataset.sample !== String(i)) return; // meanwhile the card shows another sample
       const [x, y] = [(place % page.across) * width, Math.floor(place / page.across) * height];
       canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, width, height);
     });
@@ -345,7 +345,7 @@
     const part = (tag, className) => make(tag, { className });
     const card = { given: part("span", "given"), suggested: part("span", "suggested"), picture: part("canvas", "picture"), features: make("table"),
       facts: make("dl"), flip: part("p", "flip"), file: part("p", "file"), verdict: part("p", "verdict"), accept: make("button", { type: "button" }), reject: make("button", { type: "button" }),
-      back: make("button", { type: "button", textContent: "×", title: "Take the decision back", ariaLabel: "Take the decision back" }), other: make("select", { ariaLabel: "Another label" }, [make("option", { value: "", textContent: "another label …" })]) };
+      back: make("button", { type: "button", textContent: "×", title: "Remove this decision", ariaLabel: "Remove this decision" }), other: make("select", { ariaLabel: "Another label" }, [make("option", { value: "", textContent: "another label …" })]) };
     card.accept.append("Accept ", make("kbd", { textContent: "a" }));
     card.reject.append("Reject ", make("kbd", { textContent: "r" }));
     if (facts.pictures) Object.assign(card.picture, { height: facts.tile[0], width: facts.tile[1] }).classList.toggle("crisp", Math.max(...facts.tile) <= 32);
@@ -371,18 +371,18 @@
     ["p", given[i] === suggested[i] ? share(p_given[i]) : `${share(p_given[i])} → ${share(p_suggested[i])}`],
     ["Phi", number(phi[i])], ["eta", number(eta[i])], ["row", String(rows[i])],
   ];
-  const describe = (card, i) => { // what of a card never changes while it shows the same sample
+  const describe = (card, i) => { // the parts of a card that depend on the sample only
     const pictured = i < facts.pictures;
     card.sample = i;
     card.given.textContent = classes[given[i]];
-    card.suggested.textContent = given[i] === suggested[i] ? "no other" : classes[suggested[i]];
+    card.suggested.textContent = given[i] === suggested[i] ? "no change" : classes[suggested[i]];
     card.facts.replaceChildren(...measures(i).flatMap(([name, text]) => [make("dt", { textContent: name }), make("dd", { textContent: text })]));
     card.picture.hidden = !pictured;
     if (pictured) drawPicture(card.picture, i);
     card.features.hidden = i >= explained;
     card.features.replaceChildren(...(i < explained ? featureTable(i) : []));
     card.flip.hidden = !known || !flipped[i];
-    card.flip.textContent = "known flip";
+    card.flip.textContent = "flipped on purpose";
     card.file.textContent = page.files[i] || "";
     card.accept.disabled = given[i] === suggested[i];
   };
@@ -397,7 +397,7 @@
     card.other.value = "";
     card.box.setAttribute("aria-label", `Sample ${count(place + 1)} of ${count(list.length)}, row ${rows[i]}: given ${classes[given[i]]}, suggested ${card.suggested.textContent}, ${verdict(i)}`);
   };
-  const mark = (place) => { // the current sample: the one with the tab stops
+  const mark = (place) => { // make it the current sample, the one that the Tab key reaches
     state.at = place;
     cards.forEach((card, slot) => {
       const current = firstShown() + slot === place;
@@ -406,7 +406,7 @@
       for (const control of [card.accept, card.reject, card.back, card.other]) control.tabIndex = current ? 0 : -1;
     });
   };
-  const go = (place) => { // there, with the focus
+  const go = (place) => { // move there, with the focus
     if (!list.length) return el("samples").focus();
     const before = firstShown();
     state.at = Math.max(0, Math.min(place, list.length - 1));
@@ -424,7 +424,7 @@
     state.at = place;
     show();
     if (label < 0) return go(place);
-    go(list[place] === i ? place + 1 : place); // where the filter has taken the sample away, the next one is in its place
+    go(list[place] === i ? place + 1 : place); // if a filter has removed the sample, the next one is in its place
   };
 
   const showSamples = () => {
@@ -444,7 +444,7 @@
   const showProgress = () => {
     const [, accepted, rejected, other] = tally.states, total = accepted + rejected + other;
     el("done").textContent = `${count(tally.suspects)} of ${many(above, "suspect")} decided: ${count(accepted)} accepted, ${count(rejected)} rejected` + (classes.length > 2 ? `, ${count(other)} another label` : "")
-      + (total > tally.suspects ? ` (${count(total - tally.suspects)} of them no suspects)` : "");
+      + (total > tally.suspects ? ` (${count(total - tally.suspects)} of them not suspects)` : "");
     el("progress").max = Math.max(1, above);
     el("progress").value = tally.suspects;
     el("undo").disabled = !past.length;
@@ -477,7 +477,7 @@
     say("The decisions are exported.");
   };
 
-  // What the hand does
+  // Keys and buttons
 
   const gridColumns = () => getComputedStyle(el("samples")).gridTemplateColumns.split(" ").length;
   const MOVES = { ArrowLeft: () => -1, ArrowRight: () => 1, ArrowUp: () => -gridColumns(), ArrowDown: gridColumns };
@@ -487,7 +487,7 @@
     const undoing = key === (command ? "z" : "u");
     if (command && !undoing) return;
     if (!(key in MOVES || ["a", "r", "Delete"].includes(key) || undoing || label >= 0)) return;
-    if (!el("samples").contains(document.activeElement)) { // the first key only goes there: nothing is decided unseen
+    if (!el("samples").contains(document.activeElement)) { // the first key only moves there, so that nothing is decided unseen
       if (document.activeElement !== document.body) return;
       event.preventDefault();
       return undoing ? undo() : go(state.at);
@@ -515,9 +515,9 @@
     el("accept-page").onclick = () => acceptAll(shownPage());
     el("accept-list").onclick = () => acceptAll(list);
     el("export").onclick = exportDecisions;
-    el("name").addEventListener("change", () => { try { storage?.setItem(NAME, el("name").value); } catch { /* a name that is not kept is asked for again */ } });
+    el("name").addEventListener("change", () => { try { storage?.setItem(NAME, el("name").value); } catch { /* the name is then not remembered */ } });
     new ResizeObserver(drawChart).observe(el("chart"));
-    window.addEventListener("storage", (event) => { // another window with this page
+    window.addEventListener("storage", (event) => { // from another window with this page
       const chunk = event.key?.startsWith(KEY) ? Number(event.key.slice(KEY.length)) : NaN;
       if (chunks.has(chunk)) { restore(chunk); show(); }
     });
@@ -526,18 +526,18 @@
 
   const texts = () => {
     const labels = keyed === classes ? "a digit chooses that label" : keyed.length ? `${keyed.map((key, place) => `${key} ${classes[place]}`).join(", ")} choose a label`
-      : "other labels by the list in each card";
-    el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete takes a decision back, u or Ctrl+Z undoes.`;
-    el("notes").textContent = "p: probability of the given → the suggested label. eta: what changing to the suggested label does, below 0 it helps."
-      + (facts.pictures && facts.pictures < n ? ` Pictures are carried of the ${count(facts.pictures)} most harmful.` : "")
+      : "choose other labels from the list in each card";
+    el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes.`;
+    el("notes").textContent = "p: predicted probability of the given → the suggested label. eta: effect of changing to the suggested label on the validation loss; below 0 it helps."
+      + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the ${count(facts.pictures)} most harmful samples.` : "")
       + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label. Columns are counted from 0." : "")
-      + (explained && explained < n ? ` Features are carried of the ${count(explained)} most harmful.` : "");
-    el("grid").textContent = (curve.length > 1 ? `Expected from ${curve.length} values of alpha that the run tried: Phi from one half of the validation rows, a new fit, loss on the other half; between them linear on this axis.`
-      : facts.alpha_chosen || facts.n_validation < 2 ? "There was no grid of alpha to try, so that no validation loss can be expected."
-        : "This run tried no grid of alpha: one with --alpha auto does, and shows the validation loss expected.")
-      + (facts.n_train > n ? ` This page carries the ${count(n)} most harmful of ${count(facts.n_train)} samples.` : "");
-    el("kept").textContent = storage ? "Decisions are kept in this browser for this run, and survive a reload. The CSV is what leaves it."
-      : "This browser keeps nothing for a file opened this way: export before you close or reload this page.";
+      + (explained && explained < n ? ` Features are shown for the ${count(explained)} most harmful samples.` : "");
+    el("grid").textContent = (curve.length > 1 ? `The run tried ${curve.length} values of alpha: Phi from one half of the validation rows, a new fit, the loss on the other half. Values between them are interpolated.`
+      : facts.alpha_chosen || facts.n_validation < 2 ? "The run could not try several values of alpha, so there is no expected validation loss."
+        : "This run did not try several values of alpha; run it with --alpha auto to see the expected validation loss.")
+      + (facts.n_train > n ? ` This page holds the ${count(n)} most harmful of ${count(facts.n_train)} samples.` : "");
+    el("kept").textContent = storage ? "Your decisions are stored in this browser and survive a reload. They leave it only by the exported CSV."
+      : "This browser stores nothing for a page opened this way: export before you close or reload it.";
     el("run").textContent = facts.run;
     if (!storage) warn(el("kept").textContent);
   };

@@ -1,9 +1,9 @@
-"""The page where a person decides: one HTML file of a run, with everything in it, that asks nothing of any network.
+"""The review page of a run: one HTML file that holds all it shows, and loads nothing from any network.
 
     python RDIA.py --dataset digits --audit page.html      # at the end of a run
-    python -m page.render out page.html                   # of the last run with --result_dir out
+    python -m page out page.html                           # the last run of RDIA.py with --result_dir out
 
-The page exports the decisions as CSV, which `RDIA.py --labels FILE.csv`, with the flags of the run, takes back.
+The page exports a person's decisions as CSV. `RDIA.py --labels FILE.csv`, with the flags of the run, also fits on these.
 """
 
 import base64
@@ -23,7 +23,7 @@ from run.records import Record
 from run.report import DONE
 
 HERE = Path(__file__).resolve().parent
-UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}  # in a script element of HTML
+UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}  # could end a script element or a line of JavaScript
 KINDS = {"f8": "<f8", "f4": "<f4", "u4": "<u4", "i4": "<i4", "u2": "<u2", "u1": "u1"}  # typed arrays of JavaScript
 ARRAYS = {
     "rows": "u4",
@@ -41,17 +41,17 @@ ARRAYS = {
 }
 
 
-def write_page(found: Review, path: Path) -> None:
-    """Write the page, whole or not at all. Raises `InputError` where it cannot be written."""
+def write_page(review: Review, path: Path) -> None:
+    """Write the page, whole or not at all. Raises `InputError` if it cannot be written."""
     try:
         with replacing(path) as file:
-            file.write(html_page(found).encode(errors="replace"))  # a file name may be no text
+            file.write(html_page(review).encode(errors="replace"))  # a file name may not be valid text
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another place") from error
+        raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another path") from error
 
 
-def html_page(found: Review) -> str:
-    """The HTML of the page. Only its own script and style sheet may run in it, named by their hashes; nothing may be requested."""
+def html_page(review: Review) -> str:
+    """The HTML of the page. Its policy allows its own script and style sheet, by their hashes, and no requests."""
     style, script = ((HERE / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))
     policy = (
         f"default-src 'none'; style-src {source_hash(style)}; script-src {source_hash(script)}; img-src data:;"
@@ -61,10 +61,10 @@ def html_page(found: Review) -> str:
         policy=policy,
         style=style,
         script=script,
-        dataset=html.escape(found.facts["dataset"]),
-        facts=fact_list(found.facts),
-        results=results(found.facts),
-        data=embedded(payload(found)),
+        dataset=html.escape(review.facts["dataset"]),
+        facts=fact_list(review.facts),
+        results=results(review.facts),
+        data=embedded(payload(review)),
     )
 
 
@@ -73,17 +73,14 @@ def source_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def payload(found: Review) -> Record:
-    """What the page's script reads: facts, typed arrays as base64, sheets of pictures as data URIs."""
-    starts = [0, *found.ends[:-1].tolist()]
-    sheets = [
-        f"data:image/png;base64,{_base64(found.sheets[start:end])}" for start, end in zip(starts, found.ends.tolist(), strict=False)
-    ]
+def payload(review: Review) -> Record:
+    """The data of the page's script: facts, typed arrays as base64, sheets of pictures as data URIs."""
+    sheets = [_base64(sheet) for sheet in np.split(review.sheets, review.ends)[:-1]]
     return {
-        "facts": found.facts,
-        "arrays": {name: [kind, _base64(getattr(found, name).astype(KINDS[kind]))] for name, kind in ARRAYS.items()},
-        "files": found.files.tolist(),
-        "sheets": sheets,
+        "facts": review.facts,
+        "arrays": {name: [kind, _base64(getattr(review, name).astype(KINDS[kind]))] for name, kind in ARRAYS.items()},
+        "files": review.files.tolist(),
+        "sheets": [f"data:image/png;base64,{sheet}" for sheet in sheets],
         "across": TILES_ACROSS,
         "sheet": SHEET,
         "features": FEATURES,
@@ -95,18 +92,18 @@ def _base64(array: np.ndarray) -> str:
 
 
 def embedded(record: Record) -> str:
-    """JSON that may stand in a script element: no sign in it can end the element or a line of JavaScript."""
+    """JSON that is safe inside a script element."""
     return json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":")).translate(UNSAFE)
 
 
 def fact_list(facts: Record) -> str:
-    """Model, alpha, noise and sizes of the run, as items of a definition list."""
+    """Model, alpha, noise and sizes of the run, as the items of a definition list."""
     n, flipped = facts["n_train"], facts["flipped"]
     shown = {
         "Model": facts["model"],
         "alpha": f"{facts['alpha']:.4g}, {'chosen on validation rows' if facts['alpha_chosen'] else 'as given'}",
         "Suspects are": DONE[facts["relabel"]],
-        "Noise": f"{flipped:,} of {n:,} labels changed on purpose" if flipped else "not known: labels as they came",
+        "Noise": f"{flipped:,} of {n:,} labels flipped on purpose" if flipped else "none injected",
         "Rows": f"{n:,} training, {facts['n_validation']:,} validation (trusted), {facts['n_test']:,} test",
         "Seed": str(facts["seed"]),
     }
@@ -114,22 +111,23 @@ def fact_list(facts: Record) -> str:
 
 
 def results(facts: Record) -> str:
-    """Rows of the table of results on the untouched test set."""
-    names = {"ERM": "ERM: labels as given", "RDIA": "RDIA: suspects relabeled", "Decided": "Decided by a person"}
+    """The rows of the table of results on the test set."""
+    names = {"ERM": "ERM: labels as given", "RDIA": "RDIA: suspects relabeled", "Decided": "Decisions of a person"}
     rows = []
     for name, text in names.items():
         if name in facts["methods"]:
-            found = facts["methods"][name]["test"]
-            cells = (f"{found['log_loss']:.4f}", f"{found['accuracy']:.1%}", "-" if found["auc"] is None else f"{found['auc']:.4f}")
+            metrics = facts["methods"][name]["test"]
+            auc = "-" if metrics["auc"] is None else f"{metrics['auc']:.4f}"
+            cells = (f"{metrics['log_loss']:.4f}", f"{metrics['accuracy']:.1%}", auc)
             rows.append(f'<tr><th scope="row">{text}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
     return "\n".join(rows)
 
 
 def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:
-    """`path`, its folder made if it is missing.
+    """`path`, where a page can be written; its folder is made if it is missing.
 
-    begins: what a file begins with that may be replaced, a page of this program by default. Raises `InputError` that names `flag`
-    where no file can be written, or another one is: the data that the page is made of, say.
+    begins: the first bytes of a file that may be replaced, by default those of a page of this program. Raises `InputError` that
+    names `flag` if the path cannot be written, or holds a file of another kind, such as the data.
     """
     begins = begins or (HERE / "page.html").read_bytes().partition(b"$")[0]
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""What a person needs to judge a run's suggestions, most harmful first: made by a run, and kept in its result directory."""
+"""What the review page shows of a run: its samples, most harmful first. Kept as audit.npz in the result directory."""
 
 import json
 import logging
@@ -25,9 +25,9 @@ from run.rdia import Config, Outcome, key
 from run.records import Record, remove
 
 REVIEW = "audit.npz"
-CARRIED_SAMPLES = 60_000  # samples, the most harmful: so many keep the page below 5 MB
-EXPLAINED = 5_000  # samples of these whose features are kept, where the rows are no pictures
-FEATURES = 5  # of a sample, those that weigh most
+CARRIED_SAMPLES = 60_000  # the page holds this many samples, the most harmful ones, to stay below 5 MB
+EXPLAINED = 5_000  # it shows the features of so many of these, unless the samples are pictures
+FEATURES = 5  # of each sample, those with the strongest pull
 FACTS = (
     "run",
     "dataset",
@@ -43,47 +43,46 @@ FACTS = (
     "methods",
     "curve",
 )
-AGAIN = "give the --result_dir of a run of RDIA.py, or run it again with --audit"
-
+NEEDS_RUN = "give the --result_dir of a run of RDIA.py, or run it again with --audit"
 
 log = logging.getLogger(__name__)
 
 
 class Pulls(NamedTuple):
-    """Of each of n samples the features that pull most."""
+    """The features with the strongest pull, of each of n samples."""
 
-    columns: np.ndarray  # (n, FEATURES) of x, counted from 0; -1: no more
+    columns: np.ndarray  # (n, FEATURES) of x, counted from 0; -1 fills up a sample with fewer features
     values: np.ndarray  # (n, FEATURES) of x there
     pulls: np.ndarray  # (n, FEATURES) towards the suggested label
 
 
 class Review(NamedTuple):
-    """m samples, Phi falling. Labels are places in facts["classes"]."""
+    """m samples, largest Phi first. Labels are places in facts["classes"]."""
 
     facts: Record  # `FACTS` of the run, "classes", the histogram's "edges" and the size of a picture
     rows: np.ndarray  # (m,) 0-based row in the source
     phi: np.ndarray  # (m,)
-    eta: np.ndarray  # (m,) of changing the label to the suggested one
+    eta: np.ndarray  # (m,) for changing the label to the suggested one
     given: np.ndarray  # (m,)
     suggested: np.ndarray  # (m,)
     p_given: np.ndarray  # (m,) probability of that label, by the fit on the labels as given
     p_suggested: np.ndarray  # (m,)
-    flipped: np.ndarray  # (m,) bool, changed on purpose; (0,) where none was
-    counts: np.ndarray  # (2, bins) histogram of Phi of all n samples: labels as they came, and changed on purpose
-    columns: np.ndarray  # (f, FEATURES) `Pulls` of the first f samples, no sample for pictures and networks
+    flipped: np.ndarray  # (m,) bool, flipped on purpose; (0,) without injected noise
+    counts: np.ndarray  # (2, bins) histogram of Phi of all n samples: those not flipped, and those flipped
+    columns: np.ndarray  # (f, FEATURES) `Pulls` of the first f samples; f is 0 for pictures and networks
     values: np.ndarray  # (f, FEATURES)
     pulls: np.ndarray  # (f, FEATURES)
-    files: np.ndarray  # (s,) text, where each picture is; (0,) for rows of a file
+    files: np.ndarray  # (s,) text, the file of each picture; (0,) for rows of a file
     sheets: np.ndarray  # bytes of the PNG sheets (`page.sprites`), one after another
     ends: np.ndarray  # (number of sheets,) where each ends
 
 
-def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
-    """What a person needs to judge the suggestions of a run. with_curve: try a grid of alpha if the run has not."""
+def make_review(outcome: Outcome, config: Config, with_curve: bool) -> Review:
+    """The review of a run. with_curve: compute the validation loss for a grid of alpha, if the run has not done so."""
     record, dataset, given, model, weights = outcome.record, outcome.dataset, outcome.given, outcome.model, outcome.weights
     mode, linear, x = record["relabel"], config.model == "linear", model.inputs(dataset.train.x)
     curve = [point for point in record.get("curve", []) if point["relabel"] == mode]
-    if with_curve and linear and len(curve) < 2:  # a network is fitted too slowly for it
+    if with_curve and linear and len(curve) < 2:  # not for networks: each fit takes too long
         curve = [point._asdict() for point in losses_by_alpha(outcome, config)]
     facts = {
         **record,
@@ -93,11 +92,11 @@ def reviewed(outcome: Outcome, config: Config, with_curve: bool) -> Review:
         "alpha_chosen": config.alpha is None,
         "flipped": int(given.flipped.sum()),
     }
-    return review(facts, dataset, given, outcome.scores, model.logits(x, weights), weights if linear else None)
+    return review_of(facts, dataset, given, outcome.scores, model.logits(x, weights), weights if linear else None)
 
 
 def losses_by_alpha(outcome: Outcome, config: Config) -> list[Point]:
-    """The validation loss of a grid of alpha; none, and a note, where it cannot be computed: the page can do without."""
+    """The validation loss for a grid of alpha; none, and a note, if it cannot be computed: the page works without it."""
     model, dataset, mode = outcome.model, outcome.dataset, outcome.record["relabel"]
     train = model.inputs(dataset.train.x), outcome.given.labels
     validation = model.inputs(dataset.validation.x), dataset.validation.labels
@@ -108,13 +107,13 @@ def losses_by_alpha(outcome: Outcome, config: Config) -> list[Point]:
         return []
 
 
-def review(
+def review_of(
     facts: Record, dataset: Dataset, given: NoisyLabels, scores: Scores, logits: np.ndarray, weights: np.ndarray | None
 ) -> Review:
-    """The samples of a run for review.
+    """Sort the samples of a run by Phi, and cut the list to what the page holds.
 
-    facts: with the names of `FACTS`; logits: (n,) or (n, K) of the training rows by the fit on the labels as given; weights: of
-    that fit, (d,) or (K, d), None unless the model is linear.
+    facts: with the names of `FACTS`; logits: (n,) or (n, K) of the training rows, from the fit on the labels as given; weights:
+    of that fit, (d,) or (K, d), None unless the model is linear.
     """
     first = np.argsort(-scores.phi, kind="stable")[:CARRIED_SAMPLES]
     labels, best, rows = given.labels[first], scores.best[first], dataset.train.rows[first]
@@ -145,15 +144,15 @@ def review(
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
-    """(n, K), of logits (n,) for two classes and (n, K) for more."""
+    """(n, K) from logits, (n,) for two classes and (n, K) for more."""
     return softmax(logits, axis=1) if logits.ndim == 2 else np.stack([expit(-logits), expit(logits)], axis=1)
 
 
 def feature_pulls(x: Features, weights: np.ndarray | None, given: np.ndarray, suggested: np.ndarray) -> Pulls:
-    """The features that pull each sample most, strongest first.
+    """The features of each sample with the strongest pull, strongest first.
 
-    The pull of feature j is x_ij (w_suggested - w_given)_j: above 0 it speaks for the suggested label, and the pulls of all
-    features add up to ln(p_suggested / p_given). x: (n, d), weights: (d,) for two classes, (K, d) for more, None: no pulls.
+    The pull of feature j is x_ij (w_suggested - w_given)_j. Above 0 it speaks for the suggested label; the pulls of all features
+    add up to ln(p_suggested / p_given). x: (n, d), weights: (d,) for two classes, (K, d) for more, None: no pulls.
     """
     n = x.shape[0]
     found = Pulls(np.full((n, FEATURES), -1, dtype=np.int32), *np.zeros((2, n, FEATURES), dtype=np.float32))
@@ -166,17 +165,17 @@ def feature_pulls(x: Features, weights: np.ndarray | None, given: np.ndarray, su
         values, columns = rows.data[stored], rows.indices[stored]
         pulls = values * (W[suggested[i], columns] - W[given[i], columns])
         most = np.argsort(-np.abs(pulls), kind="stable")[:FEATURES]
-        for kept, cells in zip(found, (columns, values, pulls), strict=True):
-            kept[i, : len(most)] = cells[most]
+        for array, cells in zip(found, (columns, values, pulls), strict=True):
+            array[i, : len(most)] = cells[most]
     return found
 
 
-def keep(found: Review | None, folder: Path) -> None:
+def save_review(review: Review | None, folder: Path) -> None:
     """Write audit.npz, whole or not at all; without a review remove that of an earlier run. Raises `InputError`."""
-    if not found:
+    if not review:
         remove(folder / REVIEW)
         return
-    arrays = {**found._asdict(), "facts": np.array(json.dumps(found.facts, allow_nan=False))}
+    arrays = {**review._asdict(), "facts": np.array(json.dumps(review.facts, allow_nan=False))}
     try:
         with replacing(folder / REVIEW) as file:
             np.savez_compressed(file, **arrays, digest=digest(arrays.values()))
@@ -186,19 +185,19 @@ def keep(found: Review | None, folder: Path) -> None:
         ) from error
 
 
-def kept(folder: Path) -> Review:
-    """What `keep` wrote. Raises `InputError` where there is none, or it is damaged."""
+def load_review(folder: Path) -> Review:
+    """Read what `save_review` wrote. Raises `InputError` if there is none, or it is damaged."""
     path = folder / REVIEW
     try:
         arrays = read_arrays(path, {*Review._fields, "digest"}.__contains__)
         written = str(arrays.pop("digest"))
         if written == digest(arrays[name] for name in Review._fields):
             return Review(**{**arrays, "facts": json.loads(str(arrays["facts"]))})
-        fault = "its content is not what was written"
+        fault = "its content has changed"
     except FileNotFoundError as error:
-        raise InputError(f"{path}: is not there; {AGAIN}") from error
+        raise InputError(f"{path}: is not there; {NEEDS_RUN}") from error
     except KeyError as error:
         fault = f"it has no {error}"
     except (OSError, ValueError) as error:
         fault = str(error)
-    raise InputError(f"{path}: is damaged, or not a run's ({fault}); {AGAIN}")
+    raise InputError(f"{path}: is damaged, or not from a run ({fault}); {NEEDS_RUN}")

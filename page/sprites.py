@@ -1,4 +1,4 @@
-"""Pictures as PNG sheets, a hundred to a sheet: smaller than one file each, and a page decodes only the sheets that it shows."""
+"""Pictures as PNG sheets of a hundred: smaller than a file for each, and a page decodes only the sheets that it shows."""
 
 import io
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from run.gallery import as_picture
 
 TILES_ACROSS = 10  # pictures in a row of a sheet
 SHEET = TILES_ACROSS * TILES_ACROSS
-LARGEST_TILE = 64  # pixels, of the longer side; larger pictures are scaled down
-BUDGET = 1_800_000  # bytes of PNG in all
+LARGEST_TILE = 64  # pixels of the longer side; larger pictures are scaled down
+BUDGET = 1_800_000  # bytes of all sheets together
 
 
 class Sprites(NamedTuple):
@@ -25,9 +25,9 @@ class Sprites(NamedTuple):
 
 
 def sprites(x: Features, rows: np.ndarray, shape: tuple[int, ...], budget: int = BUDGET) -> Sprites:
-    """The pictures in those rows of x, in that order, as many sheets as `budget` bytes hold.
+    """The pictures in these rows of x, in this order, on as many sheets as fit into `budget` bytes.
 
-    x: (n, d) values of the pictures, shape: of one, as `run.gallery.as_picture` takes it.
+    x: (n, d) pixel values; shape: of one picture, as in `run.gallery.as_picture`.
     """
     height, width = scaled(as_picture(np.zeros(shape)).shape[:2])
     sheets: list[bytes] = []
@@ -41,13 +41,13 @@ def sprites(x: Features, rows: np.ndarray, shape: tuple[int, ...], budget: int =
 
 
 def scaled(size: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width with a longer side of `LARGEST_TILE` at most."""
+    """Height and width, scaled down so that the longer side is at most `LARGEST_TILE`."""
     factor = min(1.0, LARGEST_TILE / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def encoded(pictures: np.ndarray, height: int, width: int) -> bytes:
-    """One sheet. pictures: (n, ...) values, each picture from black for its least value to white for its largest."""
+    """One sheet as PNG. pictures: (n, ...) values; black is the smallest value of each picture, white its largest."""
     from PIL import Image
 
     tiles = [Image.fromarray(np.round(255 * as_picture(values)).astype(np.uint8)) for values in pictures]

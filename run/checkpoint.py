@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: written whole after every epoch, read as data."""
+"""Checkpoints of a training run: replaced after every epoch, in one step; read as data, never as code."""
 
 import io
 import json
@@ -17,31 +17,31 @@ CHECKPOINT = "checkpoint.pt"
 
 
 class Checkpoint(NamedTuple):
-    """What a run needs to go on."""
+    """What a run needs to be resumed."""
 
     config: Record
     data: str  # `digest` of the pictures
-    lines: list[Record]  # one per epoch that is done
+    lines: list[Record]  # one for each finished epoch
     state: dict[str, Any]  # of `models.training.snapshot`
 
 
 def save_checkpoint(folder: Path, kept: Checkpoint) -> None:
-    """Replace `folder`'s checkpoint. Raises `InputError` where it cannot be written."""
-    content = io.BytesIO()  # torch.save hides what goes wrong with a file behind a RuntimeError
+    """Replace `folder`'s checkpoint. Raises `InputError` if it cannot be written."""
+    content = io.BytesIO()  # torch.save would turn the OSError of a full disk into a RuntimeError
     torch.save({**kept._asdict(), "config": json.dumps(kept.config), "lines": json.dumps(kept.lines)}, content)
     try:
         with replacing(folder / CHECKPOINT) as file:
             file.write(content.getbuffer())
     except OSError as error:
         raise InputError(
-            f"{folder / CHECKPOINT}: cannot be written ({error.strerror}); the last one is intact: make room, and add --resume"
+            f"{folder / CHECKPOINT}: cannot be written ({error.strerror}); the one before it is intact: make room, and add --resume"
         ) from error
 
 
 def load_checkpoint(folder: Path, config: Record, data: str) -> Checkpoint | None:
     """`folder`'s checkpoint, None if there is none.
 
-    Raises `InputError` if it is damaged or was made with another `config` or other data.
+    Raises `InputError` if it is damaged, or belongs to another `config` or other data.
     """
     kept = read_checkpoint(folder)
     if kept is None:
@@ -49,12 +49,12 @@ def load_checkpoint(folder: Path, config: Record, data: str) -> Checkpoint | Non
     for name, value in config.items():
         if kept.config.get(name) != value:
             raise InputError(
-                f"--{name} {value}: the run in {folder} was made with {kept.config.get(name)}; give that, or another --result_dir"
+                f"--{name} {value}: the run in {folder} has {kept.config.get(name)}; give that, or another --result_dir"
             )
     if kept.data != data:
         raise InputError(
-            f"--dataset {config['dataset']}: is not what the run in {folder} was made with; leave --resume out and give another"
-            f" --result_dir, or remove {folder / CHECKPOINT}"
+            f"--dataset {config['dataset']}: has changed since the run in {folder}; give another --result_dir, or remove"
+            f" {folder / CHECKPOINT}"
         )
     return kept
 
@@ -70,17 +70,22 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         config, lines = json.loads(content["config"]), json.loads(content["lines"])
         kept = Checkpoint(config, content["data"], lines, content["state"])
         if kept.config["n_epoch"] < len(kept.lines) or any(not set(Epoch._fields) <= set(line) for line in kept.lines):
-            raise ValueError("its lines are not of its epochs")
+            raise ValueError("the lines do not belong to the epochs")
         return kept
     except Exception as error:  # torch's reader raises a dozen kinds, `IndexError` among them
-        raise InputError(f"{path}: is damaged, or no checkpoint of this version; remove it to start anew") from error
+        raise damaged(folder) from error
+
+
+def damaged(folder: Path) -> InputError:
+    """The error for a checkpoint that cannot be used."""
+    return InputError(f"{folder / CHECKPOINT}: is damaged, or was written by another version; remove it to start again")
 
 
 def refuse_to_overwrite(folder: Path) -> None:
-    """Starting a run does not throw away an unfinished one in `folder`. Raises `InputError`."""
+    """Raise `InputError` if `folder` holds an unfinished run, which a new one would overwrite."""
     kept = read_checkpoint(folder)
     if kept and len(kept.lines) < kept.config["n_epoch"]:
         raise InputError(
-            f"--result_dir {folder}: holds a run that is at epoch {len(kept.lines)} of {kept.config['n_epoch']}; add --resume,"
-            f" give another folder, or remove {folder / CHECKPOINT}"
+            f"--result_dir {folder}: holds an unfinished run, at epoch {len(kept.lines)} of {kept.config['n_epoch']}; add --resume"
+            f" to finish it, give another folder, or remove {folder / CHECKPOINT}"
         )

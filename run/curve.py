@@ -1,4 +1,4 @@
-"""Test accuracy against epoch, as a picture."""
+"""Plot of the test accuracy against the epoch."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from run.records import Record
 
 
 def draw_curve(record: Record, path: Path) -> None:
-    """One run's test accuracy, with its best epoch and the mean of the last ten."""
+    """The test accuracy of one run, its best epoch, and the mean of the last ten."""
     accuracy = record["test_accuracy"]
     best = accuracy.index(max(accuracy))
     figure, ((ax,),) = subplots(1, 1, size=(7, 4))
@@ -16,7 +16,7 @@ def draw_curve(record: Record, path: Path) -> None:
     ax.axhline(record["last10"], color="0.45", linestyle="--", linewidth=1, label=f"mean of the last ten, {record['last10']:.2f}%")
     ax.set_xlabel("epoch")
     ax.set_ylabel("test accuracy (%)")
-    noise = "no noise put in" if record["noise_type"] == "none" else f"{record['noise_rate']:.0%} {record['noise_type']} noise"
+    noise = "no noise injected" if record["noise_type"] == "none" else f"{record['noise_rate']:.0%} {record['noise_type']} noise"
     ax.set_title(
         f"{record['method']} on {plain(Path(record['dataset']).name)}, {noise}, gamma {record['gamma']:g}, seed {record['seed']}",
         fontsize=10,

@@ -1,4 +1,4 @@
-"""Labels that a person has decided on, as the page of a run exports them: a CSV of index, given and decided label."""
+"""A person's decisions on labels: the CSV file that the review page exports."""
 
 import csv
 import io
@@ -14,23 +14,23 @@ from data.files import refuse_endless
 from data.noise import NoisyLabels
 from run.identity import difference
 
-NEEDED = ("run", "index", "given", "decided")  # the page writes suggested, by and when besides
-EXPORT = "export it from the page of this run (--audit)"
+NEEDED = ("run", "index", "given", "decided")  # the page also writes suggested, by and when
+EXPORT = "export it from the review page of this run (--audit)"
 
 
 class Decided(NamedTuple):
     """Training labels after a person's decisions."""
 
-    labels: np.ndarray  # (n,) those given, or decided where there is a decision
-    rows: np.ndarray  # (n,) bool, samples that were decided, whether their label changed or stayed
+    labels: np.ndarray  # (n,) the decided label if there is a decision, else the given one
+    rows: np.ndarray  # (n,) bool, samples with a decision, which may be to keep the given label
 
 
 def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) -> Decided:
-    """The decisions of a CSV file on the samples of a run.
+    """Read the decisions on the samples of a run from a CSV file.
 
-    Its columns: `run`, the run's key (`run.identity.run_key`), `index`, the 0-based row in the source, `given` and `decided`,
-    labels as the source writes them. given: (n,) the run's training labels. Raises `InputError` unless every row is a decision on
-    this run, and no two are on the same sample.
+    Its columns: `run`, the run's key (`run.identity.run_key`); `index`, the 0-based row in the source; `given` and `decided`,
+    labels as the source writes them. given: (n,) the run's training labels. Raises `InputError` if a row belongs to another run
+    or two rows decide the same sample.
     """
     places = {int(row): place for place, row in enumerate(dataset.train.rows)}
     classes = {name: place for place, name in enumerate(dataset.classes)}
@@ -39,23 +39,23 @@ def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) ->
         where = f"{path} line {line}"
         if cells["run"] != run:
             raise InputError(
-                f"{where}: is of another run: {difference(cells['run'], run)}; give the data and the flags of that run"
+                f"{where}: belongs to another run: {difference(cells['run'], run)}; give the data and the flags of that run"
             )
         place = _place(where, cells["index"], places)
         if rows[place]:
-            raise InputError(f"{where}: index {cells['index']} is there twice, expected one decision for each sample; remove one")
+            raise InputError(f"{where}: index {cells['index']} appears twice, expected one decision for each sample; remove one")
         label, was = (_label(where, name, cells[name], classes) for name in ("decided", "given"))
         if was != given[place]:
             raise InputError(
-                f"{where}: the given label of index {cells['index']} is {cells['given']}, in the data it is"
+                f"{where}: the given label of index {cells['index']} is {cells['given']}, but in the data it is"
                 f" {dataset.classes[given[place]]}; {EXPORT}"
             )
         decided[place], rows[place] = label, True
     return Decided(decided, rows)
 
 
-def worth(decided: Decided, given: NoisyLabels, truth: np.ndarray) -> dict[str, int | None]:
-    """How many labels were decided, how many of them changed, and how many are the true ones: None unless some were flipped.
+def count_decisions(decided: Decided, given: NoisyLabels, truth: np.ndarray) -> dict[str, int | None]:
+    """How many labels were decided, how many of these changed, and how many are right; None without noise: it is not known.
 
     truth: (n,) labels before noise.
     """
@@ -74,12 +74,12 @@ def _place(where: str, index: str, places: Mapping[int, int]) -> int:
 def _label(where: str, name: str, label: str, classes: Mapping[str, int]) -> int:
     if label not in classes:
         known = ", ".join(list(classes)[:10]) + (", ..." if len(classes) > 10 else "")
-        raise InputError(f"{where}: the {name} label '{label}' does not exist, expected one of {known}; write one of these")
+        raise InputError(f"{where}: the {name} label '{label}' is not a class of the data, expected one of {known}; correct it")
     return classes[label]
 
 
 def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and cells of every row. Raises `InputError` where the file is no such table."""
+    """Line number and cells of every row. Raises `InputError` if the file is not such a table."""
     refuse_endless(path, "--labels")
     try:
         text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet puts a byte-order mark first
@@ -91,12 +91,12 @@ def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
         raise InputError(f"--labels {path}: is not a CSV file in UTF-8 ({error}); {EXPORT}") from error
     header = lines[0][1] if lines else []
     if len(set(header)) < len(header):
-        raise InputError(f"--labels {path}: has two columns of one name ({', '.join(header)}), expected each once; {EXPORT}")
+        raise InputError(f"--labels {path}: has two columns of the same name ({', '.join(header)}); {EXPORT}")
     if missing := [name for name in NEEDED if name not in header]:
         what = f"has no column {', '.join(missing)}" if lines else "is empty"
         raise InputError(f"--labels {path}: {what}, expected a CSV with {', '.join(NEEDED)}; {EXPORT}")
     if len(lines) == 1:
-        raise InputError(f"--labels {path}: has no decision in it, expected a row for each; {EXPORT}")
+        raise InputError(f"--labels {path}: has no decisions, expected a row for each; {EXPORT}")
     for number, row in lines[1:]:
         if len(row) != len(header):
             raise InputError(f"{path} line {number}: has {len(row)} cells, expected {len(header)} as in its first line; {EXPORT}")

@@ -19,17 +19,20 @@ def subplots(*shape: int, size: tuple[float, float]) -> tuple[Any, Any]:
 
 
 def plain(text: str) -> str:
-    """A text from outside, to be drawn: a dollar sign begins no formula, and bytes that are no text are question marks."""
+    """A text to draw: dollar signs do not start a formula, and bytes that are not text become question marks."""
     return text.encode(errors="replace").decode().replace("$", r"\$")
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write the figure as PNG, whole or not at all, with no trace of its version, and forget it. Raises `InputError`."""
+    """Write the figure as PNG, whole or not at all, and close it. Raises `InputError`.
+
+    The file does not name the version of matplotlib: the same figure has the same bytes.
+    """
     from matplotlib import pyplot as plt
 
     try:
         with replacing(path) as file, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph")  # a letter that the font has not is drawn as a box
+            warnings.filterwarnings("ignore", "Glyph")  # a letter that the font does not have is drawn as a box
             figure.savefig(file, dpi=110, format="png", metadata={"Software": None})
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another folder") from error

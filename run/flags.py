@@ -1,4 +1,4 @@
-"""Command-line flags: each value is checked before any work begins."""
+"""Command-line flags. Every value is checked before any work begins."""
 
 import argparse
 import math
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from run.records import ROOT
 from run.script import error_line
 
-ROOT = Path(__file__).resolve().parent.parent
 MOST_COUNT = 10**9
 SEED_DIGITS = 100
-QUOTED = 40  # characters of a value that an error quotes
+QUOTED = 40  # characters: an error quotes no more of a value
 DEFAULT = re.compile(r"(?P<meaning>.*) \[(?P<default>[^\]]*)\]")  # a flag's help ends in its default, in brackets
 
 
@@ -48,7 +48,7 @@ def _row(action: argparse.Action) -> str:
 
 
 def number(expected: str, accept: Callable[[float], bool]) -> Callable[[str], float]:
-    """A reader of one finite number for which `accept` holds; `expected` says in words which numbers those are."""
+    """A reader of one finite number that `accept` accepts; `expected` names these numbers in an error."""
 
     def read(text: str) -> float:
         try:
@@ -112,11 +112,11 @@ def add_data_dir(flags: argparse._ArgumentGroup) -> None:
         "--data_dir",
         type=place,
         default=default_data_dir(),
-        help="where public data sets lie, and are downloaded to [RDIA_DATA, else data/downloads]",
+        help="folder of public data sets; missing ones are downloaded to it [RDIA_DATA, else data/downloads]",
     )
 
 
 def add_output(flags: argparse._ArgumentGroup) -> None:
     """The flags --json and --quiet."""
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
-    flags.add_argument("--quiet", action="store_true", help="no progress and no notes, only the results")
+    flags.add_argument("--quiet", action="store_true", help="print only the results: no progress, no notes")

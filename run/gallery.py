@@ -1,4 +1,4 @@
-"""The most harmful pictures, each with its given and its suggested label: what `RDIA.py --result_dir` draws of pictures."""
+"""The most harmful pictures with their given and suggested labels: gallery.png of `RDIA.py --result_dir`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +18,9 @@ RIGHT, WRONG, UNKNOWN = "#009E73", "#D55E00", "black"
 def draw_gallery(
     x: Features, shape: tuple[int, ...], given: Sequence[str], suggested: Sequence[str], true: Sequence[str] | None, path: Path
 ) -> None:
-    """Pictures in the order they come in, 32 at most, each above "given -> suggested", coloured where the truth is known.
+    """Draw the first 32 pictures, each titled "given -> suggested", in colour if the true labels are known.
 
-    x: (n, d) values of the pictures, shape: of one, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3.
+    x: (n, d) pixel values; shape: of one picture, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3.
     """
     count = min(MOST_PICTURES, len(given))
     rows = max(1, -(-count // ACROSS))
@@ -36,13 +36,13 @@ def draw_gallery(
             colour = RIGHT if suggested[place] == true[place] else WRONG
             text += "" if colour == RIGHT else f"\ntrue: {short(true[place])}"
         ax.set_title(plain(text), fontsize=9, color=colour)
-    truth = ": green where the suggestion is the true label" if true is not None else ""
+    truth = ": green if the suggestion is right" if true is not None else ""
     figure.suptitle(f"The {count} most harmful labels, given → suggested{truth}", fontsize=10)
     save_figure(figure, path)
 
 
 def short(name: str) -> str:
-    """A class name that fits above a picture beside another."""
+    """A class name, cut so that two of them fit above a picture."""
     text = " ".join(name.split())
     return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"
 

@@ -1,4 +1,4 @@
-"""Which run a file of decisions belongs to: a line of text that names the run's settings and has a hash of its data."""
+"""The key of a run: a line of text with its settings and a hash of its data. A file of decisions names the run it belongs to."""
 
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, urlencode
@@ -12,25 +12,26 @@ from data.matrix import Features
 
 
 def run_key(settings: Mapping[str, object], dataset: Dataset, labels: np.ndarray) -> str:
-    """`name=value&...&data=HASH`, as in a web address: the settings in their order, and what the suggestions are made from.
+    """`name=value&...&data=HASH`, as in a web address.
 
-    The hash is of the training rows, their labels as given (n,), where they are in the source, the validation rows and the classes.
+    The hash covers all that the suggestions depend on: the training rows, their given labels (n,) and places in the source, the
+    validation rows and the classes.
     """
     x = *_arrays_of(dataset.train.x), *_arrays_of(dataset.validation.x)
     data = digest((*x, labels, dataset.train.rows, dataset.validation.labels), "\0".join(dataset.classes))
-    return urlencode({**settings, "data": data}, errors="surrogateescape")  # a file name may be no text
+    return urlencode({**settings, "data": data}, errors="surrogateescape")  # a file name may not be valid text
 
 
 def difference(key: str, expected: str) -> str:
-    """In words, how the run of one key differs from the run of another."""
+    """In words, how the run of `key` differs from the `expected` one."""
     theirs, ours = dict(parse_qsl(key, keep_blank_values=True)), dict(parse_qsl(expected, keep_blank_values=True))
     if "data" not in theirs:
-        return "its column run does not name the settings of this program's runs"
+        return "its column run was not written by this program"
     names = [name for name in {**ours, **theirs} if name != "data" and theirs.get(name) != ours.get(name)]
-    found = [f"{name} is {theirs.get(name, 'not set')} there and {ours.get(name, 'not set')} here" for name in names]
-    return ", ".join(found) or "the settings are the same, the data are not"
+    found = [f"{name} is {theirs.get(name, 'not set')} in the file and {ours.get(name, 'not set')} here" for name in names]
+    return ", ".join(found) or "the settings are the same, but the data differ"
 
 
 def _arrays_of(x: Features) -> Iterator[np.ndarray]:
-    """The arrays that a matrix is made of."""
+    """The arrays of a dense or a sparse matrix."""
     yield from (x.data, x.indices, x.indptr) if sp.issparse(x) else (x,)

@@ -1,4 +1,4 @@
-"""The flags of RDIA-LS.py, and the run that they ask for."""
+"""The flags of RDIA-LS.py, and the configuration they stand for."""
 
 import argparse
 
@@ -11,21 +11,37 @@ from run.checkpoint import CHECKPOINT
 from run.flags import Parser, add_data_dir, add_output, count, fraction, non_negative, place, positive, rate, seed
 from run.training_config import TrainingConfig
 
-IGNORED = ("print_freq", "num_workers", "model_type", "fr_type")  # Released: flags that have no meaning here
+# Released: flags that have no meaning here.
+IGNORED = ("print_freq", "num_workers", "model_type", "fr_type")
 
 
 def ls_parser(description: str | None = None) -> Parser:
-    """The parser; `description` is what --help begins with."""
+    """The parser. description: the text that --help begins with."""
     flags = Parser("RDIA-LS.py", description)
     data = flags.add_argument_group("data")
     data.add_argument("--dataset", default="digits", help=f"{', '.join(PICTURE_SETS)}, or an .npz or a folder of pictures [digits]")
-    data.add_argument("--noise_rate", type=rate, default=0.4, help="share of wrong labels, taken as known [0.4]")
+    data.add_argument("--noise_rate", type=rate, default=0.4, help="share of wrong labels, assumed to be known [0.4]")
     data.add_argument(
-        "--noise_type", choices=NOISE_TYPES, default="symmetric", help="noise to inject; none: labels as they are [symmetric]"
+        "--noise_type", choices=NOISE_TYPES, default="symmetric", help="noise to inject; none: keep the labels [symmetric]"
     )
     add_data_dir(data)
     method = flags.add_argument_group("method")
-    method.add_argument("--method", choices=METHODS, default="rdia-ls", help="rdia-ls, or what it is compared with [rdia-ls]")
+    _add_loss(method)
+    _add_training(method)
+    output = flags.add_argument_group("output")
+    output.add_argument("--result_dir", type=place, help="folder for suspects, result lines, checkpoint and curve")
+    output.add_argument("--resume", action="store_true", help="continue from the checkpoint in --result_dir")
+    add_output(output)
+    where = flags.add_argument_group("where it runs")
+    where.add_argument("--gpu", type=seed, help="number of the GPU [the first, else the CPU]")
+    where.add_argument("--amp", action="store_true", help="compute in bfloat16, on a GPU")
+    for name in IGNORED:
+        flags.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    return flags
+
+
+def _add_loss(method: argparse._ArgumentGroup) -> None:
+    method.add_argument("--method", choices=METHODS, default="rdia-ls", help="rdia-ls, or a method to compare it with [rdia-ls]")
     method.add_argument("--gamma", type=fraction, default=0.2, help="weight of the clean term [0.2]")
     method.add_argument(
         "--objective", choices=OBJECTIVES, default="released", help="the loss as released, or as the formulas suggest [released]"
@@ -36,34 +52,27 @@ def ls_parser(description: str | None = None) -> Parser:
         default="released",
         help="fast: 40 epochs, balanced warm-up, averaged weights [released]",
     )
-    method.add_argument("--warmup", choices=WARMUPS, help="balanced: the same share of each given label [released]")
+    method.add_argument("--warmup", choices=WARMUPS, help="balanced: keep the same share of each given label [released]")
     method.add_argument("--forget_rate", type=rate, help="share of a batch that is not kept as clean [the noise rate]")
     method.add_argument("--discard_rate", type=rate, help="share of a batch that is discarded [half the noise rate]")
-    method.add_argument("--n_epoch", type=count, help="epochs, epoch 0 being the untrained network [200]")
     method.add_argument("--num_gradual", type=count, default=10, help="epochs over which the forget rate rises [10]")
     method.add_argument("--init_epoch", type=count, help="first epoch after the warm-up [10; cifar100: 20]")
-    method.add_argument("--epoch_decay_start", type=seed, help="first epoch of a falling rate [80]")
-    method.add_argument("--average", type=fraction, help="step of the average of the weights that is evaluated; 0: none [0]")
+
+
+def _add_training(method: argparse._ArgumentGroup) -> None:
+    method.add_argument("--n_epoch", type=count, help="number of epochs; epoch 0 is the untrained network [200]")
+    method.add_argument("--epoch_decay_start", type=seed, help="first epoch in which the learning rate falls [80]")
+    method.add_argument("--average", type=fraction, help="evaluate a running average of the weights, with this step; 0: none [0]")
     method.add_argument("--network", choices=NETWORKS, default="auto", help="auto: by the size of the pictures [auto]")
     method.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="of the network [adam]")
     method.add_argument("--lr", type=positive, help="learning rate [0.001]")
     method.add_argument("--weight_decay", type=non_negative, default=0.0, help="of the optimizer [0]")
     method.add_argument("--batch_size", type=count, default=128, help="samples in a batch [128]")
-    method.add_argument("--seed", type=seed, default=1, help="of noise, initialisation and order, each by its own stream [1]")
-    output = flags.add_argument_group("output")
-    output.add_argument("--result_dir", type=place, help="where suspects, lines, checkpoint and curve go")
-    output.add_argument("--resume", action="store_true", help="go on from the checkpoint in --result_dir")
-    add_output(output)
-    where = flags.add_argument_group("where it runs")
-    where.add_argument("--gpu", type=seed, help="number of the GPU [the first, else the CPU]")
-    where.add_argument("--amp", action="store_true", help="compute in bfloat16, on a GPU")
-    for name in IGNORED:
-        flags.add_argument(f"--{name}", help=argparse.SUPPRESS)
-    return flags
+    method.add_argument("--seed", type=seed, default=1, help="of noise, initialisation and batches, each with its own stream [1]")
 
 
 def ls_config(flags: argparse.Namespace) -> TrainingConfig:
-    """The run that the flags ask for: the recipe's settings, and over them what is given."""
+    """The configuration of the flags: the settings of the recipe, unless a flag sets them."""
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
         "forget_rate": flags.noise_rate,
@@ -76,12 +85,12 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
 
 
 def flag_notes(flags: argparse.Namespace, settings: Settings) -> list[str]:
-    """What a user should know of the flags."""
+    """What a user should know about the flags."""
     notes, ignored = [], [f"--{name}" for name in IGNORED if getattr(flags, name) is not None]
     if ignored:
-        notes.append(f"{', '.join(ignored)}: has no meaning here and is ignored")
+        notes.append(f"{', '.join(ignored)}: no meaning here, ignored")
     if settings.n_epoch <= settings.init_epoch:
-        notes.append(f"--n_epoch {settings.n_epoch}: the run ends in the warm-up, of {settings.init_epoch} epochs")
+        notes.append(f"--n_epoch {settings.n_epoch}: the run ends within the warm-up of {settings.init_epoch} epochs")
     if flags.resume and not (flags.result_dir / CHECKPOINT).exists():
-        notes.append(f"there is no checkpoint in {flags.result_dir}, the run begins at epoch 0")
+        notes.append(f"there is no checkpoint in {flags.result_dir}; the run begins at epoch 0")
     return notes

@@ -1,4 +1,4 @@
-"""What a training run leaves in its result directory, besides what `run.rdia_ls` writes as it goes on."""
+"""The files that a training run writes at its end: one line in results.jsonl, and curve.png."""
 
 from pathlib import Path
 
@@ -9,13 +9,16 @@ from run.training_config import TrainingConfig
 
 
 def save_training(record: Record, config: TrainingConfig, device: str, folder: Path) -> None:
-    """The run as one line, if it is not there yet, and its curve. Raises `InputError`."""
-    if not is_kept(record, folder):
+    """Append the run to results.jsonl, unless it is there already, and draw its curve. Raises `InputError`."""
+    if not is_recorded(record, folder):
         append_line(folder / "results.jsonl", {**record, "config": config.flat(), **environment(device)})
     draw_curve(record, folder / CURVE)
 
 
-def is_kept(record: Record, folder: Path) -> bool:
-    """Whether `folder` has this very run's line: it is finished, and was only resumed, be it on a device of another rounding."""
+def is_recorded(record: Record, folder: Path) -> bool:
+    """Whether results.jsonl has this run already: resuming a finished run adds no second line.
+
+    The suspects are computed again, and another device may round them differently: they are not compared.
+    """
     own = {name: value for name, value in record.items() if name not in {"suspects", "precision", "recall"}}
     return any({name: line.get(name) for name in own} == own for line in read_lines(folder / "results.jsonl"))

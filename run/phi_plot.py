@@ -1,4 +1,4 @@
-"""How alpha was chosen, and the histogram of Phi: what `RDIA.py --result_dir` draws."""
+"""The choice of alpha and the histogram of Phi: alpha.png and phi.png of `RDIA.py --result_dir`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,11 +15,11 @@ MODE_LOOKS = {
     "drop": ("#0072B2", "^", "drop"),
 }
 BINS = 60
-FREE = 0.12  # of half the axis, about 0, that has no tick but 0
+FREE = 0.12  # share of half the axis, next to 0, that has no tick besides that at 0
 
 
 def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) -> None:
-    """Validation loss against the number of samples changed, a curve a way to change them; the choice is ringed."""
+    """Validation loss against the number of changed samples, a curve for each way to change them; a ring marks the choice."""
     figure, ((ax,),) = subplots(1, 1, size=(7, 4))
     for name, (colour, marker, label) in MODE_LOOKS.items():
         points = [point for point in curve if point["relabel"] == name]
@@ -38,24 +38,24 @@ def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) ->
 
 
 class Bins(NamedTuple):
-    """Bins of a histogram of Phi, of one width on an axis that is linear about 0 and logarithmic beyond."""
+    """Bins of a histogram of Phi, all of the same width on an axis that is linear near 0 and logarithmic beyond."""
 
     linear: float  # the axis shows asinh(Phi / linear)
     edges: np.ndarray  # (BINS + 1,)
 
 
 def bins_of(phi: np.ndarray) -> Bins:
-    """Bins that hold every Phi (n,), as many below 0 as above."""
+    """Bins that cover every Phi, as many below 0 as above. phi: (n,)."""
     largest = float(np.abs(phi).max(initial=0.0)) or 1.0
     linear = float(np.median(np.abs(phi))) or largest / 100
     ends = np.arcsinh(largest / linear)
     edges = linear * np.sinh(np.linspace(-ends, ends, BINS + 1))
-    edges[[0, -1]] = -largest, largest  # to the last digit, so that the extreme samples are in
+    edges[[0, -1]] = -largest, largest  # exactly, so that the extreme samples are counted
     return Bins(linear, edges)
 
 
 def ticks_between(low: float, high: float) -> np.ndarray:
-    """Powers of ten from low to high; where they are fewer than three also their doubles and fivefolds."""
+    """Powers of ten from low to high; if these are fewer than three, also 2 and 5 times powers of ten."""
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.floor(np.log10(high)) + 1)
     found = powers[powers >= low]
     if len(found) < 3:
@@ -64,7 +64,7 @@ def ticks_between(low: float, high: float) -> np.ndarray:
 
 
 def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> None:
-    """Histogram of Phi, on an axis that is linear about 0 and logarithmic beyond; labels changed on purpose stand out.
+    """Histogram of Phi, with the labels that were flipped on purpose in a colour of their own.
 
     phi: (n,), flipped: (n,) bool.
     """
@@ -72,7 +72,7 @@ def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> 
 
     linear, edges = bins_of(phi)
     figure, ((ax,),) = subplots(1, 1, size=(7, 4))
-    parts = {"label as it came": phi[~flipped], "label changed on purpose": phi[flipped]}
+    parts = {"not flipped" if flipped.any() else "training labels": phi[~flipped], "flipped on purpose": phi[flipped]}
     for (name, values), colour in zip(parts.items(), ("#56B4E9", "#D55E00"), strict=True):
         if len(values):
             ax.hist(values, bins=edges.tolist(), color=colour, alpha=0.6, label=f"{name}: {len(values):,}")
@@ -81,7 +81,7 @@ def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> 
     ticks = ticks_between(linear * np.sinh(FREE * np.arcsinh(edges[-1] / linear)), edges[-1])
     ax.set_xticks([*-ticks[::-1], 0.0, *ticks], [f"{tick:g}" for tick in (*-ticks[::-1], 0.0, *ticks)])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xlabel("Phi: above 0 the label does harm")
+    ax.set_xlabel("Phi: a label with Phi above 0 is harmful")
     ax.set_ylabel("training samples")
     ax.legend(fontsize=9)
     ax.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""A training run of RDIA-LS before its first epoch: data with noise on the device, and networks with their first weights."""
+"""What RDIA-LS.py does before the first epoch: load data, inject noise, build networks."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
 
 class Prepared(NamedTuple):
-    """A run before its first epoch."""
+    """A training run before its first epoch."""
 
     data: Tensors
     state: State
@@ -34,7 +34,7 @@ class Prepared(NamedTuple):
 
 
 def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) -> Prepared:
-    """Load, corrupt, put on the device, initialise. Rank 0 alone reads or downloads, for all. Raises `InputError`."""
+    """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`."""
     pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed))
     train, shape = pictures.train, pictures.train.x.shape[1:]
     check_sizes(config, len(train.labels), shape)
@@ -56,15 +56,16 @@ def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
     """Raise `InputError` for fewer samples than a batch, or pictures that are too small for the network."""
     batch = config.settings.batch_size
     if n < batch:
-        raise InputError(f"--dataset {config.dataset}: has {n} training samples, less than a batch of {batch}; lower --batch_size")
+        raise InputError(f"--dataset {config.dataset}: has {n} training samples, fewer than a batch of {batch}; lower --batch_size")
     if config.network not in {"auto", "mlp"} and min(shape[1:]) < DOWNSAMPLED:
         raise InputError(
-            f"--network {config.network}: takes pictures of 8 by 8 and more, these are {shape[1]} by {shape[2]}; use mlp"
+            f"--network {config.network}: needs pictures of {DOWNSAMPLED} by {DOWNSAMPLED} or more, these are {shape[1]} by"
+            f" {shape[2]}; use mlp"
         )
 
 
 def tensors(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Tensors:
-    """The pictures with noise in their training labels, on the device."""
+    """The pictures on the device, with noise in the training labels."""
     train, test, classes = pictures.train, pictures.test, len(pictures.classes)
     given = redraw_labels(train.labels, classes, config.noise_rate, config.noise_type, generator(config.seed, "noise"))
     x, x_test = (torch.from_numpy(np.array(part.x)).to(device) for part in (train, test))

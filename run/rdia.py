@@ -1,4 +1,4 @@
-"""A run of RDIA: from its configuration to what it found."""
+"""A run of RDIA: from its configuration to its results."""
 
 import importlib
 import logging
@@ -21,7 +21,7 @@ from models.choose import Choice, Samples, TooFewRowsError, settle
 from models.linear import LinearModel
 from models.metrics import share
 from models.model import MODES, Model, Scores, judge, refit
-from run.decisions import read_decisions, worth
+from run.decisions import count_decisions, read_decisions
 from run.identity import run_key
 from run.records import Record
 from run.stages import Stages
@@ -37,7 +37,7 @@ STAGES = ("import", "load", "ERM", "influence", "choose", "Random", "Dropout", "
 
 
 class Config(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """Everything a run's numbers depend on, except the machine."""
 
     dataset: str
     noise: float
@@ -52,13 +52,13 @@ class Config(NamedTuple):
     damping: float | None = None  # of a network's curvature; None: by its largest eigenvalue
     n_epoch: int = 10  # of a network
     gpu: int | None = None
-    labels: Path | None = None  # a person's decisions on the labels
-    block_rows: int | None = None  # that are read at a time, of a file whose rows stay on disk
-    dask: str | None = None  # address of the scheduler whose workers have the rows
+    labels: Path | None = None  # a file of decisions that a person made
+    block_rows: int | None = None  # keep the rows of a LIBSVM file on disk, and read so many at a time
+    dask: str | None = None  # keep them on the workers of the Dask scheduler at this address
 
 
 class Outcome(NamedTuple):
-    """What a run found."""
+    """The results of a run."""
 
     record: Record  # the object that --json prints
     dataset: Dataset
@@ -66,15 +66,15 @@ class Outcome(NamedTuple):
     scores: Scores
     chosen: np.ndarray  # (n,) bool, the relabeled
     model: Model
-    weights: Any  # of ERM
+    weights: Any  # of the ERM fit
 
 
 def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
-    """Load, corrupt, fit, influence, select by alpha, relabel by R, refit, evaluate.
+    """Load, inject noise, fit, compute influences, select by alpha, relabel, fit again, evaluate.
 
-    read: how LIBSVM files are read. Raises `InputError`, and `SolverError` where a fit does not converge.
+    read: the function that reads LIBSVM files. Raises `InputError`, and `SolverError` if a fit does not converge.
     """
-    with stages("import"):  # it takes a second, which would be counted as the first fit's
+    with stages("import"):  # takes a second, which would otherwise count as part of the first fit
         importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network_model")
     with stages("load"):
         dataset = load(config.dataset, config.data_dir, config.seed, config.validation, read)
@@ -105,7 +105,7 @@ def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
     outcome = Outcome({}, dataset, given, scores, chosen, model, weights["ERM"])
     record = recorded(config, outcome, choice, methods, stages.seconds)
     if decided:
-        record["decided"] = worth(decided, given, dataset.train.labels)
+        record["decided"] = count_decisions(decided, given, dataset.train.labels)
     return outcome._replace(record=record)
 
 
@@ -138,7 +138,7 @@ def recorded(config: Config, found: Outcome, choice: Choice, methods: Record, se
 
 
 def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
-    """The model that the flags ask for. Raises `InputError` where it does not suit the data."""
+    """The model of the configuration. Raises `InputError` if it does not suit the data."""
     classes, shape = len(dataset.classes), dataset.shape or dataset.train.x.shape[1:]
     if config.model == "linear":
         return linear_model(config, classes)
@@ -154,7 +154,7 @@ def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
 
 
 def linear_model(config: Config, classes: int) -> LinearModel:
-    """Logistic or softmax regression, in memory, on a GPU or where the rows lie. Raises `InputError`."""
+    """Logistic regression for two classes, softmax regression for more, on the CPU or a GPU. Raises `InputError`."""
     if classes > 2:
         for flag, value in (("--gpu", config.gpu), ("--dask", config.dask)):
             if value is not None:
@@ -170,7 +170,7 @@ def linear_model(config: Config, classes: int) -> LinearModel:
 
 
 def settled(config: Config, model: Model, train: Samples, validation: Samples, weights: Any, stages: Stages) -> Choice:
-    """alpha and what is done with the samples above it, as given or as chosen."""
+    """alpha and what to do with the samples above it, as given or chosen on validation rows. Raises `InputError`."""
     rng = generator(config.seed, "choose")
     try:
         return settle(model, train, validation, weights, config.alpha, config.relabel, rng, stages.within)
@@ -179,7 +179,7 @@ def settled(config: Config, model: Model, train: Samples, validation: Samples, w
 
 
 def key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
-    """The run, by its data and the settings that its suggestions depend on."""
+    """The key of the run: its data, and the settings that its suggestions depend on."""
     own = ("C",) if config.model == "linear" else ("solver", "damping", "n_epoch")
     settings = {name: getattr(config, name) for name in ("noise", "seed", "alpha", "relabel", "model", *own)}
     named = {name: "auto" if value is None else value for name, value in settings.items()}
@@ -187,10 +187,10 @@ def key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
 
 
 def notes(outcome: Outcome, config: Config) -> list[str]:
-    """What a user should know of a run that went well."""
+    """What a user should know about a finished run."""
     found = list(outcome.dataset.notes)
     if config.noise and config.dataset not in ROW_SETS:
-        found.append(f"{config.noise:.0%} of your training labels were flipped on purpose; --noise 0 takes them as they are")
+        found.append(f"{config.noise:.0%} of your training labels were flipped on purpose; add --noise 0 to keep them as they are")
     erm, rdia = (outcome.record["methods"][name]["validation"]["log_loss"] for name in ("ERM", "RDIA"))
     if rdia > erm:
         found.append(f"RDIA's validation log-loss, {rdia:.4g}, is above ERM's, {erm:.4g}: give --alpha auto, or scale the features")

@@ -1,4 +1,4 @@
-"""The flags of RDIA.py, and the run that they ask for."""
+"""The flags of RDIA.py, and the configuration they stand for."""
 
 import argparse
 from typing import Literal
@@ -23,27 +23,47 @@ from run.rdia import MODELS, RELABELS, Config
 
 
 def rdia_parser(description: str | None = None) -> Parser:
-    """The parser; `description` is what --help begins with."""
+    """The parser. description: the text that --help begins with."""
     flags = Parser("RDIA.py", description)
-    data = flags.add_argument_group("data")
+    _add_data(flags.add_argument_group("data"))
+    _add_method(flags.add_argument_group("method"))
+    output = flags.add_argument_group("output")
+    output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suggestions")
+    output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="also fit on the decisions exported from that page")
+    output.add_argument(
+        "--result_dir", type=place, help="folder: appends the run to results.jsonl, writes relabeled.csv and pictures"
+    )
+    add_output(output)
+    where = flags.add_argument_group("where it runs")
+    where.add_argument("--gpu", type=seed, help="number of the GPU [networks: the first, else the CPU; linear models: the CPU]")
+    where.add_argument("--block_rows", type=count, help="keep the rows of a LIBSVM file on disk, and read so many at a time")
+    where.add_argument("--dask", metavar="ADDRESS", help="keep the rows of a LIBSVM file on the workers of this Dask scheduler")
+    return flags
+
+
+def _add_data(data: argparse._ArgumentGroup) -> None:
     data.add_argument(
         "--dataset", default="wdbc", help=f"{', '.join(ROW_SETS)}, or a LIBSVM file, an .npz or a folder of pictures [wdbc]"
     )
-    data.add_argument("--noise", type=rate, default=0.4, help="share of the training labels to flip; 0: labels as they are [0.4]")
+    data.add_argument("--noise", type=rate, default=0.4, help="share of the training labels to flip; 0: keep the labels [0.4]")
     data.add_argument(
         "--validation",
         choices=["train", "test"],
-        help="where validation rows are taken from, if the data has none of its own [train; networks: test]",
+        help="where validation rows come from, if the data has none of its own [train; networks: test]",
     )
-    data.add_argument("--n_validation", type=count, help="how many [30%% of the training rows; 100 of the test rows]")
+    data.add_argument(
+        "--n_validation", type=count, help="how many validation rows [30%% of the training rows; 100 of the test rows]"
+    )
     add_data_dir(data)
-    method = flags.add_argument_group("method")
+
+
+def _add_method(method: argparse._ArgumentGroup) -> None:
     method.add_argument("--alpha", type=number_or_auto, default=0.0002, help="relabel samples with Phi above it, or auto [0.0002]")
     method.add_argument(
         "--relabel",
         choices=RELABELS,
         default="R",
-        help="R: as in the paper; best: to the label that helps most; drop: leave out; auto: chosen as alpha is [R]",
+        help="R: as in the paper; best: to the label that helps most; drop: leave out; auto: chosen with alpha [R]",
     )
     method.add_argument("--model", choices=MODELS, default="linear", help="logistic or softmax regression, or a network [linear]")
     method.add_argument("--C", type=weight, help="weight of the losses against the penalty; linear models only [0.1]")
@@ -51,30 +71,20 @@ def rdia_parser(description: str | None = None) -> Parser:
         "--solver",
         choices=(*SOLVERS, "lissa"),
         default="auto",
-        help="how the Hessian is inverted: cholesky, cg, for networks cg or lissa, or by the sizes [auto]",
+        help="how the Hessian is inverted: cholesky or cg, for networks cg or lissa, or by the sizes [auto]",
     )
     method.add_argument("--damping", type=positive, help="added to a network's curvature [a tenth of its largest eigenvalue]")
-    method.add_argument("--n_epoch", type=count, help="epochs of a network, or as many as 300 steps take [10]")
-    method.add_argument("--seed", type=seed, default=1, help="of split, noise, Random and the network's start and order [1]")
-    output = flags.add_argument_group("output")
-    output.add_argument("--audit", type=place, metavar="PAGE.html", help="write the page where a person reviews the suggestions")
-    output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="also fit on these decisions, exported from that page")
-    output.add_argument("--result_dir", type=place, help="append the run to results.jsonl there, write relabeled.csv and pictures")
-    add_output(output)
-    where = flags.add_argument_group("where it runs")
-    where.add_argument("--gpu", type=seed, help="number of the GPU [networks: the first, else the CPU; linear models: the CPU]")
-    where.add_argument("--block_rows", type=count, help="keep a LIBSVM file's rows on disk, and read so many at a time")
-    where.add_argument("--dask", metavar="ADDRESS", help="keep a LIBSVM file's rows on the workers of this Dask scheduler")
-    return flags
+    method.add_argument("--n_epoch", type=count, help="epochs of a network, at least as many as 300 steps take [10]")
+    method.add_argument("--seed", type=seed, default=1, help="of split, noise, Random, and a network's start and batches [1]")
 
 
 def rdia_config(flags: argparse.Namespace) -> Config:
-    """The run that the flags ask for. Raises `InputError` for flags that do not go together."""
+    """The configuration of the flags. Raises `InputError` if flags contradict each other."""
     if flags.solver not in MODELS[flags.model]:
         expected = ", ".join(MODELS[flags.model])
         raise InputError(f"--solver {flags.solver}: is not for --model {flags.model}, expected one of {expected}")
     if flags.model == "linear" and flags.gpu is not None and flags.solver == "cholesky":
-        raise InputError(f"--gpu {flags.gpu}: has no Cholesky solver; give --solver cg, or leave --solver out")
+        raise InputError(f"--gpu {flags.gpu}: a GPU has no Cholesky solver; give --solver cg, or leave --solver out")
     for name, models in (("C", "linear"), ("damping", "mlp or cnn"), ("n_epoch", "mlp or cnn")):
         if getattr(flags, name) is not None and flags.model not in models:
             raise InputError(f"--{name} {getattr(flags, name):g}: is for --model {models}, not for {flags.model}; leave it out")

@@ -1,4 +1,4 @@
-"""What a run of RDIA leaves in its result directory."""
+"""The files that a run of RDIA.py writes into its --result_dir."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from run.records import append_line, environment, remove, table_of, write_csv
 
 
 def save_outcome(outcome: Outcome, config: Config, folder: Path) -> None:
-    """Write relabeled.csv and the pictures anew, and append the run to results.jsonl. Raises `InputError`."""
+    """Replace relabeled.csv and the pictures, and append the run to results.jsonl. Raises `InputError`."""
     write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
     draw_outcome(outcome, folder)
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
@@ -22,13 +22,13 @@ def save_outcome(outcome: Outcome, config: Config, folder: Path) -> None:
 
 
 def most_harmful(outcome: Outcome) -> np.ndarray:
-    """Places of the relabeled samples, most harmful first."""
+    """The relabeled samples as places in the training rows, most harmful first."""
     rows = np.flatnonzero(outcome.chosen)
     return rows[np.argsort(-outcome.scores.phi[rows], kind="stable")]
 
 
 def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of relabeled.csv, most harmful first; an image folder's rows also name the file."""
+    """Header and rows of relabeled.csv, most harmful first. For a folder of pictures a row also has the file name."""
     rows, scores = most_harmful(outcome), outcome.scores
     classes = np.array(outcome.dataset.classes)
     columns = {
@@ -46,7 +46,7 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
 
 
 def draw_outcome(outcome: Outcome, folder: Path) -> None:
-    """The pictures of a run; those that this run does not have are removed, so that none is left of an earlier run."""
+    """Draw the pictures of a run, and remove those of an earlier run."""
     record, dataset, scores = outcome.record, outcome.dataset, outcome.scores
     for name in ("alpha.png", "gallery.png"):
         remove(folder / name)

@@ -1,4 +1,4 @@
-"""A training run of RDIA-LS or of a method beside it: from its configuration to its record."""
+"""A training run of RDIA-LS, or of a method it is compared with: from its configuration to its record."""
 
 import math
 import time
@@ -12,14 +12,14 @@ from data.errors import InputError
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
 from models.training import Epoch, State, forward, predict, restore, snapshot, train
-from run.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint, save_checkpoint
+from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
 from run.prepare import Prepared, prepare
 from run.records import Record, append_line, remove, write_csv, write_lines
 from run.suspects import judged, suspect_rows, suspects
 from run.training_config import TrainingConfig
 
-LOST_BELOW = 5.0  # per cent of a class's test samples: below it the class counts as lost
-SUSPECTS, CURVE = "suspects.csv", "curve.png"  # what a run leaves when it has ended, besides its line
+LOST_BELOW = 5.0  # per cent: a class with a lower test recall counts as lost
+SUSPECTS, CURVE = "suspects.csv", "curve.png"  # written when a run has ended
 LAST_EPOCHS = 10  # whose mean test accuracy is reported
 
 
@@ -31,11 +31,11 @@ def run_training(
     each_epoch: Callable[[Epoch, Prepared], None] = lambda *_: None,
     ranks: Ranks = ALONE,
 ) -> Record:
-    """Train to the end, and give the record; `each_epoch` is called with every epoch that is trained here.
+    """Train to the end and return the record. `each_epoch` is called after every epoch.
 
-    folder: gets a line for each epoch (`epochs.jsonl`) and a checkpoint, from which `resume` goes on: to the very metrics of a run
-    without interruption, on the CPU to the bit; in the end the list of suspects (`suspects.csv`). Of several ranks rank 0 alone
-    reads and writes there. Raises `InputError` for a checkpoint that is damaged, of another configuration or of other data.
+    folder: where to write a line for each epoch (epochs.jsonl), a checkpoint after each epoch, and in the end suspects.csv. Of
+    several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
+    the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
     ready = prepare(config, device, ranks)
     data, state = ready.data, ready.state
@@ -63,7 +63,7 @@ def run_training(
 
 
 def clear(folder: Path, lines: list[Record]) -> None:
-    """Begin `epochs.jsonl` with the epochs that are done; of an earlier run nothing else is left."""
+    """Start epochs.jsonl with the finished epochs; if there are none, remove what an earlier run has left."""
     write_lines(folder / "epochs.jsonl", lines)
     if not lines:
         for name in (SUSPECTS, CURVE):
@@ -71,25 +71,25 @@ def clear(folder: Path, lines: list[Record]) -> None:
 
 
 def check_loss(epoch: Epoch, lr: float) -> None:
-    """Raise `InputError` where the training has diverged."""
+    """Raise `InputError` if the training has diverged."""
     if epoch.train_loss is not None and not math.isfinite(epoch.train_loss):
         raise InputError(f"--lr {lr:g}: the training loss is {epoch.train_loss} in epoch {epoch.epoch}; give a smaller --lr")
 
 
 def resumed(folder: Path, config: TrainingConfig, data: str, state: State, ranks: Ranks) -> list[Record]:
-    """The lines of the epochs in `folder`'s checkpoint, to which `state` is brought; none if there is no checkpoint."""
+    """Load the checkpoint in `folder` into `state`, and return the lines of its epochs: none if there is no checkpoint."""
     kept = from_first(ranks, lambda: load_checkpoint(folder, config.flat(), data))
     if kept is None:
         return []
     try:
         restore(state, kept.state)
     except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, IndexError) as error:
-        raise InputError(f"{folder / CHECKPOINT}: is damaged, or of another version; remove it to begin again") from error
+        raise damaged(folder) from error
     return kept.lines
 
 
 def training_record(config: TrainingConfig, lines: list[Record]) -> Record:
-    """The object that `RDIA-LS.py --json` prints, but for its classes and suspects. lines: one for each epoch, from epoch 0."""
+    """The object that `RDIA-LS.py --json` prints, without classes and suspects. lines: one for each epoch, from epoch 0."""
     accuracy, settings = [line["test_accuracy"] for line in lines], config.settings
     return {
         **{name: getattr(config, name) for name in ("dataset", "noise_rate", "noise_type", "seed")},
@@ -104,6 +104,6 @@ def training_record(config: TrainingConfig, lines: list[Record]) -> Record:
 
 
 def lost_classes(recalls: list[list[float | None]]) -> list[int]:
-    """Classes whose test recall is under 5% in each of the given epochs. recalls: a list for each epoch, in per cent."""
+    """Classes whose test recall is below 5% in all of the given epochs. recalls: a list for each epoch, in per cent."""
     columns = zip(*recalls, strict=True)
     return [place for place, column in enumerate(columns) if all(value is not None and value < LOST_BELOW for value in column)]

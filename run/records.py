@@ -1,4 +1,4 @@
-"""What a run leaves in its result directory: one JSON line a run, and the list of relabeled samples."""
+"""Files of results: lines of JSON, and tables as CSV."""
 
 import csv
 import functools
@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment(device: str = "cpu") -> Record:
-    """What a number depends on besides its configuration: versions, device and the program's commit (None outside git).
+    """What a number depends on besides its configuration: versions, device, and the program's commit (None outside git).
 
-    torch's version is among them if the run has imported it.
+    torch's version is included if this process has imported torch.
     """
     names = ("numpy", "scipy", "scikit-learn", *(("torch",) if "torch" in sys.modules else ()))
     return {"python": platform.python_version(), **{name: version(name) for name in names}, "device": device, "commit": _commit()}
@@ -45,23 +45,26 @@ def _commit() -> str | None:
 
 
 def json_line(record: Record) -> str:
-    """A record as one line of JSON, every float to its last digit; a value that is not finite raises `ValueError`."""
+    """A record as one line of JSON, floats with all digits. Raises `ValueError` for a value that is not finite."""
     return json.dumps(record, allow_nan=False) + "\n"
 
 
 def write_lines(path: Path, records: Iterable[Record]) -> None:
-    """Replace a file of JSON lines, whole or not at all. Raises `InputError` where it cannot be written."""
+    """Replace a file of JSON lines, whole or not at all. Raises `InputError` if it cannot be written."""
     write_text(path, "".join(map(json_line, records)))
 
 
 def append_line(path: Path, record: Record) -> None:
-    """Append a record to a file of JSON lines by one write, which no other cuts in two; a torn last line is closed first."""
+    """Append a record to a file of JSON lines, in one write, so that the lines of two processes do not mix.
+
+    If the last line was cut off, by a full disk say, the new line still begins on a line of its own. Raises `InputError`.
+    """
     line = json_line(record).encode()
     try:
         with path.open("ab+") as file:
             if file.tell() and _last_byte(file) != b"\n":
                 line = b"\n" + line
-            while line:  # a disk that is full takes a part, and has no room for the rest
+            while line:  # os.write may write only a part
                 line = line[os.write(file.fileno(), line) :]
             os.fsync(file.fileno())
     except OSError as error:
@@ -74,11 +77,11 @@ def _last_byte(file: io.BufferedRandom) -> bytes:
 
 
 def read_lines(path: Path) -> list[Record]:
-    """All result lines of a file; one that is torn, by a kill in mid-write, or damaged is passed over. Raises `InputError`."""
+    """All records in a file of JSON lines. Lines that were cut off or damaged are skipped. Raises `InputError`."""
     try:
         lines = path.read_bytes().splitlines() if path.exists() else []
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); expected lines of results: move it away") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}), expected a file of result lines; move it away") from error
     records = []
     for line in lines:
         try:
@@ -91,30 +94,30 @@ def read_lines(path: Path) -> list[Record]:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table, whole or not at all; floats to their last digit. Raises `InputError` where it cannot be written."""
+    """Write a table, whole or not at all, floats with all digits. Raises `InputError` if it cannot be written."""
     lines: list[str] = []
-    writer = csv.writer(SimpleNamespace(write=lines.append))  # its line ends, \r\n, are what it knows to quote
+    writer = csv.writer(SimpleNamespace(write=lines.append))  # with its own line ends, \r\n, it quotes cells that hold line ends
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
 
 
 def table_of(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Header and rows, as `write_csv` takes them. columns: (m,) each, by name."""
+    """Header and rows for `write_csv`. columns: (m,) each, by name."""
     return list(columns), list(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file, whole or not at all. Raises `InputError` where it cannot be written."""
+    """Replace a file, whole or not at all. Raises `InputError` if it cannot be written."""
     try:
         with replacing(path) as file:
-            file.write(text.encode(errors="surrogateescape"))  # a file name may be no text
+            file.write(text.encode(errors="surrogateescape"))  # a file name may not be valid text
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
 
 
 def remove(path: Path) -> None:
-    """Take away a file of an earlier run, if there is one. Raises `InputError` where it cannot be."""
+    """Remove a file of an earlier run, if there is one. Raises `InputError` if that fails."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The report of one run, for a terminal."""
+"""The results of one run as text."""
 
 from collections.abc import Mapping
 
@@ -8,11 +8,11 @@ from data.dataset import Dataset
 from data.matrix import density
 from run.records import Record
 
-LISTED = 4  # classes whose rows are counted one by one
+LISTED = 4  # classes: with more, only the smallest and the largest count are shown
 
 
 def describe(name: str, dataset: Dataset) -> str:
-    """Sizes and class balance of each part."""
+    """Rows and classes of each part of the data."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     lines = [f"{name}: {dataset.train.x.shape[1]:,} features, {density(dataset.train.x):.0%} of them filled"]
     for role, part in parts.items():
@@ -28,7 +28,7 @@ DONE = {"R": "relabeled", "best": "relabeled to the best label", "drop": "left o
 
 
 def results_table(record: Record, flipped: int) -> str:
-    """Methods by metrics, what was relabeled, and the seconds of each stage."""
+    """A table of metrics by method, how many labels were changed, and the seconds of each stage."""
     n = record["n_train"]
     title = f"{record['dataset']}, noise {record['noise']:g} ({flipped:,} of {n:,} training labels flipped), seed {record['seed']}"
     head = f"{'':<9}{'validation':^29}  {'test':^29}"
@@ -46,7 +46,7 @@ def results_table(record: Record, flipped: int) -> str:
 
 
 def _curvature(record: Record) -> list[str]:
-    """What was added to a network's curvature, and how well it is inverted."""
+    """The damping of a network's curvature, and the residual of the solve."""
     if "damping" not in record:
         return []
     share = record["damping"] / record["largest_eigenvalue"]
@@ -63,47 +63,47 @@ def _metric_cells(metrics: Mapping[str, float | None]) -> str:
 
 def _found(record: Record, flipped: int) -> str:
     if not flipped:
-        return "; no label was flipped on purpose, so how many of them are wrong is not known"
+        return "; without injected noise precision and recall are not known"
     ratios = {name: record[name] for name in ("precision", "recall")}
     shown = {name: "-" if value is None else f"{value:.4f}" for name, value in ratios.items()}
-    found = "".join(f", {name} {value}" for name, value in shown.items()) + " against the flipped"
+    found = "".join(f", {name} {value}" for name, value in shown.items()) + " against the flipped labels"
     right = record.get("right")
     if record.get("classes", 2) == 2 or record["relabel"] == "drop" or right is None:
         return found
-    return f"{found}; of the suggested labels {right:.4f} are the true ones"
+    return f"{found}; {right:.4f} of the suggested labels are right"
 
 
 def _decided(found: Mapping[str, int | None]) -> str:
-    text = f"decided {found['labels']:,} labels by hand, {found['changed']:,} of them changed"
-    return text if found["right"] is None else f"{text}; {found['right']:,} are the true ones"
+    text = f"{found['labels']:,} labels decided by a person, {found['changed']:,} of them changed"
+    return text if found["right"] is None else f"{text}; {found['right']:,} are right"
 
 
 def training_summary(record: Record) -> str:
-    """What a training run ended with, as text."""
+    """The results of a training run as text."""
     noise = f"{record['noise_rate']:.0%} {record['noise_type']} noise"
     if record["noise_type"] == "none":
-        noise = f"labels as they are, {record['noise_rate']:.0%} of them taken to be wrong"
+        noise = f"labels as given, {record['noise_rate']:.0%} of them assumed wrong"
     settings = f"gamma {record['gamma']:g}, objective {record['objective']}, " if record["method"] == "rdia-ls" else ""
     shares = zip(record["classes"], record["test_recall"], strict=True)
     recall = ", ".join(f"{name}: {'-' if value is None else format(value, '.1f')}" for name, value in shares)
     lines = [
         f"{record['method']} on {record['dataset']}, {noise}, {settings}seed {record['seed']}",
         f"test accuracy: {record['last10']:.2f}% (mean of the last ten of {record['epochs']} epochs), best {record['best']:.2f}%",
-        f"test recall of each class, last epoch, %: {recall}",
+        f"test recall of each class in the last epoch, %: {recall}",
         *(f"{text}: {record[key]:.4f}" for key, text in KNOWN_SHARES.items() if record[key] is not None),
-        f"suspects, to which it gives another label in the end: {record['suspects']:,}{_of_the_wrong(record)}",
+        f"suspects, for which the network predicts another label: {record['suspects']:,}{_of_the_wrong(record)}",
         f"seconds: {record['seconds']:.1f}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _of_the_wrong(record: Record) -> str:
-    """What is known of the suspects where labels were changed on purpose."""
+    """Precision and recall of the suspects, if noise was injected."""
     shown = (f", {name} {record[name]:.4f}" for name in ("precision", "recall") if record[name] is not None)
-    return "".join([*shown, " against the wrong"]) if record["recall"] is not None else ""
+    return "".join([*shown, " against the wrong labels"]) if record["recall"] is not None else ""
 
 
 KNOWN_SHARES = {
-    "clean_share_kept": "of the training labels kept as clean, truly clean in the last epoch",
-    "wrong_share_relabeled": "of those relabeled, truly wrong",
+    "clean_share_kept": "share of the labels kept as clean that are right, last epoch",
+    "wrong_share_relabeled": "share of the relabeled ones that were wrong, last epoch",
 }

@@ -1,5 +1,6 @@
 """How a command ends: bad input and Ctrl-C are one line on standard error."""
 
+import errno
 import io
 import os
 import signal
@@ -26,9 +27,13 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
     except KeyboardInterrupt:
         print(f"{prog}: interrupted; {remedy}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:  # the reader of our output, `head` for example, has closed it
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.ENOSPC}:
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python's flush at exit fails again
-        sys.exit(128 + signal.SIGPIPE)
+        if error.errno == errno.EPIPE:  # the reader of our output, `head` for example, has closed it
+            sys.exit(128 + signal.SIGPIPE)
+        sys.exit(error_line(prog, f"the output cannot be written ({error.strerror}); make room, and {AGAIN}"))
 
 
 def error_line(prog: str, message: str) -> int:

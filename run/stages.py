@@ -1,15 +1,14 @@
-"""The stages of a run: how long each took, and a progress bar on standard error while they go on."""
+"""The stages of a run: how long each took, and a progress bar while they go on."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
+from models.progress import ProgressBar
 
 
 class Stages:
-    """`with stages("fit"): ...` times a stage and moves the bar; the bar shows only on a terminal, and not if `quiet`.
+    """`with stages("fit"): ...` times a stage and moves the bar; `quiet` shows no bar.
 
     A stage that is entered again adds to its seconds.
     """
@@ -17,12 +16,11 @@ class Stages:
     def __init__(self, total: int, quiet: bool = True) -> None:
         self.seconds: dict[str, float] = {}
         self.quiet = quiet
-        self._bar = tqdm(total=total, disable=quiet or not sys.stderr.isatty(), leave=False, unit="stage")
+        self._bar = ProgressBar(total, "stage", quiet)
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        self._bar.set_description(name)
-        self._bar.set_postfix_str("")
+        self._bar.begin(name)
         start = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -30,7 +28,7 @@ class Stages:
 
     def within(self, done: int, total: int) -> None:
         """Show how far the present stage is."""
-        self._bar.set_postfix_str(f"{done} of {total}")
+        self._bar.update(0, f"{done} of {total}")
 
     def close(self) -> None:
         """Take the bar off the terminal."""

@@ -1,4 +1,4 @@
-"""The training samples to which a network gives another label than their own, after it was trained not to believe them all."""
+"""The suspects of RDIA-LS: training samples for which the trained network predicts another label than the given one."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,16 +10,16 @@ from run.records import Record, table_of
 
 
 class Suspects(NamedTuple):
-    """m samples, the least likely label first: in the order of their loss, largest first."""
+    """m samples, the one with the least likely given label first."""
 
     places: np.ndarray  # (m,) among the training samples
-    labels: np.ndarray  # (m,) the network's
-    p_old: np.ndarray  # (m,) its probability of the given label
-    p_new: np.ndarray  # (m,) and of its own
+    labels: np.ndarray  # (m,) that the network predicts
+    p_old: np.ndarray  # (m,) predicted probability of the given label
+    p_new: np.ndarray  # (m,) and of the predicted one
 
 
 def suspects(p: np.ndarray, given: np.ndarray) -> Suspects:
-    """Of all training samples. p: (n, K) probabilities. given: (n,) labels. Equal probabilities keep the order of the samples."""
+    """p: (n, K) predicted probabilities of all training samples; given: (n,) their labels. Ties keep the order of the samples."""
     likeliest = p.argmax(axis=1)
     differ = np.flatnonzero(likeliest != given)
     p_old = p[differ, given[differ]]
@@ -31,7 +31,7 @@ def suspects(p: np.ndarray, given: np.ndarray) -> Suspects:
 def suspect_rows(
     found: Suspects, given: np.ndarray, classes: Sequence[str], rows: np.ndarray, files: Sequence[str]
 ) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of suspects.csv. rows: (n,) numbers of the samples in their source. files: (n,) their names, or none."""
+    """Header and rows of suspects.csv. rows: (n,) rows of the samples in their source. files: (n,) their file names, or none."""
     names = np.array(classes)
     columns = {
         "index": rows[found.places],
@@ -46,9 +46,9 @@ def suspect_rows(
 
 
 def judged(found: Suspects, correct: np.ndarray | None) -> Record:
-    """How many suspects there are; where it is known, the share of wrong labels among them, and of the wrong labels that they are.
+    """The number of suspects, and their precision and recall as a list of the wrong labels: None without injected noise.
 
-    correct: (n,) bool, whether the given label is the true one; None where that is not known.
+    correct: (n,) bool, whether the given label is the true one; None if that is not known.
     """
     if correct is None:
         return {"suspects": len(found.places), "precision": None, "recall": None}

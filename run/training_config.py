@@ -1,4 +1,4 @@
-"""What a training run of RDIA-LS depends on."""
+"""The configuration of a training run."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from run.records import Record
 
 
 class TrainingConfig(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """Everything a run's numbers depend on, except the machine."""
 
     dataset: str
     noise_rate: float
@@ -21,6 +21,6 @@ class TrainingConfig(NamedTuple):
     data_dir: Path = Path()
 
     def flat(self) -> Record:
-        """All fields in one dictionary: what a run is kept and resumed by. Where the data lies does not count."""
+        """All fields but `data_dir` in one dictionary, which identifies the run."""
         own = {name: getattr(self, name) for name in self._fields if name not in {"settings", "data_dir"}}
         return {**own, **self.settings._asdict()}

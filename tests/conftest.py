@@ -3,12 +3,12 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch; subprocesses inherit it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts jobs of `&` with Ctrl-C ignored, and so their children
 MUTMUT = Path("mutmut-stats.json")  # where mutmut runs the tests, and there alone: how long each takes
 
 
@@ -17,11 +17,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if MUTMUT.exists():
         seconds = json.loads(MUTMUT.read_text())["duration_by_test"]
         items.sort(key=lambda item: seconds.get(item.nodeid, 0.0))
-
-
-@pytest.fixture(autouse=True)
-def ctrl_c_is_heard() -> Iterator[None]:
-    """Here and in children, also where it is ignored, as after `&`; and a script that answers it in its own way leaves no trace."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

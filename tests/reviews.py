@@ -1,4 +1,4 @@
-"""What a page is made of, without a run: for the tests of the page."""
+"""Reviews without a run, for the tests of the page."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from data.dataset import Dataset
 from data.noise import flip_count
 from data.source import Part
 from models.model import Scores
-from page.review import Review, review
+from page.review import Review, review_of
 
 
 def a_review(n: int, k: int, classes: Sequence[str] = (), shape: tuple[int, ...] | None = None) -> Review:
@@ -43,4 +43,4 @@ def a_review(n: int, k: int, classes: Sequence[str] = (), shape: tuple[int, ...]
         "curve": curve,
         "run": f"dataset=made&n={n}&k={k}",
     }
-    return review(facts, dataset, given, scores, x @ weights.T, weights)
+    return review_of(facts, dataset, given, scores, x @ weights.T, weights)

@@ -1,7 +1,7 @@
-"""The picture of the page in the README, in headless Chromium: the first samples judged, the first of them by each key.
+"""docs/page.png: the review page in headless Chromium, after the first samples were decided, each with another key.
 
 python RDIA.py --dataset mnist10 --noise 0.4 --relabel best --alpha auto --audit page.html
-python -m tests.screenshot page.html Figure/audit.png
+python -m tests.screenshot page.html docs/page.png
 """
 
 import io

@@ -13,7 +13,7 @@ from data.dataset import Dataset
 from data.errors import InputError
 from data.noise import NoisyLabels
 from data.source import Part
-from run.decisions import read_decisions, worth
+from run.decisions import count_decisions, read_decisions
 from run.identity import difference, run_key
 from tests.invoke import Invoke
 
@@ -61,16 +61,25 @@ BAD: dict[str, tuple[str | bytes, str]] = {
         "line 3: index '8' is not a training row",
     ),
     "an index that is no number": (lines((RUN, "-7", "cat", "cat", "cat", "", "")), "line 2: index '-7' is not a training row"),
-    "a label that does not exist": (lines((RUN, 7, "cat", "cat", "cow", "", "")), "line 2: the decided label 'cow' does not exist"),
-    "a duplicate": (lines(ROW, ROW), "line 3: index 7 is there twice"),
-    "another given label": (lines((RUN, 3, "cat", "cat", "cat", "", "")), "line 2: the given label of index 3 is cat, in the data"),
-    "another setting": (lines((RUN.replace("0.4", "0.2"), *ROW[1:])), "of another run: noise is 0.2 there and 0.4 here"),
-    "other data": (lines((RUN.replace("00ff", "11ff"), *ROW[1:])), "the settings are the same, the data are not"),
-    "no run's key": (lines(("mine", *ROW[1:])), "does not name the settings"),
-    "a column twice": ("run,index,given,decided,decided\nRUN,7,cat,dog,cat\n", "has two columns of one name"),
+    "a label that does not exist": (
+        lines((RUN, 7, "cat", "cat", "cow", "", "")),
+        "line 2: the decided label 'cow' is not a class of the data",
+    ),
+    "a duplicate": (lines(ROW, ROW), "line 3: index 7 appears twice"),
+    "another given label": (
+        lines((RUN, 3, "cat", "cat", "cat", "", "")),
+        "line 2: the given label of index 3 is cat, but in the data",
+    ),
+    "another setting": (
+        lines((RUN.replace("0.4", "0.2"), *ROW[1:])),
+        "belongs to another run: noise is 0.2 in the file and 0.4 here",
+    ),
+    "other data": (lines((RUN.replace("00ff", "11ff"), *ROW[1:])), "the settings are the same, but the data differ"),
+    "no run's key": (lines(("mine", *ROW[1:])), "was not written by this program"),
+    "a column twice": ("run,index,given,decided,decided\nRUN,7,cat,dog,cat\n", "has two columns of the same name"),
     "missing columns": ("index,decided\n7,cat\n", "has no column run, given"),
     "an empty file": ("", "is empty"),
-    "no decisions": (HEADER, "has no decision in it"),
+    "no decisions": (HEADER, "has no decisions"),
     "a short row": (HEADER + f"{RUN},7\n", "line 2: has 2 cells, expected 7"),
     "a picture": (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a CSV file in UTF-8"),
     "a stray quote": (HEADER + f'{RUN},7,"cat"x,cat,cat,,\n', "is not a CSV file in UTF-8"),
@@ -91,21 +100,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
             read_decisions(path, RUN, dataset(), GIVEN)
 
 
-def test_worth_counts_true_labels_only_where_the_truth_is_known(tmp_path: Path) -> None:
+def test_right_decisions_are_counted_where_the_truth_is_known(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text(
         lines((RUN, 12, CLASSES[1], "", CLASSES[0], "", ""), (RUN, 3, CLASSES[1], "", CLASSES[0], "", ""))
     )
     decided = read_decisions(tmp_path / "d.csv", RUN, dataset(), GIVEN)
     truth = np.array([0, 0, 1, 1])
-    assert worth(decided, NoisyLabels(GIVEN, truth != GIVEN), truth) == {"labels": 2, "changed": 2, "right": 1}
-    assert worth(decided, NoisyLabels(GIVEN, np.zeros(4, dtype=bool)), truth)["right"] is None
+    assert count_decisions(decided, NoisyLabels(GIVEN, truth != GIVEN), truth) == {"labels": 2, "changed": 2, "right": 1}
+    assert count_decisions(decided, NoisyLabels(GIVEN, np.zeros(4, dtype=bool)), truth)["right"] is None
 
 
 def test_the_key_names_the_settings_and_follows_the_data() -> None:
     base = dataset()
     key = run_key({"dataset": "a&b=c", "noise": 0.4}, base, GIVEN)
     assert key.startswith("dataset=a%26b%3Dc&noise=0.4&data=")
-    assert difference(key, run_key({"dataset": "x", "noise": 0.4}, base, GIVEN)) == "dataset is a&b=c there and x here"
+    assert difference(key, run_key({"dataset": "x", "noise": 0.4}, base, GIVEN)) == "dataset is a&b=c in the file and x here"
     x = base.train.x.copy()
     x[3, 1] += 1e-12
     others = [
@@ -140,7 +149,7 @@ def test_decided_labels_are_fitted_beside_the_other_methods(tmp_path: Path, invo
     found = round(record["precision"] * record["relabeled"])
     assert mended["decided"] == {"labels": len(rows), "changed": len(rows), "right": found}
     out = invoke("--labels", tmp_path / "d.csv").out
-    assert f"decided {len(rows)} labels by hand, {len(rows)} of them changed; {found} are the true ones" in out
+    assert f"{len(rows)} labels decided by a person, {len(rows)} of them changed; {found} are right" in out
 
 
 def test_labels_of_another_run_are_one_line_and_status_2(tmp_path: Path, invoke: Invoke) -> None:
@@ -150,4 +159,4 @@ def test_labels_of_another_run_are_one_line_and_status_2(tmp_path: Path, invoke:
     (tmp_path / "d.csv").write_text(lines((run, 1, "0", "1", "1", "", "")))
     status, out, err = invoke("--labels", tmp_path / "d.csv", "--quiet")
     assert (status, out, err.count("\n")) == (2, "", 1)
-    assert "seed is 2 there and 1 here" in err
+    assert "seed is 2 in the file and 1 here" in err

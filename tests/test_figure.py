@@ -1,12 +1,17 @@
 import csv
+import io
 import json
+import sys
+from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from data.errors import InputError
+from models.progress import ProgressBar
 from run.gallery import as_picture, draw_gallery
 from run.phi_plot import draw_phi
 from run.records import Record, append_line, environment, write_csv
@@ -56,22 +61,56 @@ def test_a_place_that_cannot_be_written_is_one_line(write, tmp_path: Path) -> No
         write(tmp_path / "file" / "results.jsonl")
 
 
-def test_environment_names_versions_and_commit() -> None:
-    import numpy as np
+def test_environment_names_versions_commit_and_device_and_torch_where_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    found = environment()
+    assert list(found) == ["python", "numpy", "scipy", "scikit-learn", "device", "commit"]
+    assert (found["numpy"], found["device"]) == (np.__version__, "cpu")
+    monkeypatch.setitem(sys.modules, "torch", ModuleType("torch"))
+    assert environment("cuda:0").items() >= {"torch": version("torch"), "device": "cuda:0"}.items()
 
-    assert environment()["numpy"] == np.__version__
-    assert set(environment()) == {"python", "numpy", "scipy", "scikit-learn", "device", "commit"}
 
-
-def test_stages_are_timed_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stages_are_timed_in_order_and_again_adds_up(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = iter([0.0, 1.0, 10.0, 12.0, 20.0, 24.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     stages = Stages(2, quiet=False)
-    for name in ("first", "second"):
+    for name in ("first", "second", "first"):
         with stages(name):
             pass
     stages.close()
-    assert list(stages.seconds) == ["first", "second"]
-    assert all(seconds >= 0 for seconds in stages.seconds.values())
-    assert capsys.readouterr().err == ""  # standard error is no terminal here
+    assert list(stages.seconds.items()) == [("first", 5.0), ("second", 2.0)]
+    assert capsys.readouterr().err == ""  # that is no terminal, and the stages were short
+
+
+def test_a_log_gets_a_line_every_30_seconds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with ProgressBar(12, "run", title="alpha") as bar, ProgressBar(12, "run", quiet=True) as silent:
+        for seconds in (29, 1, 29, 1):
+            now[0] += seconds
+            bar.update(note="accuracy 9%")
+            silent.update()
+        now[0] += 30
+        bar.begin("noise")
+    said = "alpha: 2 of 12 runs, accuracy 9%, 00:30 so far\nalpha: 4 of 12 runs, accuracy 9%, 01:00 so far\n"
+    assert capsys.readouterr() == ("", said + "noise: 4 of 12 runs, 01:30 so far\n")
+
+
+def test_a_terminal_gets_a_bar_that_is_gone_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with ProgressBar(2, "epoch", title="fit") as bar:
+        bar.update(note="accuracy 9%")
+        bar.update(0, "accuracy 10%")
+    shown = terminal.getvalue()
+    assert "fit:   0%|" in shown
+    assert " 1/2 [" in shown
+    assert "accuracy 10%]" in shown
+    assert shown.endswith("\r")
+    assert not shown.rsplit("\r", 2)[1].strip()
 
 
 def test_the_report_shows_a_dash_where_there_is_nothing_to_count() -> None:

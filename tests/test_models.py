@@ -4,6 +4,7 @@ import scipy.sparse as sp
 
 from influence import SoftmaxFit, SolverError, relabel, softmax_influence
 from models import logistic_regression as logistic
+from models.estimator import RDIAClassifier
 from models.linear import LinearModel
 from models.logistic_regression import fit_logistic, gradient, logistic_losses, objective
 from models.metrics import evaluate, share
@@ -89,6 +90,15 @@ def test_metrics_are_those_counted_by_hand() -> None:
     assert metrics.accuracy == 0.5
     assert metrics.auc == 0.75  # of the four pairs of a one and a zero, only (-0.2, 0.5) is in the wrong order
     assert metrics.log_loss == pytest.approx(logistic_losses(logits, labels).sum() / 4)
+
+
+def test_a_logit_of_0_is_class_0_for_the_metrics_as_for_the_estimator() -> None:
+    assert evaluate(np.zeros(3), np.array([0, 0, 1])).accuracy == pytest.approx(2 / 3)
+    assert evaluate(np.array([5e-324, -5e-324]), np.array([1, 0])).accuracy == 1.0
+    x = np.array([[1.0, 0], [-1, 0]] * 5)
+    classifier = RDIAClassifier(alpha=1e9, relabel="R").fit(x, [1, 0] * 5, x, [1, 0] * 5)
+    assert classifier.predict([[0.0, 1.0]]).tolist() == [0]
+    assert evaluate(classifier.decision_function([[0.0, 1.0]]), np.array([0])).accuracy == 1.0
 
 
 def test_one_class_has_no_auc() -> None:

@@ -111,6 +111,6 @@ def test_sparse_rows_are_made_dense() -> None:
 def test_a_network_that_does_not_suit_the_rows_is_refused_in_words() -> None:
     assert unsuited("cnn", (8, 8), 10) is None
     assert unsuited("mlp", (30,), 10) is None
-    assert unsuited("cnn", (30,), 10) == "takes pictures of 8 by 8 and more, these rows are 30; use mlp"
+    assert unsuited("cnn", (30,), 10) == "needs pictures of 8 by 8 or more, these rows are 30; use mlp"
     assert "are 7 by 9" in (unsuited("cnn", (7, 9), 10) or "")
     assert "40 GiB" in (unsuited("mlp", (1_000_000,), 10_737) or "")

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ import pytest
 from sklearn.datasets import dump_svmlight_file, load_digits, load_wine
 
 import RDIA
+import run.rdia
+from run.rdia_flags import rdia_config, rdia_parser
+from run.rdia_folder import save_outcome
+from run.stages import Stages
 from tests.invoke import ROOT, Invoke
 
 KEYS = [
@@ -186,7 +191,7 @@ def test_too_few_validation_rows_for_auto_are_one_line(tmp_path: Path, invoke: I
 def test_a_report_of_many_classes_says_how_many_suggestions_are_right(invoke: Invoke) -> None:
     out = invoke("--dataset", "digits10").out
     assert "1,006 rows: 10 classes of 87 to 108" in out
-    assert "of the suggested labels 0." in out
+    assert " of the suggested labels are right\n" in out
 
 
 def test_a_libsvm_file_of_three_classes_keeps_its_labels(tmp_path: Path, invoke: Invoke) -> None:
@@ -227,6 +232,18 @@ def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invok
         "commit",
         "seconds",
     } <= set(lines[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu", "device"),
+    [(None, None, "cpu"), (None, 1, "cuda:1"), (SimpleNamespace(device="cuda:3"), None, "cuda:3")],
+    ids=["cpu", "a linear model on a GPU", "a network on a GPU"],
+)
+def test_a_line_names_the_device_of_its_run(model: Any, gpu: int | None, device: str, tmp_path: Path) -> None:
+    config = rdia_config(rdia_parser().parse_args([]))
+    outcome = run.rdia.run(config, Stages(len(run.rdia.STAGES)))
+    save_outcome(outcome._replace(model=model or outcome.model), config._replace(gpu=gpu), tmp_path)
+    assert json.loads((tmp_path / "results.jsonl").read_text())["device"] == device
 
 
 def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Invoke) -> None:
@@ -277,7 +294,7 @@ def test_output_that_does_not_fit_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
-    assert "no room" in ended.stderr
+    assert "the output cannot be written (No space left on device); make room" in ended.stderr
 
 
 def test_an_image_folders_audit_names_the_files(tmp_path: Path, invoke: Invoke) -> None:
@@ -366,7 +383,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path, invoke
 def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        monkeypatch.setattr("data.sources.LIBSVM_URL", f"http://127.0.0.1:{unused.getsockname()[1]}/")
+        monkeypatch.setattr("data.public.LIBSVM_URL", f"http://127.0.0.1:{unused.getsockname()[1]}/")
     monkeypatch.setattr("data.download.RETRIES", 0)
     status, _, err = invoke("--dataset", "realsim", "--data_dir", tmp_path)
     assert (status, err.count("\n")) == (2, 1)
@@ -377,7 +394,7 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Inv
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RDIA, "judge", lambda *_: 1 / 0)
+    monkeypatch.setattr(run.rdia, "judge", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         invoke()
 
@@ -446,24 +463,28 @@ def test_test_labels_change_no_selection_of_a_network(mine: Path, invoke: Invoke
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--solver", "lissa"), "--solver lissa: is not one for --model linear, expected one of auto, cholesky, cg"),
+        (("--solver", "lissa"), "--solver lissa: is not for --model linear, expected one of auto, cholesky, cg"),
         (
             ("--model", "mlp", "--solver", "cholesky"),
-            "--solver cholesky: is not one for --model mlp, expected one of auto, cg, lissa",
+            "--solver cholesky: is not for --model mlp, expected one of auto, cg, lissa",
         ),
-        (("--model", "cnn"), "--model cnn: takes pictures of 8 by 8 and more, these rows are 30; use mlp"),
+        (("--model", "cnn"), "--model cnn: needs pictures of 8 by 8 or more, these rows are 30; use mlp"),
         (("--model", "mlp", "--gpu", 99), "--gpu 99: is not there, the GPUs here are:"),
         (("--n_validation", 999), "--dataset wdbc: 569 rows leave no training rows; give a smaller --n_validation than 999"),
         (
             ("--validation", "test", "--n_validation", 113),
             "--dataset wdbc: 569 rows leave no test rows; give a smaller --n_validation",
         ),
+        (
+            ("--dataset", "digits10", "--solver", "cholesky"),
+            "--solver cholesky: digits10 has 10 classes, expected 2; leave --solver out",
+        ),
         (("--damping", 0), "--damping: got '0', expected a finite number above 0"),
         (("--model", "mlp", "--damping", 1e-9), "give a larger --damping than 1e-09"),
         (("--damping", 5), "--damping 5: is for --model mlp or cnn, not for linear; leave it out"),
         (("--n_epoch", 5), "--n_epoch 5: is for --model mlp or cnn, not for linear; leave it out"),
         (("--model", "mlp", "--C", 1), "--C 1: is for --model linear, not for mlp; leave it out"),
-        (("--model", "mlp", "--n_epoch", "9" * 30), "expected a whole number of 1,000,000,000 at most"),
+        (("--model", "mlp", "--n_epoch", "9" * 30), "expected a whole number of at most 1,000,000,000"),
         (("--result_dir", ""), "--result_dir: got '', expected a path"),
         (("--alpha", "AUTO"), "expected a finite number of 0 or more, such as 0.0002, or auto"),
     ],

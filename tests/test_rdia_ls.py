@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import torch
 from data.files import only_writer
 from models.settings import METHODS
 from run.checkpoint import read_checkpoint, save_checkpoint
+from run.ls_flags import ls_config, ls_parser
+from run.ls_folder import save_training
 from run.rdia_ls import lost_classes
 from tests.invoke import ROOT, Invoke, script
 
@@ -71,7 +74,7 @@ def test_a_result_directory_holds_lines_curve_and_checkpoint(tmp_path: Path, inv
     out = tmp_path / "out"
     printed = record(invoke(*SHORT, "--result_dir", out, "--json").out)
     assert {path.name for path in out.iterdir()} == {
-        *("checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl", "suspects.csv")
+        *("checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl", "suspects.csv", ".lock")
     }
     epochs = [json.loads(line) for line in (out / "epochs.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == list(range(14))
@@ -82,6 +85,16 @@ def test_a_result_directory_holds_lines_curve_and_checkpoint(tmp_path: Path, inv
     line = json.loads((out / "results.jsonl").read_text())
     assert {key: line[key] for key in printed} == printed
     assert line["config"]["forget_rate"] == 0.4
+
+
+def test_a_line_names_the_device_of_its_run_and_torch(tmp_path: Path, invoke: Invoke) -> None:
+    config = ls_config(ls_parser().parse_args(list(map(str, SHORT))))
+    printed = json.loads(invoke(*SHORT, "--json").out)
+    for device in ("cpu", "cuda:1"):
+        (tmp_path / device).mkdir()
+        save_training(printed, config, device, tmp_path / device)
+        line = json.loads((tmp_path / device / "results.jsonl").read_text())
+        assert (line["device"], line["torch"]) == (device, version("torch"))
 
 
 @pytest.mark.parametrize("stop", [1, 7, 13])
@@ -133,7 +146,7 @@ def test_a_run_whose_data_has_changed_is_not_gone_on_with(tmp_path: Path, invoke
         np.savez(path, x_train=x_changed, y_train=changed, x_test=x, y_test=labels)
         ended = invoke(*flags)
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-        assert f"--dataset {path}: is not what the run in {out} was made with" in ended.err
+        assert f"--dataset {path}: has changed since the run in {out}" in ended.err
         assert (out / "checkpoint.pt").read_bytes() == before
     np.savez(path, x_train=x, y_train=labels, x_test=x, y_test=labels)
     assert invoke(*flags).status == 0
@@ -144,7 +157,7 @@ def test_a_folder_in_which_another_run_writes_is_refused_and_stays(tmp_path: Pat
         ended = invoke(*SHORT, "--result_dir", tmp_path)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert f"--result_dir {tmp_path}: another run writes there" in ended.err
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_checkpoint_of_another_networks_weights_is_refused(tmp_path: Path, invoke: Invoke) -> None:
@@ -155,7 +168,7 @@ def test_a_checkpoint_of_another_networks_weights_is_refused(tmp_path: Path, inv
     save_checkpoint(tmp_path, kept)
     ended = invoke(*SHORT, "--result_dir", tmp_path, "--resume")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-    assert "checkpoint.pt: is damaged, or no checkpoint of this version; remove it to start anew" in ended.err
+    assert "checkpoint.pt: is damaged, or was written by another version; remove it to start again" in ended.err
 
 
 def test_resuming_a_finished_run_prints_it_again(tmp_path: Path, invoke: Invoke) -> None:
@@ -177,8 +190,8 @@ def test_a_full_disk_leaves_the_last_checkpoint_intact(tmp_path: Path, invoke: I
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-    assert "checkpoint.pt: cannot be written (File too large); the last one is intact" in ended.err
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "epochs.jsonl"}
+    assert "checkpoint.pt: cannot be written (File too large); the one before it is intact" in ended.err
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "checkpoint.pt", "epochs.jsonl"}
     assert record(invoke(*flags, "--resume").out) == record(invoke(*SHORT, "--json").out)
 
 
@@ -216,7 +229,7 @@ def test_a_class_that_is_lost_is_named_in_a_warning(tmp_path: Path, invoke: Invo
     names = np.array(["cat", "dog", "owl"])[labels]
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=names, x_test=x, y_test=names)
     flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--noise_rate", 0.3, "--n_epoch", 12, "--init_epoch", 5)
-    assert "class owl are found for 5 epochs; try --warmup balanced" in (said := invoke(*flags).err)
+    assert "class owl: the test recall was below 5% in the last 5 epochs; try --warmup balanced" in (said := invoke(*flags).err)
     assert said.count("class owl") == 1
     assert invoke(*flags, "--quiet").err == ""
 
@@ -232,7 +245,7 @@ def test_a_new_run_takes_away_what_an_earlier_one_has_left(tmp_path: Path, invok
 
     monkeypatch.setattr(invoke.module.Watch, "__call__", after_one)
     assert invoke(*SHORT, "--seed", 2, "--result_dir", tmp_path).status == 130
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint.pt", "epochs.jsonl", "results.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", "checkpoint.pt", "epochs.jsonl", "results.jsonl"}
     assert (tmp_path / "results.jsonl").read_bytes() == before
 
 
@@ -242,7 +255,7 @@ def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: P
     flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--init_epoch", 3, "--n_epoch")
     said = invoke(*flags, 3).err
     assert said.startswith(
-        "note: --n_epoch 3: the run ends in the warm-up, of 3 epochs\nnote: 60 of your own training rows were taken"
+        "note: --n_epoch 3: the run ends within the warm-up of 3 epochs\nnote: 60 of your own training rows were taken"
     )
     assert said.count("\n") == 2
     assert invoke(*flags, 3, "--quiet").err == ""
@@ -259,8 +272,8 @@ def test_of_labels_as_they_are_nothing_is_claimed(invoke: Invoke) -> None:
     assert result["clean_share_kept"] is None
     assert result["wrong_share_relabeled"] is None
     text = invoke(*SHORT, "--noise_type", "none", "--noise_rate", 0.3).out
-    assert "labels as they are, 30% of them taken to be wrong" in text
-    assert "truly" not in text
+    assert "labels as given, 30% of them assumed wrong" in text
+    assert "share of the" not in text
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(tmp_path: Path, invoke: Invoke) -> None:
@@ -344,4 +357,4 @@ def test_a_file_that_networks_do_not_train_on_is_said_to_be_there(tmp_path: Path
     (tmp_path / "mine.svm").write_text("1 1:1\n")
     ended = invoke("--dataset", tmp_path / "mine.svm")
     assert ended.status == 2
-    assert "mine.svm: is no .npz file and no folder of pictures" in ended.err
+    assert "mine.svm: is neither an .npz file nor a folder of pictures" in ended.err

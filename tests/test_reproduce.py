@@ -6,18 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib import pyplot
 from sklearn.datasets import load_digits
 
 from data.errors import InputError
-from Figure import deep_targets, linear_targets, recipe, reproduce
+from Figure import deep_targets, gamma_plot, linear_targets, noise_plot, recipe, reproduce
 from Figure.compare import COMPARED, Comparison
 from Figure.deep_targets import deep_table, objective_table, warmup_table
 from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence, slope_and_correlation
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
-from Figure.lines import KEPT, Store
-from Figure.tables import markdown, marked, mean_sd, paste, seeds
-from Figure.target import Output
+from Figure.lines import Store
+from Figure.tables import documents, marked, mean_sd, paste, place_of, sample_sd, seeds
+from Figure.target import FIGURES, Output
 from influence import harmful
 from models.architectures import build
 from models.settings import FAST
@@ -70,13 +71,15 @@ def test_the_kept_runs_relabel_as_many_as_the_released_procedure(alpha: float) -
 
 
 @pytest.mark.parametrize("name", reproduce.MODULES)
-def test_the_readme_shows_what_the_kept_runs_say(name: str, tmp_path: Path) -> None:
+def test_the_documents_show_what_the_kept_runs_say(name: str, tmp_path: Path) -> None:
     made = reproduce.target(name)
-    (tmp_path / "README.md").write_text((ROOT / "README.md").read_text())
-    made.show(Store().lines(made.wanted(1)), Output(tmp_path, tmp_path / "README.md"), tmp_path)
-    assert (tmp_path / "README.md").read_text() == (ROOT / "README.md").read_text()
+    made.show(Store().lines(made.wanted(1)), Output(tmp_path, own=True), tmp_path)
+    for table in tmp_path.glob("*.md"):
+        text = place_of(table.stem).read_text()
+        assert paste(text, table.stem, table.read_text().removesuffix("\n")) == text
     for picture in tmp_path.glob("*.png"):
-        assert (KEPT / picture.name).read_bytes().startswith(b"\x89PNG")
+        assert (FIGURES / picture.name).read_bytes().startswith(b"\x89PNG")
+    assert list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", reproduce.MODULES)
@@ -238,9 +241,45 @@ def test_mean_and_sample_standard_deviation() -> None:
     )
 
 
-def test_a_readme_without_a_place_is_an_error() -> None:
-    with pytest.raises(InputError, match="<!-- mnist -->"):
-        paste("no marks", "mnist", markdown(["a"], [["b"]]))
+def test_a_table_goes_between_its_markers_and_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = tmp_path / "a.md", tmp_path / "b.md"
+    pages[0].write_text("no markers\n")
+    pages[1].write_text("before\n<!-- mnist -->\nold\n<!-- /mnist -->\nafter\n")
+    monkeypatch.setattr("Figure.tables.documents", lambda: list(pages))
+    Output(tmp_path, own=False).table("mnist", "| a |")
+    assert pages[0].read_text() == "no markers\n"
+    assert pages[1].read_text() == "before\n<!-- mnist -->\n| a |\n<!-- /mnist -->\nafter\n"
+    with pytest.raises(InputError, match=r"no page has a place for the table cancer; add the lines <!-- cancer -->"):
+        place_of("cancer")
+
+
+def test_the_documents_are_the_readme_and_the_pages_of_docs() -> None:
+    assert documents()[0] == ROOT / "README.md"
+    assert all(path.parent == ROOT / "docs" and path.suffix == ".md" for path in documents()[1:])
+
+
+def test_a_sample_standard_deviation_divides_by_n_minus_1() -> None:
+    np.testing.assert_allclose(sample_sd([[1.0, 5.0], [3.0, 5.0]]), [2**0.5, 0.0])  # of two: their distance over sqrt 2
+    assert sample_sd([7.0]) == 0.0
+
+
+def band(figure: Any, axes: int, place: int) -> list[float]:
+    """The least and the largest height of a band in a figure."""
+    heights = figure.axes[axes].collections[place].get_paths()[0].vertices[:, 1]
+    return [heights.min(), heights.max()]
+
+
+def test_bands_are_one_sample_standard_deviation_as_in_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    for module in (noise_plot, gamma_plot):
+        monkeypatch.setattr(module, "save_figure", lambda figure, _: drawn.append(figure))
+    lines = [compare_line("mnist", 0.2, seed, RDIA=loss) for seed, loss in ((1, 0.1), (2, 0.3))]
+    noise_plot.draw_noise(lines, linear_targets.NOISE_SETS, linear_targets.NOISES, tmp_path)
+    assert band(drawn[0], 0, COMPARED.index("RDIA")) == pytest.approx([0.2 - 0.02**0.5, 0.2 + 0.02**0.5])
+    curves = [{"noise_rate": 0.8, "gamma": 0.4, "test_accuracy": [last - 1, last]} for last in (80.0, 84.0)]
+    gamma_plot.draw_gamma(curves, (0.2, 0.8), (0.2, 0.4), tmp_path)
+    assert band(drawn[1], 1, 0) == pytest.approx([81 - 8**0.5, 82 + 8**0.5])
+    pyplot.close("all")
 
 
 @pytest.mark.slow

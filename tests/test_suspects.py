@@ -72,7 +72,7 @@ def test_the_suspects_of_an_npz_are_rows_of_it_and_most_are_wrong(tmp_path: Path
     assert len(places) > 0.9 * 0.8 * np.sum(given != y)  # a fifth of the rows are the test set
     assert np.mean([row["new_label"] for row in rows] == NAMES[y[places]]) > 0.8
     text = invoke("--dataset", tmp_path / "mine.npz", *FLAGS, tmp_path / "out", "--resume").out
-    assert f"suspects, to which it gives another label in the end: {len(rows)}\n" in text
+    assert f"suspects, for which the network predicts another label: {len(rows)}\n" in text
 
 
 def test_the_suspects_of_a_folder_are_named_by_their_files(tmp_path: Path, invoke: Invoke) -> None:

@@ -1,27 +1,26 @@
 """Runs that are made once and kept: one after another, on several cores, on several machines, and after a kill."""
 
+import importlib
 import json
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from data.errors import InputError
 from Figure import reproduce
-from Figure.lines import Run, Store, read_lines
-from Figure.sweep import shard, sweep
-from run.records import Record
+from Figure.lines import Run, Shard, Store, config_key
+from Figure.sweep import sweep
+from Figure.tables import documents
+from run.records import Record, read_lines
 from tests.cluster import STARTS, running, worker
 from tests.invoke import ROOT, Ended, Invoke
 
 METHODS = ("methods", "--seeds", "3", "--data_dir")  # with no public data: two built-in sets, six runs
-KEPT = ("config", "alpha", "relabeled", "methods")  # of a line: all but times and versions
+RESULTS = ("config", "alpha", "relabeled", "methods")  # of a line: all but times and versions
 
 
 def double(config: Record, _: Path) -> Record:
@@ -83,7 +82,8 @@ def test_a_changed_setting_makes_anew_what_it_touches_and_nothing_else(tmp_path:
 def test_shards_share_the_runs_and_are_read_together(tmp_path: Path) -> None:
     everything = runs(range(7))
     for number in (1, 2, 3):
-        sweep(shard(everything, (number, 3)), Store(tmp_path, f".{number}-of-3"), tmp_path)
+        part = Shard(number, 3)
+        sweep(part.of(everything), Store(tmp_path, part), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"some.{number}-of-3.jsonl" for number in (1, 2, 3)]
     assert values(Store(tmp_path)) == [2 * number for number in range(7)]
     assert not Store(tmp_path).missing(everything)
@@ -95,7 +95,7 @@ def test_the_lines_of_a_target_are_those_with_any_seed(tmp_path: Path) -> None:
         store.append(Run("some", config, refuse), {})
     wanted = [Run("some", {"seed": 1, "C": 1}, refuse)]
     assert [line["config"] for line in store.lines(wanted)] == [{"C": 1, "seed": 1}, {"C": 1, "seed": 2}]
-    assert key({"b": 1, "a": 2}) == key({"a": 2, "b": 1})
+    assert config_key({"b": 1, "a": 2}) == config_key({"a": 2, "b": 1})
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def call(*flags: object) -> Ended:
 
 def results(folder: Path) -> list[str]:
     """What the runs in a folder gave, but for times and versions."""
-    return sorted(json.dumps([line[name] for name in KEPT]) for line in Store(folder).read("compare"))
+    return sorted(json.dumps([line[name] for name in RESULTS]) for line in Store(folder).read("compare"))
 
 
 def test_two_jobs_and_two_shards_give_what_one_process_gives(tmp_path: Path) -> None:
@@ -131,11 +131,11 @@ def test_two_jobs_and_two_shards_give_what_one_process_gives(tmp_path: Path) -> 
     assert "| mnist | not there |" in tables[0]
 
 
-def test_a_folder_of_ones_own_gets_everything_and_the_readme_nothing(tmp_path: Path, invoke: Invoke) -> None:
-    before = (ROOT / "README.md").read_text()
+def test_a_folder_of_ones_own_gets_everything_and_the_documents_nothing(tmp_path: Path, invoke: Invoke) -> None:
+    before = [path.read_text() for path in documents()]
     assert invoke("framework", "noise", "--data_dir", tmp_path / "none", "--result_dir", tmp_path / "out").status == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["framework.png", "noise.md", "noise.png"]
-    assert (ROOT / "README.md").read_text() == before
+    assert [path.read_text() for path in documents()] == before
 
 
 @pytest.mark.parametrize(
@@ -157,35 +157,6 @@ def test_bad_input_is_one_line(flags: tuple[str, ...], named: str, tmp_path: Pat
     assert ended.status == 2
     assert ended.err.count("\n") == 1
     assert named in ended.err
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_sweep_killed_at_ten_moments_gives_the_table_of_one_never_killed(jobs: int, tmp_path: Path) -> None:
-    flags = [*METHODS, str(tmp_path / "none"), "--jobs", str(jobs), "--result_dir"]
-    flags[2] = "20"
-    begin = time.monotonic()
-    assert call(*flags, tmp_path / "whole").status == 0
-    whole = time.monotonic() - begin
-    rng, command = random.Random(1), [sys.executable, "-m", "Figure.reproduce", *flags, str(tmp_path / "killed")]
-    for _ in range(10):
-        killed = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-        time.sleep(rng.uniform(0, whole))
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.wait()
-        deadline = time.monotonic() + 30
-        while _members(killed.pid):  # what it had started ends too
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        (tmp_path / "killed" / "methods.md").unlink(missing_ok=True)
-    assert call(*flags, tmp_path / "killed").status == 0
-    assert results(tmp_path / "killed") == results(tmp_path / "whole")
-    assert (tmp_path / "killed" / "methods.md").read_text() == (tmp_path / "whole" / "methods.md").read_text()
-
-
-def _members(session: int) -> list[str]:
-    """Processes of a session that are still there."""
-    return subprocess.run(["ps", "-o", "pid=", "-s", str(session)], capture_output=True, text=True, check=False).stdout.split()
 
 
 @pytest.mark.slow
@@ -214,26 +185,34 @@ def test_without_dask_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.slow
 def test_a_dask_cluster_gives_what_one_process_gives(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    address, dask = "tcp://127.0.0.1:18786", [sys.executable, "-m", "dask"]
-    common = {"cwd": ROOT, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "stderr": subprocess.DEVNULL}
-    commands = [["scheduler", "--port", "18786"], *[["worker", address, "--nthreads", "1", "--local-directory", str(tmp_path)]] * 2]
-    processes = [subprocess.Popen([*dask, *command, "--no-dashboard"], **common) for command in commands]  # type: ignore[call-overload]
-    try:
-        time.sleep(15)
-        ended = call(*METHODS, tmp_path / "none", "--dask", address, "--result_dir", tmp_path / "dask")
-        assert ended == Ended(0, "", "")
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
+    with running(tmp_path, 2) as there:
+        ended = call(*METHODS, tmp_path / "none", "--dask", there.address, "--result_dir", tmp_path / "dask")
+    assert ended == Ended(0, "", "")
     assert call(*METHODS, tmp_path / "none", "--result_dir", tmp_path / "one").status == 0
     assert results(tmp_path / "dask") == results(tmp_path / "one")
+
+
+def of_a_gpu(_: Path) -> Record:
+    return {"value": 1, "device": "cuda:0"}
+
+
+def test_a_line_names_its_own_device_and_the_versions_of_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("torch")
+    store, config = Store(tmp_path), {"number": 0, "seed": 1}
+    sweep([Run("some", config, of_a_gpu)], store, tmp_path)
+    (line,) = store.read("some")
+    assert line.items() >= {"value": 1, "config": config, "device": "cuda:0", "torch": version("torch")}.items()
+    monkeypatch.delitem(sys.modules, "torch")
+    sweep(runs(range(1, 2)), store, tmp_path)
+    line = store.read("some")[-1]
+    assert line["device"] == "cpu"
+    assert "torch" not in line
 
 
 def test_what_is_kept_in_no_folder_is_not_shown(tmp_path: Path, invoke: Invoke) -> None:
     ended = invoke("alpha", "--kept", "--result_dir", tmp_path / "new")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-    assert f"--result_dir {tmp_path / 'new'}: is not there" in ended.err
+    assert f"--result_dir {tmp_path / 'new'}: there is no such folder; give one with kept lines" in ended.err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The device that a network or a linear model is computed on."""
+"""The choice of CPU or GPU."""
 
 import torch
 
@@ -7,16 +7,16 @@ from models.devices.ranks import ALONE, Ranks
 
 
 def choose_device(gpu: int | None, ranks: Ranks = ALONE) -> torch.device:
-    """GPU number `gpu`; without a number the first GPU, or the CPU if there is none. Raises `InputError` if it is not there.
+    """GPU number `gpu`; without a number the first GPU, or the CPU if there is none. Raises `InputError` if there is no such GPU.
 
-    Of several ranks each takes the GPU of its place on the machine.
+    With several ranks each takes the GPU with its place on the machine.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if ranks.world > 1:
         gpu = local_gpu(gpu, count, ranks)
     if gpu is not None and gpu >= count:
         there = ", ".join(f"{number} ({torch.cuda.get_device_name(number)})" for number in range(count)) or "none"
-        raise InputError(f"--gpu {gpu}: is not there, the GPUs here are: {there}; leave --gpu out to run on what there is")
+        raise InputError(f"--gpu {gpu}: is not there, the GPUs here are: {there}; leave --gpu out to use what there is")
     if not count:
         return torch.device("cpu")
     torch.set_float32_matmul_precision("high")  # TF32
@@ -24,9 +24,9 @@ def choose_device(gpu: int | None, ranks: Ranks = ALONE) -> torch.device:
 
 
 def local_gpu(gpu: int | None, count: int, ranks: Ranks) -> int | None:
-    """The number of this rank's GPU among the machine's `count`; None where there are none, and ranks run on CPUs."""
+    """The number of this rank's GPU; None if there is none, and ranks run on CPUs. count: of GPUs on this machine."""
     if gpu is not None:
-        raise InputError(f"--gpu {gpu}: is for one process, but torchrun starts {ranks.world}, each with a GPU; leave --gpu out")
+        raise InputError(f"--gpu {gpu}: is for one process, but torchrun starts {ranks.world}, each with its own GPU; leave it out")
     if not count:
         return None
     if ranks.local_world > count:

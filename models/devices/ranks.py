@@ -1,4 +1,4 @@
-"""The processes that `torchrun` starts to train one network together: who they are, and how one of them speaks for all."""
+"""The processes (ranks) that `torchrun` starts to train one network together."""
 
 import os
 from collections.abc import Callable
@@ -10,26 +10,26 @@ import torch.distributed as dist
 
 from data.errors import InputError
 
-RANK_TIMEOUT = timedelta(hours=1)  # how long a rank waits for another: rank 0 may be downloading
+RANK_TIMEOUT = timedelta(hours=1)  # a rank waits so long for another: rank 0 may be downloading
 Result = TypeVar("Result")
 
 
 class Ranks(NamedTuple):
-    """This process among all of a job; by default the only one."""
+    """The place of this process in the job; by default it is the only one."""
 
     rank: int = 0
-    world: int = 1  # how many there are
-    local: int = 0  # place among those of this machine
-    local_world: int = 1
+    world: int = 1  # number of ranks
+    local: int = 0  # place among the ranks of this machine
+    local_world: int = 1  # number of ranks of this machine
 
 
 ALONE = Ranks()
 
 
 def on_ranks(main: Callable[[Ranks], None]) -> None:
-    """Call `main` with this process's place in the job; without `torchrun`, or with one process of it, with `ALONE`.
+    """Call `main` with the place of this process in the job: `ALONE` without `torchrun`, or if it starts only one process.
 
-    An `InputError` is raised by rank 0 alone, so that it is said once; the other ranks leave with its status.
+    An `InputError` is raised by rank 0 only, so that it is printed once; the other ranks exit with the same status, 2.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["WORLD_SIZE"] == "1":
         main(ALONE)
@@ -47,7 +47,7 @@ def on_ranks(main: Callable[[Ranks], None]) -> None:
 
 
 def from_first(ranks: Ranks, act: Callable[[], Result]) -> Result:
-    """What `act` gives on rank 0, where alone it is called; an `InputError` or a `SystemExit` of its is raised on every rank."""
+    """Call `act` on rank 0 only and return its result on every rank. An `InputError` or `SystemExit` is raised on every rank."""
     if ranks.world == 1:
         return act()
     given: list[Any] = [None]

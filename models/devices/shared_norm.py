@@ -1,4 +1,4 @@
-"""Batch norm over a batch that several ranks hold in shares: torch's SyncBatchNorm on GPUs, and as that is for them alone, ours."""
+"""Batch norm over a batch that is spread over several ranks: torch's SyncBatchNorm on GPUs, our own on CPUs, where it has none."""
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +9,14 @@ NORM_MOMENTUM = 0.1  # step of the running mean and variance: torch's default, w
 
 
 class SharedBatchNorm(_BatchNorm):
-    """`nn.BatchNorm1d` or `2d`, with mean and variance of all ranks' rows, and the gradient through them."""
+    """`nn.BatchNorm1d` or `2d` with the mean and variance of the rows of all ranks, which the gradient passes through."""
 
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
 
     def _check_input_dim(self, x: Tensor) -> None:
-        """Of any dimensions."""
+        """Accept inputs of any number of dimensions."""
 
     def forward(self, x: Tensor) -> Tensor:  # (n, C) or (n, C, h, w), n differs by rank and may be 0
         if not self.training:
@@ -36,7 +36,7 @@ class SharedBatchNorm(_BatchNorm):
 
 
 def share_norms(network: nn.Module, device: torch.device) -> nn.Module:
-    """`network` with its batch norms over all ranks; names and values of its parameters and buffers stay."""
+    """`network` with batch norms over all ranks. The names and values of parameters and buffers stay the same."""
     if device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for name, child in network.named_children():

@@ -1,7 +1,7 @@
-"""A batch over several ranks: each looks at its rank_share of the rows, all see the logits of all.
+"""One batch on several ranks: each computes the logits of its share of the rows, and receives those of all others.
 
-Whatever a method makes of the logits, a split by loss and its means, it makes of the whole batch, on every rank alike. A rank
-differentiates by its own rows alone, and DistributedDataParallel sums that up.
+So every rank computes the loss of the whole batch, with the same split by loss and the same means. It differentiates only by its
+own rows; DistributedDataParallel adds up these gradients.
 """
 
 import torch
@@ -16,15 +16,15 @@ from models.training import Forward, State, Tensors, forward
 
 
 def rank_share(ranks: Ranks, size: int) -> slice:
-    """This rank's places in a batch of `size`: a stretch of size / world, rounded up or down, of none if the ranks are more."""
+    """This rank's places in a batch: a contiguous part of size / world rows, rounded up or down; empty if there are more ranks."""
     return slice(ranks.rank * size // ranks.world, (ranks.rank + 1) * size // ranks.world)
 
 
 def among(everything: Tensor, own: Tensor, places: slice, world: int) -> Tensor:
-    """`everything` (B, K) with `own` (b, K) at its `places`, for a loss of the batch to be differentiated by `own`.
+    """`everything` (B, K) with `own` (b, K) at its `places`, so that a loss of the batch can be differentiated by `own`.
 
-    The gradient that reaches `own` is multiplied by `world`: DistributedDataParallel takes the mean over the ranks, where the
-    gradient of the batch's loss is the sum.
+    The gradient that reaches `own` is multiplied by `world`, because DistributedDataParallel takes the mean over the ranks and
+    the gradient of the batch's loss is the sum.
     """
     if own.requires_grad:
         own.register_hook(lambda gradient: gradient * world)
@@ -36,14 +36,14 @@ def gathered(ranks: Ranks, own: Tensor, size: int) -> Tensor:
     places = rank_share(ranks, size)
     everything = own.new_zeros(size, own.shape[1])
     everything[places] = own.detach()
-    dist.all_reduce(everything)  # adds zeros: exact, and shares may differ in size
+    dist.all_reduce(everything)  # adds zeros: exact, whatever the sizes of the shares
     return among(everything, own, places, ranks.world)
 
 
 def forward_together(ranks: Ranks, state: State, settings: Settings) -> Forward:
-    """`models.training.forward` by all ranks; every rank's weights become those of rank 0.
+    """`models.training.forward` on all ranks; first every rank gets the weights of rank 0.
 
-    A transition is not spread: each rank has its whole gradient, of the whole batch's logits, and moves it alike.
+    A transition matrix is not wrapped: every rank computes its whole gradient, from the logits of the whole batch.
     """
     spread = settings.method == "co-teaching"
     companion = _parallel(state.companion) if spread else state.companion

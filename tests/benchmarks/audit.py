@@ -16,10 +16,10 @@ import numpy as np
 from data.dataset import Dataset
 from data.matrix import compact
 from data.noise import flip_share
-from data.source import Part
+from data.public import mnist_part
 from models.linear import LinearModel
 from page.render import write_page
-from page.review import Review, review
+from page.review import Review, review_of
 from run.flags import Parser, add_data_dir
 from run.script import run_script
 from tests.browser import chromium
@@ -43,10 +43,8 @@ STEPS = """async (steps) => {
 
 
 def mnist_review(data_dir: Path) -> Review:
-    train, test = (
-        Part(compact(part.pixels.reshape(len(part.labels), -1) / 255), part.labels.astype(np.int64), np.arange(len(part.labels)))
-        for part in (mnist(data_dir, "train"), mnist(data_dir, "t10k"))
-    )
+    parts = [mnist_part(data_dir / "MNIST" / "raw", part) for part in ("train", "t10k")]
+    train, test = (part._replace(x=compact(part.x.reshape(-1, 784) / 255)) for part in parts)
     dataset = Dataset(train, test, test, tuple(map(str, range(10))), None, (28, 28), ())
     given, model = flip_share(train.labels, 0.5, np.random.default_rng(1), 10), LinearModel(10, 0.1)
     weights = model.fit(train.x, given.labels)
@@ -67,7 +65,7 @@ def mnist_review(data_dir: Path) -> Review:
         **sizes,
     }
     facts |= {"flipped": int(given.flipped.sum()), "methods": {"ERM": metrics, "RDIA": metrics}, "curve": grid, "run": "benchmark"}
-    return review(facts, dataset, given, scores, train.x @ weights.T, weights)
+    return review_of(facts, dataset, given, scores, train.x @ weights.T, weights)
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """Seconds and memory against the number of rows: data of avazu's shape in memory, in blocks on disk, and on Dask workers.
 
-    python -m tests.benchmarks.growth                          # what is not kept yet; then the table and Figure/growth.png
+    python -m tests.benchmarks.growth                          # what is not kept yet; then the table and docs/growth.png
     python -m tests.benchmarks.growth --most 1000000           # no file of more rows than that
     python -m tests.benchmarks.growth --kept                   # no runs
 
-A run is a process that loads a file, fits on 20% wrong labels, and computes all influences; one JSON line of it is kept in
-Figure/growth.jsonl. A file of 10 million rows takes 2.4 GB in TMPDIR, its parsed form 1.9 GB, while it is measured.
+A run is a process that loads a file, fits on 20% wrong labels, and computes all influences. It is kept as one JSON line in
+tests/benchmarks/growth.jsonl. A file of 10 million rows takes 2.4 GB in TMPDIR, its parsed form 1.9 GB, while it is measured.
 """
 
 import json
@@ -27,17 +27,14 @@ import numpy as np
 import psutil
 import scipy.sparse as sp
 
-from data.dataset import FROM_TRAIN
+from data.dataset import load
 from data.noise import flip_share
 from data.streams import generator
-from Figure.lines import KEPT, Run, Store
-from Figure.tables import paste_into
+from Figure.lines import Run, Store
+from Figure.tables import paste_into, place_of
 from influence.logistic import logistic_hvp
-from influence.rows import is_matrix
-from models.devices.placement import loader
+from models.devices.placement import reader
 from models.linear import LinearModel
-from models.model import Model
-from models.rows import RowsModel
 from run.flags import Parser, count
 from run.records import ROOT, Record
 from run.script import run_script
@@ -45,6 +42,7 @@ from tests.benchmarks.generate import CATEGORIES, FIELDS, write_avazu_like
 from tests.benchmarks.growth_plot import APART, GROWTH_MODES, ROWS_EACH, SIZES, WEAK, WEAK_REPEATS, draw_growth, growth_table
 from tests.cluster import running
 
+HERE = Path(__file__).resolve().parent
 BLOCK_ROWS, NOISE, C = 100_000, 0.2, 0.1
 TEST_ROWS = 10_000
 PRODUCTS = 30  # as many as a fit's conjugate gradients take, or so
@@ -64,12 +62,12 @@ def measure(path: Path, block_rows: int | None, dask: str | None, workers: Seque
         busy = [sum(process.cpu_times()[:2]) for process in processes]
         times.append([time.perf_counter(), time.process_time(), *busy])
 
-    with loader(block_rows, dask) as load:
+    model = LinearModel(2, C)
+    with reader(block_rows, dask) as read:
         tick()
-        data = load(str(path), path.parent, 1, FROM_TRAIN)
+        data = load(str(path), path.parent, 1, read=read)
         labels = flip_share(data.train.labels, NOISE, generator(1, "noise")).labels
         tick()
-        model: Model = LinearModel(2, C) if is_matrix(data.train.x) else RowsModel(C)
         x, x_validation = model.inputs(data.train.x), model.inputs(data.validation.x)
         weights = model.fit(x, labels)
         tick()
@@ -164,7 +162,7 @@ def measure_all(store: Store, most: int) -> None:
                 write_avazu_like(path, rows, np.random.default_rng(rows))
                 write_avazu_like(path.with_name("a.svm.t"), TEST_ROWS, np.random.default_rng(1))
             for run in missing:
-                store.append(run, run.make(path.parent))
+                store.append(run, run.record(path.parent))
                 print(run.config, store.read("growth")[-1]["seconds"], flush=True)
 
 
@@ -180,12 +178,12 @@ def main() -> None:
     if given.one:
         print(json.dumps(measure(given.one, given.block_rows, given.dask, given.workers)))
         return
-    store = Store()
+    store = Store(HERE)
     if not given.kept:
         measure_all(store, given.most)
     lines = store.read("growth")
-    draw_growth(lines, KEPT / "growth.png")
-    paste_into(ROOT / "README.md", "growth", growth_table(lines))
+    draw_growth(lines, ROOT / "docs" / "growth.png")
+    paste_into(place_of("growth"), "growth", growth_table(lines))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from data.noise import redraw_labels
+from data.public import mnist_part
 from influence.network import BATCH, LabelledTensors, Parameters, network_influence
 from models.network_model import Fitting, NetworkModel
 from run.flags import Parser, add_data_dir
@@ -31,9 +32,9 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def measure(data_dir: Path) -> None:
-    parts = mnist(data_dir, "train"), mnist(data_dir, "t10k")
-    x, x_validation = (torch.tensor(part.pixels).float().div_(255).view(-1, 1, 28, 28) for part in parts)
-    labels, labels_validation = (part.labels.astype(np.int64) for part in parts)
+    parts = [mnist_part(data_dir / "MNIST" / "raw", part) for part in ("train", "t10k")]
+    x, x_validation = (torch.tensor(part.x).float().div_(255).view(-1, 1, 28, 28) for part in parts)
+    labels, labels_validation = (part.labels for part in parts)
     given = redraw_labels(labels, 10, 0.5, "symmetric", np.random.default_rng(1)).labels
     network = NetworkModel(10, (28, 28), "mlp", 1, 2, torch.device("cpu"), fitting=Fitting(5)).fit(x, given)
     train, validation = (

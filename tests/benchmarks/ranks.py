@@ -16,8 +16,8 @@ from statistics import median
 
 from run.flags import Parser, add_data_dir
 from run.script import run_script
+from tests.invoke import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 EPOCHS = {"digits": 40, "mnist": 7}
 BATCHES = (128, 1024)
 

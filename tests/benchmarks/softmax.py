@@ -19,6 +19,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from data.noise import redraw_labels
+from data.public import mnist_part
 from influence.softmax import SoftmaxFit, softmax_influence
 from models.softmax_regression import Problem, fit_softmax
 from run.flags import Parser, add_data_dir
@@ -35,13 +36,13 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def dense(data_dir: Path) -> None:
-    train, test = mnist(data_dir, "train"), mnist(data_dir, "t10k")
-    x, x_validation = train.pixels / 255.0, test.pixels / 255.0
-    labels = redraw_labels(train.labels.astype(np.int64), 10, 0.5, "symmetric", np.random.default_rng(1)).labels
+    train, test = (mnist_part(data_dir / "MNIST" / "raw", part) for part in ("train", "t10k"))
+    x, x_validation = (part.x.reshape(-1, 784) / 255.0 for part in (train, test))
+    labels = redraw_labels(train.labels, 10, 0.5, "symmetric", np.random.default_rng(1)).labels
     del train
     begin = peak()
     w = fit_softmax(x, labels, 10, C)
-    fits = SoftmaxFit(x, labels, x @ w.T), SoftmaxFit(x_validation, test.labels.astype(np.int64), x_validation @ w.T)
+    fits = SoftmaxFit(x, labels, x @ w.T), SoftmaxFit(x_validation, test.labels, x_validation @ w.T)
     problem = Problem(x, labels, 10, C, np.zeros(len(labels), dtype=bool))
     gradient = median(seconds(lambda: problem.gradient(w)) for _ in range(REPEATS))
     taken = median(seconds(lambda: softmax_influence(*fits, C, RTOL)) for _ in range(REPEATS))

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from scipy.special import softmax
 
-import page.render
+import page.__main__
 import RDIA
 from data.errors import InputError
 from page.render import ARRAYS, KINDS, embedded, html_page, source_hash, write_page
-from page.review import CARRIED_SAMPLES, FEATURES, Review, feature_pulls, keep, kept, probabilities
+from page.review import CARRIED_SAMPLES, FEATURES, Review, feature_pulls, load_review, probabilities, save_review
 from page.sprites import LARGEST_TILE, SHEET, encoded, scaled, sprites
 from tests.invoke import Invoke
 from tests.reviews import a_review
@@ -136,17 +136,17 @@ def same(first: Review, second: Review) -> None:
 @pytest.mark.parametrize("shape", [None, (6, 6)])
 def test_what_is_kept_is_read_back(shape: tuple[int, ...] | None, tmp_path: Path) -> None:
     found = a_review(30, 2, shape=shape)
-    keep(found, tmp_path)
-    same(kept(tmp_path), found)
+    save_review(found, tmp_path)
+    same(load_review(tmp_path), found)
     assert [path.name for path in tmp_path.iterdir()] == ["audit.npz"]
 
 
 def test_a_missing_or_damaged_directory_is_one_line_and_status_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    audit = Invoke(page.render, "page.render", monkeypatch, capsys)
+    audit = Invoke(page.__main__, "page", monkeypatch, capsys)
     good = a_review(30, 2)
-    keep(good, tmp_path)
+    save_review(good, tmp_path)
     whole = (tmp_path / "audit.npz").read_bytes()
     with np.load(tmp_path / "audit.npz") as content:
         arrays = dict(content)
@@ -177,7 +177,7 @@ def test_the_page_of_a_finished_run_is_the_page_of_the_run(
     first, second = tmp_path / "sub" / "first.html", tmp_path / "second.html"
     record = json.loads(invoke("--dataset", "digits", "--alpha", 0.01, "--audit", first, "--result_dir", tmp_path, "--json").out)
     assert "curve" not in record  # alpha was given: the grid is the page's
-    ended = Invoke(page.render, "page.render", monkeypatch, capsys)(tmp_path, second)
+    ended = Invoke(page.__main__, "page", monkeypatch, capsys)(tmp_path, second)
     assert ended == (0, "", "")
     assert first.read_bytes() == second.read_bytes()
     found = data_of(first.read_text())
@@ -237,7 +237,7 @@ def test_a_page_takes_no_other_files_place(tmp_path: Path, invoke: Invoke) -> No
     for path in (data, other, tmp_path / "pipe", Path("/dev/zero")):
         status, out, err = invoke("--dataset", data, "--audit", path)
         assert (status, out, err.count("\n")) == (2, "", 1)
-        assert f"--audit {path}: is " in err
+        assert f"--audit {path}: " in err
     assert (data.read_bytes(), other.read_bytes()) == before
     linked.symlink_to(page)
     for path in (page, page, linked):

@@ -88,7 +88,7 @@ def test_a_person_reviews_exports_and_fits_on_the_decisions(tmp_path: Path, visi
         page.keyboard.press("PageUp")
     fewer = int(page.inner_text("#suspects").split()[0])
     assert 0 < fewer < record["relabeled"]
-    assert page.inner_text("#expected").startswith("validation loss expected: 0.")
+    assert page.inner_text("#expected").startswith("expected validation loss: 0.")
     page.click("#reset")
     page.fill("#name", 'Ann "the judge", B.')
     page.focus(".sample[tabindex='0']")
@@ -171,9 +171,9 @@ def test_the_slider_counts_what_lies_above_alpha(ten: Path, visit: Visit) -> Non
     page.click("#reset")
     part = np.arcsinh(found.facts["alpha"] / found.facts["linear"]) / np.arcsinh(0.5 / found.facts["linear"])
     between = losses[-1] + part * (losses[1] - losses[-1])  # the run's alpha lies between the grid's 0 and 0.5
-    assert f"expected: {between:.4f} " in page.inner_text("#expected")
+    assert f"expected validation loss: {between:.4f} " in page.inner_text("#expected")
     set_slider(page, 0)
-    assert page.inner_text("#expected") == f"validation loss expected: {losses[-1]:.4f} (labels as given: {losses[0]:.4f})"
+    assert page.inner_text("#expected") == f"expected validation loss: {losses[-1]:.4f} (labels as given: {losses[0]:.4f})"
 
 
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script>\u2028&amp;,")
