@@ -10,7 +10,7 @@ from data.dataset import load
 from data.noise import flip_count, flip_share
 from data.streams import generator
 from influence import Fit, harmful, logistic_influence, relabel
-from influence.resampling import gradient_norms, keep_by_class, optlr_sample, subsample, uids_linear, uids_sigmoid
+from influence.resampling import WeightedSample, gradient_norms, keep_by_class, optlr_sample, subsample, uids_linear, uids_sigmoid
 from models.linear import LinearModel
 from models.logistic_regression import Weights, fit_logistic
 from models.metrics import evaluate
@@ -55,9 +55,10 @@ def compare(config: Comparison, data_dir: Path) -> Record:
     with stages("solve"):
         train = Fit(x, labels, x @ weights["ERM"])
         phi = logistic_influence(train, Fit(validation.x, validation.labels, validation.x @ weights["ERM"]), C).phi
-        norms = gradient_norms(train, C, generator(config.seed, "optlr"))
+        optlr = generator(config.seed, "optlr")
+        norms = gradient_norms(train, C, optlr)
     with stages("draw"):
-        trainings = resampled(labels, phi, norms, config.seed)
+        trainings = resampled(labels, phi, optlr_sample(norms, optlr), config.seed)
     for alpha in config.alphas:
         trainings[f"RDIA {alpha:g}"] = Training(relabel(labels, harmful(phi, alpha)))
     with stages("fit"):
@@ -77,13 +78,12 @@ def compare(config: Comparison, data_dir: Path) -> Record:
     return {**chosen, "methods": methods, "seconds": stages.seconds}
 
 
-def resampled(labels: np.ndarray, phi: np.ndarray, norms: np.ndarray, seed: int) -> dict[str, Training]:
-    """What the methods that leave samples out are fitted on."""
-    sample = optlr_sample(norms, generator(seed, "optlr"))
+def resampled(labels: np.ndarray, phi: np.ndarray, optlr: WeightedSample, seed: int) -> dict[str, Training]:
+    """What the methods that leave samples out are fitted on. labels, phi: (n,)."""
     uids = generator(seed, "uids")
     return {
         "subsample": Training(labels, subsample(len(labels), generator(seed, "subsample"))),
-        "OptLR": Training(labels, sample.kept, sample.weights),
+        "OptLR": Training(labels, optlr.kept, optlr.weights),
         "Dropout": Training(labels, ~harmful(phi, 0.0)),
         "UIDS linear": Training(labels, keep_by_class(uids_linear(phi), labels, uids)),
         "UIDS sigmoid": Training(labels, keep_by_class(uids_sigmoid(phi), labels, uids)),

@@ -26,7 +26,7 @@ MOST_SEEDS = 10_000  # a target has up to a hundred runs for each of them
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
-    **dict.fromkeys(("framework", "flags"), "Figure.page_targets"),
+    **dict.fromkeys(("framework", "flags"), "Figure.document_targets"),
 }
 
 

@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from influence.logistic import CHOLESKY_MAX, Fit, Matrix, curvature, inverse_hvp, logistic_hessian, loss_slope
 
-KEPT = 0.95  # share of the samples that is kept [released]
+KEPT_SHARE = 0.95  # share of the samples that is kept [released]
 SIGMOID_SLOPE = 10.0  # of UIDS, over the range of Phi [released]
 ROW_BLOCK = 4_096  # rows that are solved for at a time
 PROBES = 32  # vectors by which norms are estimated: standard deviation of a squared norm sqrt(2 / 32), 25%
@@ -17,7 +17,7 @@ PROBES = 32  # vectors by which norms are estimated: standard deviation of a squ
 def subsample(n: int, generator: np.random.Generator) -> np.ndarray:
     """A mask of `int(0.95 n)` samples drawn without replacement, (n,) bool [released]."""
     kept = np.zeros(n, dtype=bool)
-    kept[generator.choice(n, int(KEPT * n), replace=False)] = True
+    kept[generator.choice(n, int(KEPT_SHARE * n), replace=False)] = True
     return kept
 
 
@@ -47,7 +47,7 @@ def keep_by_class(probabilities: np.ndarray, labels: np.ndarray, generator: np.r
     for label in np.unique(labels):
         places = np.flatnonzero((labels == label) & (probabilities > 0))
         order = places[np.argsort(waits[places])]
-        kept[order[: int(KEPT * len(order))]] = True
+        kept[order[: int(KEPT_SHARE * len(order))]] = True
     return kept
 
 
@@ -63,7 +63,7 @@ def optlr_sample(scores: np.ndarray, generator: np.random.Generator) -> Weighted
 
     scores: s_i (n,), such as `gradient_norms`. A sample with s_i = 0 has no gradient, and is not kept.
     """
-    probabilities = inclusion_probabilities(scores, KEPT * len(scores))
+    probabilities = inclusion_probabilities(scores, KEPT_SHARE * len(scores))
     kept = generator.random(len(scores)) < probabilities
     return WeightedSample(kept, 1.0 / probabilities[kept])
 

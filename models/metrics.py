@@ -12,7 +12,7 @@ class Metrics(NamedTuple):
     """Over the rows of one part."""
 
     log_loss: float  # mean cross-entropy, nats
-    accuracy: float  # share of rows whose label has the largest logit; with two classes a logit of 0 counts as label 1
+    accuracy: float  # share of rows whose label has the largest logit, the first of equals; of two classes a logit of 0 is label 0
     auc: float | None  # area under the ROC curve; None where all rows are of one class, or the classes are more than two
 
 
@@ -26,7 +26,7 @@ def evaluate(logits: np.ndarray, labels: np.ndarray) -> Metrics:
     both = 0 < labels.sum() < len(labels)
     return Metrics(
         log_loss=float(logistic_losses(logits, labels).mean()),
-        accuracy=float(np.mean((logits >= 0) == (labels == 1))),
+        accuracy=float(np.mean((logits > 0) == (labels == 1))),
         auc=float(roc_auc_score(labels, logits)) if both else None,
     )
 

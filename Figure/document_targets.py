@@ -1,4 +1,4 @@
-"""The targets that need no runs: the method's picture, the tables of flags, and the list of targets."""
+"""The targets that need no runs: the picture of the method, and the tables of flags."""
 
 from Figure.framework import draw_framework
 from Figure.target import Output, Target
@@ -8,7 +8,7 @@ from run.rdia_flags import rdia_parser
 
 
 def show_flags(output: Output) -> None:
-    """The flags of both commands."""
+    """A table of the flags of each command."""
     output.table("flags RDIA.py", flag_tables(rdia_parser()))
     output.table("flags RDIA-LS.py", flag_tables(ls_parser()))
 
