@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-def draw_mean(ax: Any, places: Sequence[float], values: Sequence[Sequence[float]], colour: str, **look: Any) -> None:
+def draw_mean(ax: Any, places: Sequence[float], values: Sequence[Sequence[float] | np.ndarray], colour: str, **look: Any) -> None:
     """The mean at each place, and a band of one sample standard deviation (n - 1) to each side; no band about a single value.
 
     places: (m,). values: one list for each place, with one number a seed; a place whose list is empty is left out.

@@ -39,7 +39,6 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
 def _curve_and_end(ax: Any, curves: np.ndarray, rate: float, gamma: float) -> None:
     """Accuracies by epoch, (seeds, epochs), and a triangle at the right where the paper's curve of that gamma ends."""
     colour, dash = GAMMA_LOOKS[gamma]
-    epochs = np.arange(curves.shape[1])
     label = f"flag {gamma:g} (figure: {1 - gamma:g}), n = {len(curves)}"
-    draw_mean(ax, epochs, curves.T, colour, linestyle=dash, label=label)
-    ax.plot(epochs[-1] + 4, FIGURE_3[rate, gamma], marker="<", color=colour, ms=8, clip_on=False)
+    draw_mean(ax, range(curves.shape[1]), list(curves.T), colour, linestyle=dash, label=label)
+    ax.plot(curves.shape[1] + 3, FIGURE_3[rate, gamma], marker="<", color=colour, ms=8, clip_on=False)
