@@ -26,7 +26,7 @@ from run.rdia_ls import LOST_BELOW, run_training
 from run.records import Record
 from run.training_config import TrainingConfig
 
-# RDIA-LS as released, with one thing changed, and the methods it is compared with.
+# The other methods, RDIA-LS as released, and RDIA-LS with changed settings.
 VARIANTS: dict[str, dict[str, Any]] = {
     **{method: {"method": method} for method in METHODS[1:]},
     "rdia-ls": {},
@@ -43,14 +43,14 @@ ACCURACY_DIGITS = 2  # of an accuracy in %
 
 
 def train_run(config: TrainingConfig, data_dir: Path) -> Record:
-    """Train on the GPU if there is one, else on one core, and give what `RDIA-LS.py --json` prints."""
+    """Train on the GPU if there is one, else on one core, and return what `RDIA-LS.py --json` prints."""
     device = choose_device(None)
     torch.set_num_threads(1)
     return {**run_training(config._replace(data_dir=data_dir), device), "device": str(device)}
 
 
 def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
-    """The authors' MNIST command with something changed."""
+    """The authors' MNIST command with some settings changed."""
     kind, noise_rate = noise
     settings = Settings(gamma=gamma, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
     config = TrainingConfig("mnist", noise_rate, kind, seed, "mlp", settings._replace(**changes))
@@ -58,14 +58,14 @@ def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **c
 
 
 def cifar10_run(seed: int, **changes: Any) -> Run:
-    """The authors' CIFAR-10 command with something changed: where CIFAR-10 is there, and a GPU."""
+    """The authors' CIFAR-10 command with some settings changed; it is run only where `cifar10_possible`."""
     settings = Settings(gamma=0.05, forget_rate=0.8, discard_rate=0.4)
     config = TrainingConfig("cifar10", 0.8, "symmetric", seed, "cnn", settings._replace(**changes))
     return Run("deep", config.flat(), partial(train_run, config), cifar10_possible)
 
 
 def cifar10_possible(data_dir: Path) -> bool:
-    """Whether CIFAR-10 is there, and a GPU: on a CPU a run takes a day."""
+    """Whether CIFAR-10 has been downloaded and there is a GPU: on a CPU a run takes a day."""
     return torch.cuda.is_available() and is_here("cifar10", data_dir)
 
 
@@ -109,7 +109,7 @@ def _last10(lines: Sequence[Record]) -> str:
 
 
 def loses_a_class(line: Record) -> bool:
-    """Whether under 5% of some class's test samples are found in the last epoch."""
+    """Whether some class has a test recall below 5% in the last epoch."""
     return any(value is not None and value < LOST_BELOW for value in line["test_recall"])
 
 
@@ -125,7 +125,7 @@ def warmup_runs(count: int) -> list[Run]:
 
 
 def warmup_table(lines: Sequence[Record]) -> str:
-    """Last-ten accuracy of all seeds, and of those that lose no class."""
+    """Last-ten accuracy of all seeds and of those that lose no class, a row a variant and noise rate."""
     rows = []
     for noise, name in itertools.product(DEEP_NOISES, WARMUP_VARIANTS):
         mine = of_run(lines, mnist_run(noise, 1, **VARIANTS[name]))
@@ -148,7 +148,7 @@ def _spreads(lines: Sequence[Record]) -> list[str]:
 
 
 def gamma_runs(count: int) -> list[Run]:
-    """RDIA-LS with the balanced warm-up by gamma: with the released one, whether a class is lost would hide the rest."""
+    """RDIA-LS with the balanced warm-up at four gammas: with the released one, lost classes would hide its effect."""
     return [
         mnist_run(("symmetric", noise_rate), seed, gamma, warmup="balanced")
         for seed in range(1, count + 1)
@@ -163,7 +163,7 @@ def objective_runs(count: int) -> list[Run]:
 
 
 def objective_table(lines: Sequence[Record]) -> str:
-    """Last-ten accuracy by objective, over the seeds that have been run with both."""
+    """Last-ten accuracy by objective, over the seeds for which both have been run."""
     runs = {name: mnist_run(("symmetric", 0.8), 1, objective=name) for name in OBJECTIVES}
     by = {name: {line["seed"]: line for line in of_run(lines, run)} for name, run in runs.items()}
     both = sorted(set(by["released"]) & set(by["corrected"]))

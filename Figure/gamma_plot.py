@@ -31,7 +31,7 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
         if ax.lines:
             ax.legend(loc="lower right" if rate < 0.5 else "upper right", fontsize=9, title="gamma", title_fontsize=9)
     figure.suptitle(
-        "RDIA-LS on MNIST, balanced warm-up; triangles: where the curves of the paper's figure 3 end, about", fontsize=11
+        "RDIA-LS on MNIST, balanced warm-up; triangles: approximate ends of the curves in the paper's figure 3", fontsize=11
     )
     save_figure(figure, path)
 

@@ -1,4 +1,4 @@
-"""What a classifier is judged by."""
+"""Log-loss, accuracy and AUC of a classifier."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from models.softmax_regression import softmax_losses
 
 
 class Metrics(NamedTuple):
-    """Over the rows of one part."""
+    """How well a classifier does on some rows."""
 
     log_loss: float  # mean cross-entropy, nats
     accuracy: float  # share of rows whose label has the largest logit, the first of equals; of two classes a logit of 0 is label 0
-    auc: float | None  # area under the ROC curve; None where all rows are of one class, or the classes are more than two
+    auc: float | None  # area under the ROC curve; None for rows of one class, and for more than two classes
 
 
 def evaluate(logits: np.ndarray, labels: np.ndarray) -> Metrics:
