@@ -39,12 +39,10 @@ def conjugate_gradient(
 ) -> Solution:
     """Solve H u = v for a symmetric positive definite H by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
-    product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H.
-    Where the recurrence's residual passes the test, the true one, v - H u, decides; where rounding has driven the two apart, the
-    iteration starts again from u, until that no longer helps. max_iterations: 10 d, at least 100, if None. remedy: what an error
-    says to do.
-
-    Raises `SolverError` on negative curvature (H is not positive definite), a value that is not finite, or no convergence.
+    product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H. max_iterations: 10 d, at least
+    100, if None. remedy: what an error says to do. Where the recurrence's residual passes the test, the true one, v - H u, decides;
+    where rounding has driven the two apart, the iteration starts again from u, until that no longer helps. Raises `SolverError` on
+    negative curvature (H is not positive definite), a value that is not finite, or no convergence.
     """
     size = float(np.linalg.norm(vector))
     limit = max(100, 10 * len(vector)) if max_iterations is None else max_iterations
@@ -68,10 +66,9 @@ def conjugate_gradient(
         curvature = float(direction @ image)
         if not (rho > 0 and 0 < curvature < np.inf):  # an infinite rho makes the curvature infinite or NaN
             raise SolverError(NOT_POSITIVE.format(curvature=curvature, iteration=iteration) + remedy)
-        step = rho / curvature
-        solution = solution + step * direction
-        residual = residual - step * image
-    raise SolverError(_too_far(np.linalg.norm(residual) / size, limit, rtol) + remedy)
+        solution = solution + rho / curvature * direction
+        residual = residual - rho / curvature * image
+    raise SolverError(_too_far(float(np.linalg.norm(residual)) / size, limit, rtol) + remedy)
 
 
 def _too_far(residual: float, iterations: int, rtol: float, why: str = "") -> str:

@@ -1,5 +1,6 @@
 """How networks are trained: step by step against a loop written out once more, at the rates that the schedule says."""
 
+import itertools
 import math
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from models.architectures import build
+from models.architectures import Network, build
 from models.methods import companion
 from models.network_model import Fitting, NetworkModel, fit_network
 from models.settings import FAST, Method, Settings, forget_rate, learning_rate
@@ -240,3 +241,20 @@ def test_the_streams_of_start_and_order_are_apart() -> None:
     torch.manual_seed(1)
     build("mlp", (1, 4, 4), 3, 77)
     assert torch.equal(torch.rand(3), before)  # torch's own generator is left alone
+
+
+@pytest.mark.parametrize(("classes", "channels"), [(10, 3), (200, 1)])
+def test_the_networks_have_the_published_sizes(classes: int, channels: int) -> None:
+    """Counted layer by layer; batch norm has two numbers a channel, convolutions of the ResNet have no bias."""
+    widths = (64, 64, 64, 128, 128, 256, 256, 512, 512)  # He et al. 2016b
+    resnet = 9 * channels * 64 + 2 * 512 + 512 * classes + classes
+    for before, after in itertools.pairwise(widths):
+        resnet += 2 * before + 2 * after + 9 * before * after + 9 * after**2 + (before * after if before != after else 0)
+    cnn = 196 * 4 * 4 * 256 + 256 + 2 * 256 + 256 * classes + classes
+    for before, after in itertools.pairwise((channels, 64, 64, 128, 128, 196, 196)):
+        cnn += 9 * before * after + after + 2 * after
+    mlp = 32 * 32 * channels * 256 + 256 + 256 * classes + classes
+    shape = (channels, 32, 32)
+    sizes: dict[Network, int] = {"resnet18": resnet, "cnn": cnn, "mlp": mlp}
+    for name, size in sizes.items():
+        assert sum(value.numel() for value in build(name, shape, classes, 1).parameters()) == size

@@ -110,6 +110,12 @@ def test_methods_are_told_apart_by_more_than_their_colour() -> None:
         assert len({colour for colour, *_ in looks.values()}) == len({tuple(rest) for _, *rest in looks.values()}) == len(looks)
 
 
+def test_the_axes_of_the_noise_figure_have_names_and_units(drawn: list[Any]) -> None:
+    ax = noise_figure(drawn, [noise_line("cancer", 0.2, 1, 2.0)])["cancer"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("share of training labels flipped", "test log-loss (nats)")
+    assert drawn[-1].get_suptitle() == "Logistic regression on noisy labels, C = 0.1, alpha of RDIA by validation loss"
+
+
 # the gamma figure
 
 
@@ -153,6 +159,14 @@ def test_each_triangle_is_where_the_papers_curve_of_that_flag_ends(drawn: list[A
         assert all(low < end < high for end in ends)
 
 
+def test_the_axes_of_the_gamma_figure_have_names_and_units(drawn: list[Any]) -> None:
+    ax = gamma_figure(drawn, [gamma_line(0.2, 0.4, 10.0, 97.0)])[0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "test accuracy (%)")
+    assert drawn[-1].get_suptitle() == (
+        "RDIA-LS on MNIST, balanced warm-up; triangles: approximate ends of the curves in the paper's figure 3"
+    )
+
+
 def test_without_lines_a_panel_has_no_curve_and_no_triangle(drawn: list[Any]) -> None:
     low, high = gamma_figure(drawn, [gamma_line(0.2, 0.4, 10.0, 97.0)])
     assert (len(low.lines), len(high.lines)) == (2, 0)
@@ -177,7 +191,9 @@ def test_each_flip_is_a_dot_and_agreement_is_the_diagonal(drawn: list[Any]) -> N
     assert first.collections[0].get_offsets().tolist() == [[-1, -3], [1, 3], [2, 6]]
     assert first.lines[0].get_xdata().tolist() == first.lines[0].get_ydata().tolist() == [-3, 6]
     assert second.lines[0].get_xdata().tolist() == second.lines[0].get_ydata().tolist() == [-1, 2]
-    assert "eta / C" in first.get_xlabel()
+    assert (first.get_xlabel(), first.get_ylabel()) == ("predicted, eta / C (nats)", "actual, refitted (nats)")
+    assert drawn[-1].get_suptitle() == "Change of the summed validation log-loss when one training label is flipped"
+    assert [text.get_text() for text in first.get_legend().get_texts()] == ["prediction = retraining", "one training sample"]
 
 
 # what needs no runs

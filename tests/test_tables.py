@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 
+from data.errors import InputError
 from data.noise import NoiseType
+from Figure import tables
 from Figure.compare import COMPARED, Comparison
 from Figure.deep_targets import VARIANTS, cifar10_run, deep_table, loses_a_class, mnist_run, objective_table, warmup_table
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, alpha_table, best_in_bold, many_table, methods_table, noise_table
 from Figure.lines import Run
 from Figure.many import MANY_METHODS
 from Figure.recipe import CANDIDATES, RATES, Candidate, recipe_table
-from Figure.tables import marked, mean_sd
+from Figure.tables import documents, markdown, marked, mean_sd, paste_into, place_of, seeds
+from Figure.target import Output
 from models.settings import FAST, METHODS
 from run.records import Record
 
@@ -317,3 +320,40 @@ def test_the_recipes_candidates_are_ranked_by_the_mean_over_the_rates() -> None:
         ["50", "0.4", "0.001", "0.0005", "93.00 ± 0.71", "96.00 ± 0.71", "99.00 ± 0.71", "96.00"],
         ["40", "0.4", "0.001", "0.0005", "92.00 ± 0.71", "95.00 ± 0.71", "98.00 ± 0.71", "95.00"],
     ]
+
+
+# places in the documents
+
+
+def test_a_table_replaces_what_stands_between_its_marks_and_nothing_else(tmp_path: Path) -> None:
+    before = "a\n<!-- deep -->\nold\nrows\n<!-- /deep -->\nb\n<!-- deeper -->\nkept\n<!-- /deeper -->\n"
+    after = "a\n<!-- deep -->\n| x |\n| --- |\n<!-- /deep -->\nb\n<!-- deeper -->\nkept\n<!-- /deeper -->\n"
+    (tmp_path / "page.md").write_text(before)
+    paste_into(tmp_path / "page.md", "deep", markdown(["x"], []))
+    assert (tmp_path / "page.md").read_text() == after
+    paste_into(tmp_path / "page.md", "deep", markdown(["x"], []))
+    assert (tmp_path / "page.md").read_text() == after
+
+
+def test_a_table_goes_into_the_document_that_has_a_place_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("<!-- deeper -->\n<!-- /deeper -->\n")
+    for name in ("a", "b"):
+        (tmp_path / "docs" / f"{name}.md").write_text(f"<!-- {name} -->\n<!-- /{name} -->\n")
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    assert [path.name for path in documents()] == ["README.md", "a.md", "b.md"]
+    assert place_of("deeper") == tmp_path / "README.md"
+    assert place_of("b") == tmp_path / "docs" / "b.md"
+    with pytest.raises(InputError, match="a place for the table 'deep'; expected the lines <!-- deep --> and <!-- /deep -->"):
+        place_of("deep")
+    Output(tmp_path, own=False).table("b", "| new |")
+    assert (tmp_path / "docs" / "b.md").read_text() == "<!-- b -->\n| new |\n<!-- /b -->\n"
+    Output(tmp_path, own=True).table("b", "| new |")
+    assert (tmp_path / "b.md").read_text() == "| new |\n"
+    assert Output(tmp_path, own=True).picture("b") == tmp_path / "b.png"
+
+
+def test_how_many_seeds_stand_behind_the_cells() -> None:
+    lines = [{"config": {"noise": noise, "seed": seed}} for noise, seed in ((0.1, 1), (0.1, 2), (0.1, 3), (0.2, 1), (0.2, 2))]
+    found = [seeds(lines), seeds(lines[:3]), seeds(lines[:1]), seeds([])]
+    assert found == ["n = 2 to 3 seeds", "n = 3 seeds", "n = 1 seed", "n = 0 seeds"]
