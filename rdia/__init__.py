@@ -2,8 +2,8 @@
 
     from rdia import RDIAClassifier
 
-The names below are all that users are promised; each is imported when it is asked for, so that `import rdia` loads neither torch nor
-scikit-learn. In a clone they come from the folders beside this one, in an installation from `rdia.data`, `rdia.models` and so on.
+These names are the public ones. Each is imported when it is asked for, so that `import rdia` loads neither torch nor scikit-learn.
+In a clone they come from the folders beside this one, in an installation from `rdia.data`, `rdia.models` and so on.
 """
 
 import importlib

@@ -11,7 +11,7 @@ from data.errors import InputError
 
 AGAIN = "run the same command again"
 TORCH = ("torch", "torchvision")  # which linear models do without
-NO_TORCH = "this needs {}, which is not installed: `pip install -r requirement.txt` in a clone, else `pip install \"rdia[torch]\"`"
+NO_TORCH = 'this needs {}, which is not installed: `pip install -r requirement.txt` in a clone, else `pip install "rdia[torch]"`'
 
 
 def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
