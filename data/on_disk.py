@@ -3,8 +3,9 @@
 The file has no name (`tempfile`, in TMPDIR), so nothing of it is left when the program ends.
 """
 
+import functools
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -12,11 +13,11 @@ import scipy.sparse as sp
 
 from data.errors import InputError
 
-PIECE = 2**18  # rows that are copied at a time
+VALUES = 2**20  # that are copied at a time: 12 MiB
 
 
 class DiskMatrix(sp.csr_array):
-    """A CSR matrix whose values and column numbers lie in a file; so do those of rows that are taken from it."""
+    """A CSR matrix whose values and column numbers lie in a file; so do those of many rows that are taken from it."""
 
     on_disk = True
 
@@ -24,18 +25,28 @@ class DiskMatrix(sp.csr_array):
         """Some rows: of a slice, at places (m,), or where a mask (n,) is true."""
         if isinstance(rows, slice) and rows.step in {None, 1}:
             start, stop, _ = rows.indices(self.shape[0])
-            ends = self.indptr[start : stop + 1] if stop > start else np.zeros(1, self.indptr.dtype)
+            ends = self.indptr[start : max(start, stop) + 1]
             part = slice(ends[0], ends[-1])
-            shape = max(0, stop - start), self.shape[1]
-            return DiskMatrix((_detached(self.data[part]), _detached(self.indices[part]), ends - ends[0]), shape=shape)
+            arrays = _detached(self.data[part]), _detached(self.indices[part]), ends - ends[0]
+            return DiskMatrix(arrays, shape=(len(ends) - 1, self.shape[1]))
         places = np.arange(self.shape[0])[rows]
-        pieces = (super(DiskMatrix, self).__getitem__(places[start : start + PIECE]) for start in range(0, len(places), PIECE))
-        return on_disk(pieces, self.shape[1])
+        values = int(np.diff(self.indptr)[places].sum())
+        pieces = (super(DiskMatrix, self).__getitem__(part) for part in np.array_split(places, 1 + values // VALUES))
+        return next(pieces) if values < VALUES else on_disk(pieces, self.shape[1])
 
-    def renumbered(self, first: int, columns: int) -> "DiskMatrix":
-        """The same rows with so many columns, of which the first had the number `first`; the file is changed in place."""
-        self.indices -= self.indices.dtype.type(first)
+    def used_columns(self) -> np.ndarray:
+        """The numbers of the columns that have values, ascending."""
+        return functools.reduce(np.union1d, self._pieces(), np.zeros(0, np.int32))
+
+    def renumbered(self, number: Callable[[np.ndarray], np.ndarray], columns: int) -> "DiskMatrix":
+        """The same rows with so many columns; `number` gives their numbers from those of now. The file is changed in place."""
+        for piece in self._pieces():
+            piece[:] = number(piece)
         return DiskMatrix((self.data, self.indices, self.indptr), shape=(self.shape[0], columns))
+
+    def _pieces(self) -> Iterator[np.ndarray]:
+        """The column numbers of all values, so many at a time."""
+        return (self.indices[start : start + VALUES] for start in range(0, self.nnz, VALUES))
 
 
 def _detached(view: np.ndarray) -> np.ndarray:
