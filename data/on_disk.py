@@ -59,28 +59,24 @@ def on_disk(pieces: Iterable[sp.csr_array], columns: int = 0) -> DiskMatrix:
 
     Raises `InputError` where the disk is full, and for more values than 32-bit numbers count.
     """
-    with tempfile.TemporaryFile() as values, tempfile.TemporaryFile() as indices:
-        ends = [np.zeros(1, np.int64)]
-        for piece in pieces:
-            _append(values, piece.data.astype(np.float64, copy=False))
-            _append(indices, piece.indices.astype(np.int32, copy=False))
-            ends.append(ends[-1][-1] + piece.indptr[1:].astype(np.int64))
-            columns = max(columns, piece.shape[1])
-        indptr = np.concatenate(ends)
-        if indptr[-1] >= 2**31:
-            raise InputError(f"the rows have {indptr[-1]:,} values, expected fewer than 2,147,483,648; divide the file")
-        arrays = _mapped(values, np.float64), _mapped(indices, np.int32), indptr.astype(np.int32)
-    return DiskMatrix(arrays, shape=(len(indptr) - 1, columns))
-
-
-def _append(file: IO[bytes], numbers: np.ndarray) -> None:
+    ends, stored = [np.zeros(1, np.int64)], 0
     try:
-        file.write(numbers.data)
-        file.flush()
+        with tempfile.TemporaryFile() as values, tempfile.TemporaryFile() as indices:
+            for piece in pieces:
+                values.write(piece.data.astype(np.float64, copy=False).data)
+                indices.write(piece.indices.astype(np.int32, copy=False).data)
+                ends.append(stored + piece.indptr[1:].astype(np.int64))
+                stored, columns = stored + piece.nnz, max(columns, piece.shape[1])
+            arrays = _mapped(values, np.float64), _mapped(indices, np.int32)
     except OSError as error:
         place = f"{tempfile.gettempdir()}: cannot be written ({error.strerror})"
         raise InputError(f"{place}; make room, or name another folder in TMPDIR") from error
+    if stored >= 2**31:
+        raise InputError(f"the rows have {stored:,} values, expected fewer than 2,147,483,648; divide the file")
+    indptr = np.concatenate(ends).astype(np.int32)
+    return DiskMatrix((*arrays, indptr), shape=(len(indptr) - 1, columns))
 
 
 def _mapped(file: IO[bytes], dtype: Any) -> np.ndarray:
+    file.flush()
     return np.memmap(file, dtype, "r+") if file.tell() else np.zeros(0, dtype)
