@@ -41,16 +41,17 @@ def connect(address: str) -> Iterator[Any]:
             f"--dask {address}: no scheduler answers ({error}); start `dask scheduler`, and give its address, as tcp://HOST:8786"
         ) from error
     with client:
+        if not client.nthreads():
+            raise InputError(f"--dask {address}: the scheduler has no workers; start some with `dask worker {address}`")
         try:
-            if not client.nthreads():
-                raise InputError(f"--dask {address}: the scheduler has no workers; start some with `dask worker {address}`")
             client.submit(same, 0, pure=False).result()
-            yield client
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:  # of a worker, or of the scheduler
             raise InputError(
-                f"--dask {address}: a worker cannot import this program ({error}); install it there, or start scheduler and"
-                " workers in the clone with `PYTHONPATH=. dask worker ...`"
+                f"--dask {address}: the scheduler or a worker cannot import this program ({error.__cause__ or error}); install it"
+                " there, or start both in the clone with `PYTHONPATH=. dask ...`"
             ) from error
+        try:
+            yield client
         except KilledWorker as error:
             raise InputError(
                 f"--dask {address}: one worker after another died of the same block, probably out of memory; start more workers,"
