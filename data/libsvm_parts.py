@@ -34,7 +34,7 @@ def libsvm_source(paths: Mapping[str, Path], read: Read = read_libsvm) -> Source
     files = {role: read(path) for role, path in paths.items()}
     first = min(1, *(least_column(file.x) for file in files.values()), 1)
     columns = max(0, max(file.x.shape[1] for file in files.values()) - first)
-    number: Renumber = partial(shifted, first=first)
+    number: Renumber = partial(np.add, -first)
     if columns > sum(file.x.nnz for file in files.values()):  # a column without values has the weight 0
         used = functools.reduce(np.union1d, [used_columns(file.x) for file in files.values()])
         number, columns = partial(np.searchsorted, used), len(used)
@@ -49,14 +49,9 @@ def least_column(x: Any) -> int:
     return int(x.indices.min()) if sp.issparse(x) else x.least_column
 
 
-def shifted(indices: np.ndarray, first: int) -> np.ndarray:
-    """Column numbers that begin at 0, from those that begin at `first`."""
-    return indices - indices.dtype.type(first)
-
-
 def used_columns(x: Any) -> np.ndarray:
     """The numbers of the columns that have values, ascending."""
-    return np.unique(x.indices) if type(x) is sp.csr_array else x.used_columns()
+    return np.unique(x.indices) if sp.issparse(x) else x.used_columns()
 
 
 def renumbered(x: Any, number: Renumber, columns: int) -> Any:

@@ -3,9 +3,8 @@
 The file has no name (`tempfile`, in TMPDIR), so nothing of it is left when the program ends.
 """
 
-import functools
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 import numpy as np
@@ -34,19 +33,12 @@ class DiskMatrix(sp.csr_array):
         pieces = (super(DiskMatrix, self).__getitem__(part) for part in np.array_split(places, 1 + values // VALUES))
         return next(pieces) if values < VALUES else on_disk(pieces, self.shape[1])
 
-    def used_columns(self) -> np.ndarray:
-        """The numbers of the columns that have values, ascending."""
-        return functools.reduce(np.union1d, self._pieces(), np.zeros(0, np.int32))
-
     def renumbered(self, number: Callable[[np.ndarray], np.ndarray], columns: int) -> "DiskMatrix":
         """The same rows with so many columns; `number` gives their numbers from those of now. The file is changed in place."""
-        for piece in self._pieces():
+        for start in range(0, self.nnz, VALUES):
+            piece = self.indices[start : start + VALUES]
             piece[:] = number(piece)
         return DiskMatrix((self.data, self.indices, self.indptr), shape=(self.shape[0], columns))
-
-    def _pieces(self) -> Iterator[np.ndarray]:
-        """The column numbers of all values, so many at a time."""
-        return (self.indices[start : start + VALUES] for start in range(0, self.nnz, VALUES))
 
 
 def _detached(view: np.ndarray) -> np.ndarray:

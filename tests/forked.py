@@ -11,34 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-import scipy.sparse as sp
-
-from data.download import download, untar
-from data.libsvm import LibsvmFile, _into_cache
 from tests.invoke import ROOT, script
-
-ROWS = 50_000  # of what is cached: 2 MB, which takes as long to write as the rest of the command
-
-
-def cached(version: int) -> LibsvmFile:
-    """What version 1 or 2 of a file holds."""
-    x = sp.csr_array(np.full((ROWS, 3), float(version)))
-    return LibsvmFile(x, np.full(ROWS, float(version)), (str(version),))
-
-
-def write_cache() -> None:
-    path, version = sys.argv[1:]
-    _into_cache(Path(path), np.array([int(version)]), cached(int(version)))
-
-
-def fetch_folder() -> None:
-    url, md5, target = sys.argv[1:]
-    download(url, md5, Path(target), untar(Path(target).name))
 
 
 def train() -> Callable[[], None]:
@@ -53,13 +29,7 @@ def reproduce() -> Callable[[], None]:
     return importlib.import_module("Figure.reproduce").cli
 
 
-def fetch() -> Callable[[], None]:
-    importlib.import_module("pooch")
-    importlib.import_module("requests")
-    return fetch_folder
-
-
-COMMANDS = {"RDIA-LS": train, "reproduce": reproduce, "cache": lambda: write_cache, "download": fetch}
+COMMANDS = {"RDIA-LS": train, "reproduce": reproduce}
 
 
 def serve(name: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from data import libsvm
 from data.errors import InputError
 from data.libsvm import LibsvmFile, line_ranges, parse_libsvm, pieces, read_libsvm, read_range
+from tests.disks import limited
 
 TEXT = b"""\
 # comments, a blank line and a query
@@ -166,6 +167,13 @@ def test_a_file_whose_cache_cannot_be_written_is_read(tmp_path: Path) -> None:
     path = write(tmp_path / ("a" * 250))  # the cache's name would be longer than file systems take
     for _ in range(2):
         assert_is_text(read_libsvm(path))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_without_room_for_the_cache_costs_only_the_cache(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", TEXT * 1000)
+    with limited(10_000):
+        assert read_libsvm(path).x.shape == (3000, 4)
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -13,14 +13,10 @@ import resource
 import signal
 import subprocess
 import sys
-import tarfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from hashlib import md5
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +24,7 @@ import numpy as np
 import pytest
 import torch
 
-from data.download import download, untar
 from data.errors import InputError
-from data.libsvm import _from_cache, read_libsvm
 from Figure import reproduce
 from Figure.lines import Run, Store, read_lines
 from Figure.sweep import sweep
@@ -38,14 +32,13 @@ from Figure.target import Output
 from run.checkpoint import read_checkpoint
 from run.records import Record, append_line
 from tests.disks import fill, limited, remount
-from tests.forked import Forked, cached
+from tests.forked import Forked
 from tests.invoke import ROOT, Invoke, script
 
 MOMENTS = int(os.environ.get("RDIA_MOMENTS", "50"))
 SOON = 1.0  # seconds in which Ctrl-C ends a command on a core of its own; tests, which may share one, give most three
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5, "--quiet")
 METHODS = ("methods", "--seeds", 3, "--data_dir")  # with no public data: two built-in sets, six runs
-ROW = "1 1:1 2:2\n-1 1:2 2:1\n"
 
 
 # --- Kills
@@ -143,117 +136,6 @@ def test_a_sweep_killed_at_any_moment_goes_on_to_the_table_of_one_never_killed(j
     assert all(table(folder) == whole for folder in folders)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("old", [False, True])
-def test_a_cache_killed_at_any_moment_is_the_old_one_or_the_new(old: bool, tmp_path: Path) -> None:
-    rng, kills, keys = random.Random(1), 0, [np.array([version]) for version in (1, 2)]
-    with Forked("cache") as forked:
-        forked([tmp_path / "first", 1])
-        seconds = forked.seconds([tmp_path / "whole", 1])
-        while kills < MOMENTS:
-            path = tmp_path / "cache.npz"
-            path.unlink(missing_ok=True)
-            if old:
-                forked([path, 1])
-            if forked([path, 2], rng.uniform(0, seconds)) == 0:
-                continue
-            found = [_from_cache(path, key) for key in keys]
-            there = [read for read in found if read]
-            assert len(there) == path.exists()
-            assert path.exists() >= old
-            for version, read in zip((1, 2), found, strict=True):
-                assert not read or (read.x != cached(version).x).nnz == 0
-            kills += 1
-        assert forked([path, 2]) == 0
-    assert _from_cache(path, keys[1])
-    assert MOMENTS < 50 or list(tmp_path.glob(".*.part"))  # some of the kills came in mid-write
-
-
-class Drips(BaseHTTPRequestHandler):
-    """Gives its class's `body` in 20 pieces, and takes 0.2 s."""
-
-    body = b""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(self.body)))
-        self.end_headers()
-        piece = len(self.body) // 20 + 1
-        try:
-            for start in range(0, len(self.body), piece):
-                self.wfile.write(self.body[start : start + piece])
-                time.sleep(0.01)
-        except ConnectionError:
-            pass
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-
-class Stalls(Drips):
-    """Sends half of what it promises, and waits."""
-
-    reached = threading.Event()
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "100")
-        self.end_headers()
-        self.wfile.write(bytes(50))
-        self.reached.set()
-        self.connection.settimeout(30)
-        self.connection.recv(1)  # until the other side leaves
-
-
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address of a server on this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-def archive() -> bytes:
-    """A folder `set` of 20 files of 50 kB, that cannot be packed."""
-    rng, file = np.random.default_rng(1), io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as packed:
-        for number in range(20):
-            entry = tarfile.TarInfo(f"set/{number}")
-            entry.size = 50_000
-            packed.addfile(entry, io.BytesIO(rng.bytes(entry.size)))
-    return file.getvalue()
-
-
-@pytest.mark.slow
-def test_a_download_killed_at_any_moment_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(Drips, "body", archive())
-    rng, kills, come = random.Random(1), 0, 0
-    with serving(Drips) as url, Forked("download") as forked:
-        flags = f"{url}set.tar.gz", md5(Drips.body).hexdigest()
-        forked([*flags, tmp_path / "first" / "set"])
-        seconds = forked.seconds([*flags, tmp_path / "whole" / "set"])
-        wanted = {path.name: path.read_bytes() for path in (tmp_path / "whole" / "set").iterdir()}
-        assert len(wanted) == 20
-        while kills < MOMENTS:
-            target = tmp_path / f"killed{come}" / "set"
-            kills += forked([*flags, target], rng.uniform(0, seconds)) != 0
-            if target.exists():
-                assert {path.name: path.read_bytes() for path in target.iterdir()} == wanted
-                come += 1
-            elif target.parent.exists():
-                assert all(path.name.startswith(".rdia-download-") for path in target.parent.iterdir())
-        left = list(tmp_path.glob("killed*/.rdia-download-*"))
-        assert left
-        monkeypatch.setattr(time, "time", lambda: time.time_ns() / 1e9 + 25 * 3600)
-        for folder in {path.parent for path in left}:
-            download(*flags, folder / "again", untar("set"))
-            assert {path.name for path in folder.iterdir()} <= {"set", "again"}
-
-
 # --- Ctrl-C
 
 
@@ -303,20 +185,6 @@ from run.script import run_script
     assert err == said("x", "run the same command again")
     assert seconds < 3 * SOON
     assert lines(tmp_path / "some.jsonl")
-
-
-def test_ctrl_c_ends_a_download_that_stalls_and_leaves_nothing(tmp_path: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path; from run.flags import ; from data.download import download;"
-from run.script import run_script
-        "run_script('x', lambda: download(sys.argv[1], None, Path(sys.argv[2]) / 'a', Path))"
-    )
-    with serving(Stalls) as url:
-        flags = ["-c", program, f"{url}a", tmp_path]
-        err, seconds = interrupted(flags, lambda _: Stalls.reached.is_set())
-    assert err == said("x", "run the same command again")
-    assert seconds < SOON
-    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_ends_the_reading_of_a_large_file(tmp_path: Path) -> None:
@@ -444,28 +312,11 @@ def test_a_run_whose_results_find_no_room_is_one_line_and_the_next_has_all(disk:
     assert len(lines(disk / "results.jsonl")) == 1
 
 
-@pytest.mark.parametrize("limit", ["full", "read-only", "too large"])
-def test_a_file_is_read_where_its_cache_cannot_be_written(limit: str, disk: Path) -> None:
-    path = disk / "a.svm"
-    path.write_text(ROW * 1000)
-    if limit == "full":
-        fill(disk)
-    if limit == "read-only":
-        remount(disk, "ro")
-    before = names(disk)
-    with limited(10_000 if limit == "too large" else resource.RLIM_INFINITY):
-        assert read_libsvm(path).x.shape == (2000, 3)
-    assert names(disk) == before
-    assert not list(disk.glob(".*"))
-
-
 def test_a_read_only_disk_is_one_line_with_the_flag(disk: Path, rdia: Invoke) -> None:
     remount(disk, "ro")
     ended = rdia("--result_dir", disk)
     expected = f"RDIA.py: error: --result_dir {disk}: cannot be written (Read-only file system); give a folder that can be\n"
     assert (ended.status, ended.out, ended.err) == (2, "", expected)
-    with pytest.raises(InputError, match=rf"^--data_dir {disk}: cannot be written \(Read-only file system\)"):
-        download("http://127.0.0.1:9/a", None, disk / "a", Path)
     with pytest.raises(InputError, match=r"some\.jsonl: cannot be written \(Read-only file system\)"):
         append_line(disk / "some.jsonl", {})
 

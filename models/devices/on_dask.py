@@ -128,8 +128,7 @@ class OnDask:
 
     def _calls(self, part: Callable[..., Any], vectors: Sequence[Any], shared: Sequence[Any]) -> list[Future]:
         """`part` of each block, with its piece of each vector (a number is the same for all blocks)."""
-        scatter = partial(self.cluster.client.scatter, broadcast=True, hash=False)
-        sent = [scatter(value) if isinstance(value, np.ndarray) else value for value in shared]
+        sent = [self.cluster.submit(same, value) if isinstance(value, np.ndarray) else value for value in shared]
         pieces = [vector.pieces if isinstance(vector, Spread) else [vector] * len(self.blocks) for vector in vectors]
         return [self.cluster.submit(part, block, *given, *sent) for block, *given in zip(self.blocks, *pieces, strict=True)]
 
