@@ -9,6 +9,7 @@ An argument of type AnyRows may also be rows in blocks (`influence.rows`); a vec
 """
 
 import functools
+import itertools
 import operator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -25,7 +26,7 @@ Solver = Literal["auto", "cholesky", "cg"]
 SOLVERS: tuple[Solver, ...] = ("auto", "cholesky", "cg")
 
 BLOCK_BYTES = 2**22  # of a dense block of rows while the Hessian is summed: it fits into the cache
-SQUARED_ROWS = 2**18  # rows of a CSR matrix that are squared at a time
+SQUARED_VALUES = 2**20  # of rows on disk that are squared at a time: 8 MiB
 CARRIED = 0.95  # share of the curvature that the samples in the Cholesky factor account for
 # Measured on one thread: a dense product does 20 times as many floating-point operations a second as a CSR one; a solve to 1e-8
 # without a factor takes 5 to 200 iterations.
@@ -74,11 +75,14 @@ def curved(x: Matrix, c: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def squared_columns(x: Matrix, c: np.ndarray) -> np.ndarray:
-    """sum_i c_i x_i^2, (d,), over the rows of a block; of CSR in pieces, as the squares take as much memory as x."""
-    if not sp.issparse(x):
+    """sum_i c_i x_i^2, (d,) or of each column of c (n, K), over the rows of a block.
+
+    Of rows on disk some at a time: the squares lie in memory.
+    """
+    if not getattr(x, "on_disk", False):
         return squares(x).T @ c
-    pieces = (slice(start, start + SQUARED_ROWS) for start in range(0, max(1, x.shape[0]), SQUARED_ROWS))
-    return functools.reduce(operator.add, (squares(x[piece]).T @ c[piece] for piece in pieces))
+    ends = np.linspace(0, x.shape[0], 2 + x.nnz // SQUARED_VALUES, dtype=int)
+    return functools.reduce(operator.add, (squares(x[i:j]).T @ c[i:j] for i, j in itertools.pairwise(ends)))
 
 
 def weighted_rows(x: Matrix, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
