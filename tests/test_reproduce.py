@@ -5,22 +5,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from matplotlib import pyplot
-from sklearn.datasets import load_digits
 
 from data.errors import InputError
-from Figure import deep_targets, gamma_plot, linear_targets, noise_plot, recipe, reproduce
+from Figure import deep_targets, linear_targets, recipe, reproduce
 from Figure.compare import COMPARED, Comparison
 from Figure.deep_targets import deep_table, objective_table, warmup_table
 from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence, slope_and_correlation
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
 from Figure.lines import Store
-from Figure.tables import documents, marked, mean_sd, paste, place_of, sample_sd, seeds
-from Figure.target import FIGURES, Output
-from influence import harmful
-from models.architectures import build
+from Figure.tables import documents, marked, mean_sd, place_of, sample_sd, seeds
+from Figure.target import Output
 from models.settings import FAST
 from run.records import ROOT, Record
 
@@ -68,18 +63,6 @@ def test_the_kept_runs_reach_the_released_procedure(alpha: float) -> None:
 def test_the_kept_runs_relabel_as_many_as_the_released_procedure(alpha: float) -> None:
     counts = [np.mean([line["relabeled"] for line in lines]) for lines in kept("mnist", alpha)]
     np.testing.assert_allclose(counts, MNIST[f"relabeled {alpha:g}"], rtol=0.03)
-
-
-@pytest.mark.parametrize("name", reproduce.MODULES)
-def test_the_documents_show_what_the_kept_runs_say(name: str, tmp_path: Path) -> None:
-    made = reproduce.target(name)
-    made.show(Store().lines(made.wanted(1)), Output(tmp_path, own=True), tmp_path)
-    for table in tmp_path.glob("*.md"):
-        text = place_of(table.stem).read_text()
-        assert paste(text, table.stem, table.read_text().removesuffix("\n")) == text
-    for picture in tmp_path.glob("*.png"):
-        assert (FIGURES / picture.name).read_bytes().startswith(b"\x89PNG")
-    assert list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", reproduce.MODULES)
@@ -194,39 +177,6 @@ def example(heading: str) -> str:
     return (ROOT / "README.md").read_text().partition(heading)[2].partition("```python\n")[2].partition("```")[0]
 
 
-@pytest.mark.parametrize(
-    ("heading", "classes", "result"),
-    [
-        ("as an estimator of scikit-learn's", (3, 5, 8), "suspects"),
-        ("or by the functions that it is made of:", (1, 7), "mended"),
-        ("and for more than two classes:", tuple(range(10)), "suggested"),
-    ],
-)
-def test_the_examples_of_the_readme_run(heading: str, classes: tuple[int, ...], result: str) -> None:
-    x, y = load_digits(return_X_y=True)
-    x, y = x[np.isin(y, classes)] / 16, np.searchsorted(classes, y[np.isin(y, classes)])
-    half = len(y) // 2
-    steps = np.random.default_rng(0).integers(1, len(classes), half)
-    wrong = np.where(np.arange(half) % 3 == 0, (y[:half] + steps) % len(classes), y[:half])
-    names: dict[str, Any] = {"x": x[:half], "y": wrong, "x_val": x[half:], "y_val": y[half:], "x_new": x}
-    exec(example(heading), names)
-    if result == "suspects":
-        assert np.isin(names[result], np.flatnonzero(wrong != y[:half])).mean() > 0.8
-    else:
-        changed = harmful(names["scores"].phi, 0.0002)
-        assert np.mean(names[result][changed] == y[:half][changed]) > 0.6
-
-
-def test_the_example_of_a_network_runs() -> None:
-    x, y = load_digits(return_X_y=True)
-    images, targets = torch.from_numpy(x / 16).float().view(-1, 1, 8, 8), torch.from_numpy(y)
-    network = build("mlp", (1, 8, 8), 10, 1)
-    names: dict[str, Any] = {"network": network, "images": images[:300], "targets": targets[:300]}
-    names |= {"images_val": images[300:400], "targets_val": targets[300:400]}
-    exec(example("For a network of your own"), names)
-    assert 0 < len(names["suspects"]) < 300
-
-
 def test_slope_and_correlation_of_a_known_line() -> None:
     slope, correlation = slope_and_correlation(np.array([-1.0, 1, 2]), np.array([-3.0, 3, 6]))
     assert (slope, correlation) == (pytest.approx(3), pytest.approx(1))
@@ -267,19 +217,6 @@ def band(figure: Any, axes: int, place: int) -> list[float]:
     """The least and the largest height of a band in a figure."""
     heights = figure.axes[axes].collections[place].get_paths()[0].vertices[:, 1]
     return [heights.min(), heights.max()]
-
-
-def test_bands_are_one_sample_standard_deviation_as_in_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-    for module in (noise_plot, gamma_plot):
-        monkeypatch.setattr(module, "save_figure", lambda figure, _: drawn.append(figure))
-    lines = [compare_line("mnist", 0.2, seed, RDIA=loss) for seed, loss in ((1, 0.1), (2, 0.3))]
-    noise_plot.draw_noise(lines, linear_targets.NOISE_SETS, linear_targets.NOISES, tmp_path)
-    assert band(drawn[0], 0, COMPARED.index("RDIA")) == pytest.approx([0.2 - 0.02**0.5, 0.2 + 0.02**0.5])
-    curves = [{"noise_rate": 0.8, "gamma": 0.4, "test_accuracy": [last - 1, last]} for last in (80.0, 84.0)]
-    gamma_plot.draw_gamma(curves, (0.2, 0.8), (0.2, 0.4), tmp_path)
-    assert band(drawn[1], 1, 0) == pytest.approx([81 - 8**0.5, 82 + 8**0.5])
-    pyplot.close("all")
 
 
 @pytest.mark.slow
