@@ -26,7 +26,8 @@ MOST_SEEDS = 10_000  # a target has up to a hundred runs for each seed
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
-    **dict.fromkeys(("framework", "flags"), "Figure.page_targets"),
+    **dict.fromkeys(("demo", "headline", "suspects", "flags", "framework"), "Figure.document_targets"),
+    "targets": "Figure.list_of_targets",
 }
 
 
