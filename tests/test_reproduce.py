@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from matplotlib import pyplot
-from sklearn.datasets import load_digits
 
 from data.errors import InputError
 from Figure import deep_targets, gamma_plot, linear_targets, noise_plot, recipe, reproduce
@@ -17,10 +15,8 @@ from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence, slope_and_correlation
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
 from Figure.lines import Store
-from Figure.tables import documents, marked, mean_sd, paste, place_of, sample_sd, seeds
-from Figure.target import FIGURES, Output
-from influence import harmful
-from models.architectures import build
+from Figure.tables import documents, marked, mean_sd, place_of, sample_sd, seeds
+from Figure.target import Output
 from models.settings import FAST
 from run.records import ROOT, Record
 
@@ -68,18 +64,6 @@ def test_the_kept_runs_reach_the_released_procedure(alpha: float) -> None:
 def test_the_kept_runs_relabel_as_many_as_the_released_procedure(alpha: float) -> None:
     counts = [np.mean([line["relabeled"] for line in lines]) for lines in kept("mnist", alpha)]
     np.testing.assert_allclose(counts, MNIST[f"relabeled {alpha:g}"], rtol=0.03)
-
-
-@pytest.mark.parametrize("name", reproduce.MODULES)
-def test_the_documents_show_what_the_kept_runs_say(name: str, tmp_path: Path) -> None:
-    made = reproduce.target(name)
-    made.show(Store().lines(made.wanted(1)), Output(tmp_path, own=True), tmp_path)
-    for table in tmp_path.glob("*.md"):
-        text = place_of(table.stem).read_text()
-        assert paste(text, table.stem, table.read_text().removesuffix("\n")) == text
-    for picture in tmp_path.glob("*.png"):
-        assert (FIGURES / picture.name).read_bytes().startswith(b"\x89PNG")
-    assert list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", reproduce.MODULES)
@@ -187,44 +171,6 @@ def test_a_flip_changes_the_validation_loss_as_predicted(tmp_path: Path) -> None
     np.testing.assert_allclose(line["actual"], line["predicted"], rtol=0.1)
     draw_influence([{"config": config._asdict(), **line}], tmp_path / "plot.png")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
-
-
-def example(heading: str) -> str:
-    """The first Python block after a line of the README."""
-    return (ROOT / "README.md").read_text().partition(heading)[2].partition("```python\n")[2].partition("```")[0]
-
-
-@pytest.mark.parametrize(
-    ("heading", "classes", "result"),
-    [
-        ("as an estimator of scikit-learn's", (3, 5, 8), "suspects"),
-        ("or by the functions that it is made of:", (1, 7), "mended"),
-        ("and for more than two classes:", tuple(range(10)), "suggested"),
-    ],
-)
-def test_the_examples_of_the_readme_run(heading: str, classes: tuple[int, ...], result: str) -> None:
-    x, y = load_digits(return_X_y=True)
-    x, y = x[np.isin(y, classes)] / 16, np.searchsorted(classes, y[np.isin(y, classes)])
-    half = len(y) // 2
-    steps = np.random.default_rng(0).integers(1, len(classes), half)
-    wrong = np.where(np.arange(half) % 3 == 0, (y[:half] + steps) % len(classes), y[:half])
-    names: dict[str, Any] = {"x": x[:half], "y": wrong, "x_val": x[half:], "y_val": y[half:], "x_new": x}
-    exec(example(heading), names)
-    if result == "suspects":
-        assert np.isin(names[result], np.flatnonzero(wrong != y[:half])).mean() > 0.8
-    else:
-        changed = harmful(names["scores"].phi, 0.0002)
-        assert np.mean(names[result][changed] == y[:half][changed]) > 0.6
-
-
-def test_the_example_of_a_network_runs() -> None:
-    x, y = load_digits(return_X_y=True)
-    images, targets = torch.from_numpy(x / 16).float().view(-1, 1, 8, 8), torch.from_numpy(y)
-    network = build("mlp", (1, 8, 8), 10, 1)
-    names: dict[str, Any] = {"network": network, "images": images[:300], "targets": targets[:300]}
-    names |= {"images_val": images[300:400], "targets_val": targets[300:400]}
-    exec(example("For a network of your own"), names)
-    assert 0 < len(names["suspects"]) < 300
 
 
 def test_slope_and_correlation_of_a_known_line() -> None:
