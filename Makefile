@@ -3,7 +3,7 @@ BIN := .venv/bin
 
 .PHONY: demo test slow coverage mutants lint types benchmark clean
 
-demo: .venv/ready
+demo: .venv/linear
 	$(BIN)/python RDIA.py
 
 test: .venv/ready
@@ -36,11 +36,16 @@ types: .venv/ready
 benchmark: .venv/ready
 	$(BIN)/python -m tests.benchmarks.influence
 
-.venv/ready: requirement.txt requirement-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python " + sys.version.split()[0] + " is too old or too new, expected 3.11 to 3.13: make PYTHON=python3.12 ...")'
+# Linear models, and so the demo, do without torch, which with CUDA takes minutes and 5 GB.
+.venv/linear: requirement-linear.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 14) else "Python " + sys.version.split()[0] + " is too old or too new, expected 3.11 to 3.14: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirement-linear.txt
+	touch $@
+
+.venv/ready: .venv/linear requirement.txt requirement-dev.txt
 	$(BIN)/python -m pip install --quiet --requirement requirement.txt --requirement requirement-dev.txt
 	touch $@
 
 clean:
-	rm -rf .venv
+	rm -rf .venv build *.egg-info

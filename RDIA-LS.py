@@ -16,6 +16,10 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+from run.script import require_torch, run_script
+
+require_torch("RDIA-LS.py")
+
 from data.errors import InputError
 from data.files import only_writer, writable_folder
 from models.devices.device import choose_device
@@ -26,7 +30,6 @@ from run.ls_folder import save_training
 from run.rdia_ls import run_training
 from run.records import json_line
 from run.report import training_summary
-from run.script import run_script
 from run.watch import Watch
 
 

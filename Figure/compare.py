@@ -10,7 +10,7 @@ from data.dataset import load
 from data.noise import flip_count, flip_share
 from data.streams import generator
 from influence import Fit, harmful, logistic_influence, relabel
-from influence.resampling import gradient_norms, keep_by_class, optlr_sample, subsample, uids_linear, uids_sigmoid
+from influence.resampling import WeightedSample, gradient_norms, keep_by_class, optlr_sample, subsample, uids_linear, uids_sigmoid
 from models.linear import LinearModel
 from models.logistic_regression import Weights, fit_logistic
 from models.metrics import evaluate
@@ -22,21 +22,21 @@ COMPARED = ("ERM", "Random", "subsample", "OptLR", "Dropout", "UIDS linear", "UI
 ALPHA_GRID = (0.2, 0.05, 0.01, 0.002, 0.0002, 0.0)
 COMPARE_STAGES = ("load", "fit", "solve", "draw", "evaluate")
 
-load_once = functools.lru_cache(maxsize=1)(load)  # the runs of a sweep that come one after another share their data set
+load_once = functools.lru_cache(maxsize=1)(load)  # consecutive runs of a sweep often share their data set
 
 
 class Comparison(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """What determines the numbers of a run, apart from the machine."""
 
     dataset: str
     noise: float
     seed: int
     C: float = 0.1
-    alphas: tuple[float, ...] = ALPHA_GRID  # RDIA takes the one with the least validation log-loss; of equals the first
+    alphas: tuple[float, ...] = ALPHA_GRID  # RDIA takes the one with the least validation log-loss, the first of equals
 
 
 class Training(NamedTuple):
-    """What one method is fitted on."""
+    """The part of the training set that one method is fitted on, with its labels and weights."""
 
     labels: np.ndarray  # (n,) 0 or 1
     kept: Any = slice(None)  # which rows: (n,) bool, or all
@@ -44,7 +44,7 @@ class Training(NamedTuple):
 
 
 def compare(config: Comparison, data_dir: Path) -> Record:
-    """Fit ERM, one solve for all influences, every other method from it; log-loss, accuracy and AUC of each."""
+    """Fit ERM, compute all influences from it with one solve, fit and judge every method."""
     stages, C = Stages(len(COMPARE_STAGES)), config.C
     with stages("load"):
         dataset = load_once(config.dataset, data_dir, config.seed)
@@ -55,9 +55,10 @@ def compare(config: Comparison, data_dir: Path) -> Record:
     with stages("solve"):
         train = Fit(x, labels, x @ weights["ERM"])
         phi = logistic_influence(train, Fit(validation.x, validation.labels, validation.x @ weights["ERM"]), C).phi
-        norms = gradient_norms(train, C, generator(config.seed, "optlr"))
+        optlr = generator(config.seed, "optlr")
+        norms = gradient_norms(train, C, optlr)
     with stages("draw"):
-        trainings = resampled(labels, phi, norms, config.seed)
+        trainings = resampled(labels, phi, optlr_sample(norms, optlr), config.seed)
     for alpha in config.alphas:
         trainings[f"RDIA {alpha:g}"] = Training(relabel(labels, harmful(phi, alpha)))
     with stages("fit"):
@@ -77,13 +78,12 @@ def compare(config: Comparison, data_dir: Path) -> Record:
     return {**chosen, "methods": methods, "seconds": stages.seconds}
 
 
-def resampled(labels: np.ndarray, phi: np.ndarray, norms: np.ndarray, seed: int) -> dict[str, Training]:
-    """What the methods that leave samples out are fitted on."""
-    sample = optlr_sample(norms, generator(seed, "optlr"))
+def resampled(labels: np.ndarray, phi: np.ndarray, optlr: WeightedSample, seed: int) -> dict[str, Training]:
+    """Training sets of the methods that leave samples out, by name. labels, phi: (n,)."""
     uids = generator(seed, "uids")
     return {
         "subsample": Training(labels, subsample(len(labels), generator(seed, "subsample"))),
-        "OptLR": Training(labels, sample.kept, sample.weights),
+        "OptLR": Training(labels, optlr.kept, optlr.weights),
         "Dropout": Training(labels, ~harmful(phi, 0.0)),
         "UIDS linear": Training(labels, keep_by_class(uids_linear(phi), labels, uids)),
         "UIDS sigmoid": Training(labels, keep_by_class(uids_sigmoid(phi), labels, uids)),

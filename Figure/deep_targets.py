@@ -12,7 +12,7 @@ from data.noise import NoiseType
 from data.public import is_here
 from Figure.gamma_plot import draw_gamma
 from Figure.linear_targets import MANY_NOISES, many_table
-from Figure.lines import Run
+from Figure.lines import Run, config_key
 from Figure.many import MANY_METHODS
 from Figure.on_network import OnNetwork, relabel_on_network
 from Figure.published import DEEP
@@ -20,12 +20,13 @@ from Figure.recipe import recipe_runs, recipe_table
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
 from models.devices.device import choose_device
+from models.robust_loss import OBJECTIVES
 from models.settings import FAST, METHODS, Settings
 from run.rdia_ls import LOST_BELOW, run_training
 from run.records import Record
 from run.training_config import TrainingConfig
 
-# RDIA-LS as released, with one thing changed, and the methods it is compared with.
+# The other methods, RDIA-LS as released, and RDIA-LS with changed settings.
 VARIANTS: dict[str, dict[str, Any]] = {
     **{method: {"method": method} for method in METHODS[1:]},
     "rdia-ls": {},
@@ -42,14 +43,14 @@ ACCURACY_DIGITS = 2  # of an accuracy in %
 
 
 def train_run(config: TrainingConfig, data_dir: Path) -> Record:
-    """Train on the GPU if there is one, else on one core, and give what `RDIA-LS.py --json` prints."""
+    """Train on the GPU if there is one, else on one core, and return what `RDIA-LS.py --json` prints."""
     device = choose_device(None)
     torch.set_num_threads(1)
     return {**run_training(config._replace(data_dir=data_dir), device), "device": str(device)}
 
 
 def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
-    """The authors' MNIST command with something changed."""
+    """The authors' MNIST command with some settings changed."""
     kind, noise_rate = noise
     settings = Settings(gamma=gamma, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
     config = TrainingConfig("mnist", noise_rate, kind, seed, "mlp", settings._replace(**changes))
@@ -57,14 +58,14 @@ def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **c
 
 
 def cifar10_run(seed: int, **changes: Any) -> Run:
-    """The authors' CIFAR-10 command with something changed: where CIFAR-10 is there, and a GPU."""
+    """The authors' CIFAR-10 command with some settings changed; it is run only where `cifar10_possible`."""
     settings = Settings(gamma=0.05, forget_rate=0.8, discard_rate=0.4)
     config = TrainingConfig("cifar10", 0.8, "symmetric", seed, "cnn", settings._replace(**changes))
     return Run("deep", config.flat(), partial(train_run, config), cifar10_possible)
 
 
 def cifar10_possible(data_dir: Path) -> bool:
-    """Whether CIFAR-10 is there, and a GPU: on a CPU a run takes a day."""
+    """Whether CIFAR-10 has been downloaded and there is a GPU: on a CPU a run takes a day."""
     return torch.cuda.is_available() and is_here("cifar10", data_dir)
 
 
@@ -77,35 +78,38 @@ def deep_runs(count: int) -> list[Run]:
 
 
 def deep_table(lines: Sequence[Record]) -> str:
-    """Last-ten test accuracy, a row a method, a column a noise."""
-    columns = [("mnist", *noise) for noise in DEEP_NOISES]
-    if any(line["dataset"] == "cifar10" for line in lines):
-        columns.append(("cifar10", "symmetric", 0.8))
-    rows = [[variant, *(_last10(_variant(lines, variant), column) for column in columns)] for variant in VARIANTS]
-    rows.append(["rdia-ls, published", *(DEEP.get(column, "-") for column in columns)])
+    """Last-ten test accuracy, a row a method, a column a data set and a noise."""
+    columns = {f"mnist {rate:.0%} {kind}": partial(mnist_run, (kind, rate), 1) for kind, rate in DEEP_NOISES}
+    published = {column: DEEP.get(("mnist", *noise), "-") for column, noise in zip(columns, DEEP_NOISES, strict=True)}
+    cifar10 = any(line["dataset"] == "cifar10" for line in lines)
+    if cifar10:
+        columns["cifar10 80% symmetric"] = partial(cifar10_run, 1)
+        published["cifar10 80% symmetric"] = DEEP["cifar10", "symmetric", 0.8]
+    rows = [
+        [name, *(_last10(of_run(lines, column(**changes))) for column in columns.values())] for name, changes in VARIANTS.items()
+    ]
+    rows.append(["rdia-ls, published", *published.values()])
     head = (
         f"Test accuracy %, mean of the last ten epochs, mean ± sd of {seeds(lines)}. {MNIST_SETTINGS}"
-        + ("; CIFAR-10: CNN, gamma 0.05." if len(columns) > len(DEEP_NOISES) else "; CIFAR-10 was not run, it needs a GPU.")
+        + ("; CIFAR-10: CNN, gamma 0.05." if cifar10 else "; CIFAR-10 was not run, it needs a GPU.")
         + " In brackets: seeds that lose a class."
     )
-    return f"{head}\n\n{markdown(['method', *(f'{name} {rate:.0%} {kind}' for name, kind, rate in columns)], rows)}"
+    return f"{head}\n\n{markdown(['method', *columns], rows)}"
 
 
-def _variant(lines: Sequence[Record], variant: str) -> list[Record]:
-    """The lines of one variant: whose settings are the default ones but for its changes."""
-    wanted = {**Settings()._asdict(), **VARIANTS[variant]}
-    named = ("method", "objective", "warmup", "n_epoch", "lr", "average")
-    return [line for line in lines if all(line["config"][name] == wanted[name] for name in named)]
+def of_run(lines: Sequence[Record], run: Run) -> list[Record]:
+    """The lines whose configuration is that of a run, but for the seed."""
+    wanted = config_key(run.config, but="seed")
+    return [line for line in lines if config_key(line["config"], but="seed") == wanted]
 
 
-def _last10(lines: Sequence[Record], column: tuple[str, NoiseType, float]) -> str:
-    mine = [line for line in lines if (line["dataset"], line["noise_type"], line["noise_rate"]) == column]
-    lost = sum(loses_a_class(line) for line in mine)
-    return mean_sd([line["last10"] for line in mine], ACCURACY_DIGITS) + (f" ({lost} of {len(mine)})" if lost else "")
+def _last10(lines: Sequence[Record]) -> str:
+    lost = sum(map(loses_a_class, lines))
+    return mean_sd([line["last10"] for line in lines], ACCURACY_DIGITS) + (f" ({lost} of {len(lines)})" if lost else "")
 
 
 def loses_a_class(line: Record) -> bool:
-    """Whether under 5% of some class's test samples are found in the last epoch."""
+    """Whether some class has a test recall below 5% in the last epoch."""
     return any(value is not None and value < LOST_BELOW for value in line["test_recall"])
 
 
@@ -121,13 +125,12 @@ def warmup_runs(count: int) -> list[Run]:
 
 
 def warmup_table(lines: Sequence[Record]) -> str:
-    """Last-ten accuracy of all seeds, and of those that lose no class."""
+    """Last-ten accuracy of all seeds and of those that lose no class, a row a variant and noise rate."""
     rows = []
-    for kind, noise_rate in DEEP_NOISES:
-        for name in WARMUP_VARIANTS:
-            mine = [line for line in _variant(lines, name) if (line["noise_type"], line["noise_rate"]) == (kind, noise_rate)]
-            if mine:
-                rows.append([name, f"{noise_rate:.0%}", str(len(mine)), *_spreads(mine), str(mine[0]["epochs"])])
+    for noise, name in itertools.product(DEEP_NOISES, WARMUP_VARIANTS):
+        mine = of_run(lines, mnist_run(noise, 1, **VARIANTS[name]))
+        if mine:
+            rows.append([name, f"{noise[1]:.0%}", str(len(mine)), *_spreads(mine), str(mine[0]["epochs"])])
     columns = ["last ten, all seeds", "seeds that lose a class", "last ten, the others", "best epoch"]
     head = f"{MNIST_SETTINGS}, symmetric noise: test accuracy %, mean ± sd over seeds."
     return f"{head}\n\n{markdown(['variant', 'noise', 'seeds', *columns, 'epochs'], rows)}"
@@ -145,7 +148,7 @@ def _spreads(lines: Sequence[Record]) -> list[str]:
 
 
 def gamma_runs(count: int) -> list[Run]:
-    """RDIA-LS with the balanced warm-up by gamma: with the released one, whether a class is lost would hide the rest."""
+    """RDIA-LS with the balanced warm-up at four gammas: with the released one, lost classes would hide its effect."""
     return [
         mnist_run(("symmetric", noise_rate), seed, gamma, warmup="balanced")
         for seed in range(1, count + 1)
@@ -156,16 +159,13 @@ def gamma_runs(count: int) -> list[Run]:
 
 def objective_runs(count: int) -> list[Run]:
     """The released and the corrected loss at 80% noise."""
-    return [
-        mnist_run(("symmetric", 0.8), seed, objective=objective)
-        for seed in range(1, count + 1)
-        for objective in ("released", "corrected")
-    ]
+    return [mnist_run(("symmetric", 0.8), seed, objective=objective) for seed in range(1, count + 1) for objective in OBJECTIVES]
 
 
 def objective_table(lines: Sequence[Record]) -> str:
-    """Last-ten accuracy by objective, over the seeds that have been run with both."""
-    by = {name: {line["seed"]: line for line in lines if line["objective"] == name} for name in ("released", "corrected")}
+    """Last-ten accuracy by objective, over the seeds for which both have been run."""
+    runs = {name: mnist_run(("symmetric", 0.8), 1, objective=name) for name in OBJECTIVES}
+    by = {name: {line["seed"]: line for line in of_run(lines, run)} for name, run in runs.items()}
     both = sorted(set(by["released"]) & set(by["corrected"]))
     rows = [[name, *_spreads([by[name][seed] for seed in both])] for name in by]
     head = (

@@ -15,7 +15,7 @@ from run.records import Record
 
 
 class Flips(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """What determines the numbers of a run, apart from the machine."""
 
     dataset: str
     seed: int

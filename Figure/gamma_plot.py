@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from Figure.band import draw_mean
 from Figure.published import FIGURE_3
-from Figure.tables import sample_sd
 from run.drawing import save_figure, subplots
 from run.records import Record
 
@@ -15,25 +16,13 @@ LOWEST = {0.2: 94, 0.8: 78}  # per cent at the foot of a panel
 
 
 def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence[float], path: Path) -> None:
-    """A panel a noise rate, a curve a gamma: the mean over seeds, and a band of one standard deviation."""
+    """A panel a noise rate, a curve a gamma: the mean over seeds, a band of one sample standard deviation, the published end."""
     figure, axes = subplots(1, len(rates), size=(11, 4.5))
     for ax, rate in zip(axes[0], rates, strict=True):
         for gamma in gammas:
-            curves = np.array([line["test_accuracy"] for line in lines if (line["noise_rate"], line["gamma"]) == (rate, gamma)])
-            if not len(curves):
-                continue
-            colour, dash = GAMMA_LOOKS[gamma]
-            mean, sd, epochs = curves.mean(0), sample_sd(curves), np.arange(curves.shape[1])
-            ax.plot(
-                epochs,
-                mean,
-                color=colour,
-                linestyle=dash,
-                lw=1.5,
-                label=f"flag {gamma:g} (figure: {1 - gamma:g}), n = {len(curves)}",
-            )
-            ax.fill_between(epochs, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
-            ax.plot(epochs[-1] + 4, FIGURE_3[rate, gamma], marker="<", color=colour, ms=8, clip_on=False)
+            curves = [line["test_accuracy"] for line in lines if (line["noise_rate"], line["gamma"]) == (rate, gamma)]
+            if curves:
+                _curve_and_end(ax, np.array(curves), rate, gamma)
         ax.set_ylim(LOWEST[rate], 100 if rate < 0.5 else 94)
         ax.set_title(f"{rate:.0%} symmetric noise", fontsize=10)
         ax.set_xlabel("epoch")
@@ -42,6 +31,14 @@ def draw_gamma(lines: Sequence[Record], rates: Sequence[float], gammas: Sequence
         if ax.lines:
             ax.legend(loc="lower right" if rate < 0.5 else "upper right", fontsize=9, title="gamma", title_fontsize=9)
     figure.suptitle(
-        "RDIA-LS on MNIST, balanced warm-up; triangles: where the curves of the paper's figure 3 end, about", fontsize=11
+        "RDIA-LS on MNIST, balanced warm-up; triangles: approximate ends of the curves in the paper's figure 3", fontsize=11
     )
     save_figure(figure, path)
+
+
+def _curve_and_end(ax: Any, curves: np.ndarray, rate: float, gamma: float) -> None:
+    """Accuracies by epoch, (seeds, epochs), and a triangle at the right where the paper's curve of that gamma ends."""
+    colour, dash = GAMMA_LOOKS[gamma]
+    label = f"flag {gamma:g} (figure: {1 - gamma:g}), n = {len(curves)}"
+    draw_mean(ax, range(curves.shape[1]), list(curves.T), colour, linestyle=dash, label=label)
+    ax.plot(curves.shape[1] + 3, FIGURE_3[rate, gamma], marker="<", color=colour, ms=8, clip_on=False)

@@ -81,7 +81,7 @@ def comparisons(datasets: Sequence[str], noises: Sequence[float], count: int) ->
     return [Run("compare", config._asdict(), partial(compare, config), partial(is_here, config.dataset)) for config in configs]
 
 
-def test_losses(lines: Sequence[Record], method: str, dataset: str, noise: float) -> list[float]:
+def losses_of(lines: Sequence[Record], method: str, dataset: str, noise: float) -> list[float]:
     """Test log-losses of one method on one data set at one noise rate, one a seed."""
     wanted = [line for line in lines if (line["config"]["dataset"], line["config"]["noise"]) == (dataset, noise)]
     return [line["methods"][method]["test"]["log_loss"] for line in wanted]
@@ -91,12 +91,12 @@ def methods_table(lines: Sequence[Record], data_dir: Path) -> str:
     """Test log-loss of every method on clean data, a row a data set; the best mean of a row in bold."""
     rows = []
     for dataset in DATASETS:
-        mine = [line for line in lines if line["config"]["dataset"] == dataset]
+        mine = [line for line in lines if (line["config"]["dataset"], line["config"]["noise"]) == (dataset, 0.0)]
         if not mine:
             why = "still to be run" if is_here(dataset, data_dir) else "not there"
             rows.append([dataset, why, *[""] * len(COMPARED)])
             continue
-        cells = best_in_bold([mean_sd(test_losses(mine, method, dataset, 0.0)) for method in COMPARED])
+        cells = best_in_bold([mean_sd(losses_of(mine, method, dataset, 0.0)) for method in COMPARED])
         alphas = sorted({line["alpha"] for line in mine})
         rows.append([dataset, ", ".join(f"{alpha:g}" for alpha in alphas), *cells])
     head = (
@@ -111,7 +111,7 @@ def noise_table(lines: Sequence[Record]) -> str:
     """Test log-loss on MNIST by noise rate, a row a method; the best mean of a column in bold."""
     columns = []
     for noise in NOISES[::2]:
-        cells = [mean_sd(test_losses(lines, method, "mnist", noise)) for method in COMPARED]
+        cells = [mean_sd(losses_of(lines, method, "mnist", noise)) for method in COMPARED]
         columns.append(best_in_bold(cells))
     rows = [list(row) for row in zip(COMPARED, *columns, strict=True)]
     mnist = [line for line in lines if line["config"]["dataset"] == "mnist"]

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from Figure.lines import Store
+from Figure.lines import KEPT_LINES, Store
 from Figure.tables import documents, markdown
 from Figure.target import Output, Target
 from run.records import ROOT, Record
@@ -56,7 +56,7 @@ def show_list(output: Output) -> None:
     from Figure.reproduce import MODULES
 
     found = {name: importlib.import_module(module).TARGETS[name] for name, module in MODULES.items() if name != "targets"}
-    output.table("targets", list_table(found, Store()))
+    output.table("targets", list_table(found, Store(KEPT_LINES)))
 
 
 def show(_: list[Record], output: Output, __: Path) -> None:

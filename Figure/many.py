@@ -1,4 +1,4 @@
-"""Many classes: what relabeling by R and by the best label buy; a run of the targets `classes` and `networks`."""
+"""Many classes: relabeling by R against relabeling to the best label; a run of the targets `classes` and `networks`."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ MANY_METHODS = ("ERM", *RELABELINGS)
 
 
 class ManyClasses(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """What determines the numbers of a run, apart from the machine."""
 
     dataset: str
     noise: float
@@ -31,7 +31,7 @@ class ManyClasses(NamedTuple):
 
 
 def relabel_many(config: ManyClasses, data_dir: Path) -> Record:
-    """Softmax regression: metrics of each method, and how many of the relabeled were wrong, were found, got their true label."""
+    """Softmax regression: metrics of each method, precision and recall of the relabeled, and the share whose best label is true."""
     stages = Stages(4)
     with stages("load"):
         dataset = load_once(config.dataset, data_dir, config.seed)
@@ -45,13 +45,13 @@ def noisy(dataset: Dataset, noise: float, seed: int) -> NoisyLabels:
 
 
 def splits_of(model: Model, dataset: Dataset) -> dict[str, tuple[Any, np.ndarray]]:
-    """Rows as the model takes them, and labels, of what it is judged on."""
+    """The validation and test sets that the model is judged on: rows as the model takes them, and labels."""
     parts = {"validation": dataset.validation, "test": dataset.test}
     return {name: (model.inputs(part.x), part.labels) for name, part in parts.items()}
 
 
 def compare_relabelings(model: Model, dataset: Dataset, given: NoisyLabels, alpha: float, stages: Stages) -> Record:
-    """ERM, and every way to change the samples with Phi > alpha (Dropout: > 0)."""
+    """Fit ERM and every relabeling of the samples with Phi > alpha (Dropout leaves out those with Phi > 0), and judge each."""
     x, splits = model.inputs(dataset.train.x), splits_of(model, dataset)
     with stages("fit"):
         weights = {"ERM": model.fit(x, given.labels)}

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from Figure.band import draw_mean
 from Figure.compare import COMPARED
 from Figure.published import MNIST_ALPHA
-from Figure.tables import sample_sd, seeds
+from Figure.tables import seeds
 from run.drawing import save_figure, subplots
 from run.records import Record
 
@@ -26,7 +25,7 @@ METHOD_LOOKS = {
 
 
 def draw_noise(lines: Sequence[Record], datasets: Sequence[str], noises: Sequence[float], path: Path) -> None:
-    """A panel a data set, a curve a method: the mean over seeds, and a band of one standard deviation."""
+    """A panel a data set, a curve a method: the mean over seeds, and a band of one sample standard deviation."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     figure, axes = subplots(2, 2, size=(10, 8))
@@ -58,11 +57,8 @@ def _curve(ax: Any, lines: Sequence[Record], method: str, noises: Sequence[float
     losses = [
         [line["methods"][method]["test"]["log_loss"] for line in lines if line["config"]["noise"] == noise] for noise in noises
     ]
-    there = [(noise, np.mean(values), sample_sd(values)) for noise, values in zip(noises, losses, strict=True) if values]
-    x, mean, sd = np.array(there).T
     colour, marker, dash = METHOD_LOOKS[method]
-    ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, ms=6, lw=1.5, label=method)
-    ax.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+    draw_mean(ax, noises, losses, colour, marker=marker, linestyle=dash, ms=6, label=method)
 
 
 def _published(ax: Any) -> None:

@@ -19,7 +19,7 @@ from run.stages import Stages
 
 
 class OnNetwork(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """What determines the numbers of a run, apart from the machine."""
 
     dataset: str
     noise: float
@@ -31,7 +31,7 @@ class OnNetwork(NamedTuple):
 
 
 def relabel_on_network(config: OnNetwork, data_dir: Path) -> Record:
-    """Metrics of each method, RDIA-LS too, and how many of the relabeled were wrong, were found, and got their true label."""
+    """What `relabel_many` gives, for a network instead of softmax regression, and the metrics of RDIA-LS."""
     stages, device = Stages(5), choose_device(None)
     torch.set_num_threads(1)
     with stages("load"):
@@ -51,7 +51,7 @@ def relabel_on_network(config: OnNetwork, data_dir: Path) -> Record:
 
 
 def fit_by_loss(model: NetworkModel, data: Tensors, noise: float) -> nn.Module:
-    """The network that RDIA-LS's fast recipe ends with, from the same start as the model's own fits."""
+    """The network that RDIA-LS trains by its fast recipe, from the same start as the model's own fits."""
     settings = Settings(**FAST, forget_rate=noise, discard_rate=noise / 2, weight_decay=1e-5)
     state = start(model.start(data.x), nn.Identity(), settings, model.order_seed)
     for _ in train(state, data, settings):

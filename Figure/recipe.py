@@ -25,12 +25,12 @@ from models.training import Tensors, start, train
 from run.records import Record
 
 RATES = (0.2, 0.5, 0.8)
-SEED = 101  # the first of the seeds, which are not among those of the results
-COUNTED_EPOCHS = 10  # epochs whose mean counts
+SEED = 101  # the first seed; the seeds of the results start at 1
+COUNTED_EPOCHS = 10  # the last epochs, whose mean accuracy ranks the candidates
 
 
 class Candidate(NamedTuple):
-    """Everything a run's numbers depend on, but the machine."""
+    """What determines the numbers of a run, apart from the machine."""
 
     seed: int
     noise_rate: float
@@ -53,7 +53,7 @@ CANDIDATES = (
 
 
 def held_out(seed: int, rate: float, data_dir: Path) -> Tensors:
-    """MNIST's training set under symmetric noise: nine tenths to train on, one tenth in the place of the test set."""
+    """MNIST's training set under symmetric noise: nine tenths to train on, one tenth as test set."""
     pictures = load_pictures("mnist", data_dir, seed)
     given = redraw_labels(pictures.train.labels, 10, rate, "symmetric", generator(seed, "noise"))
     order = generator(seed, "split").permutation(len(given.labels))
@@ -70,7 +70,7 @@ def estimate(accuracy: float, rate: float, classes: int = 10) -> float:
 
 
 def train_candidate(config: Candidate, data_dir: Path) -> Record:
-    """One run, with the balanced warm-up."""
+    """Train one candidate, with the balanced warm-up, and judge it on the held-out rows."""
     torch.set_num_threads(1)
     seed, noise_rate = config.seed, config.noise_rate
     settings = Settings(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 HASH_DIGITS = 16  # of a hash, hexadecimal
+HASHED = 2**20  # elements of an array that are hashed at a time
 LAST_CODE_POINT = 0x10FFFF  # the last code point there is
 
 
@@ -24,11 +25,11 @@ def read_arrays(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarr
             raise ValueError(str(error) or type(error).__name__) from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
-            raise ValueError(f"{name} is none")
+            raise ValueError(f"{name} is not an array")
         if array.dtype.kind == "U" and _code_points(array).max(initial=0) > LAST_CODE_POINT:
-            raise ValueError(f"{name} has text that is no Unicode")
+            raise ValueError(f"{name} has text that is not Unicode")
         if array.dtype == bool:
-            arrays[name] = array.view(np.uint8) != 0  # numpy keeps any byte that is there, and takes two of them for two values
+            arrays[name] = array.view(np.uint8) != 0  # numpy keeps whatever byte is there, and calls 1 and 2 different
     return arrays
 
 
@@ -41,6 +42,8 @@ def digest(arrays: Iterable[np.ndarray], text: str = "") -> str:
     found = hashlib.blake2b(digest_size=HASH_DIGITS // 2)
     for array in arrays:
         found.update(f"{array.dtype.str}{array.shape}".encode())
-        found.update(np.ascontiguousarray(array).tobytes())
+        flat = np.ascontiguousarray(array).reshape(-1)
+        for start in range(0, len(flat), HASHED):  # rows on disk need not fit into memory
+            found.update(flat[start : start + HASHED].tobytes())
     found.update(text.encode(errors="surrogateescape"))
     return found.hexdigest()

@@ -15,17 +15,17 @@ from data.libsvm_parts import Read, libsvm_file
 from data.matrix import Features, compact
 from data.npz import npz_file
 from data.pictures import picture_folder
-from data.public import PICTURE_SETS, ROW_SETS, picture_set, row_set
+from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_set
 from data.source import Part, Source
 from data.streams import generator
 
 OWN_VALIDATION = (
-    "the validation labels are trusted, and {count:,} of your own {part} rows were taken for it, which are not {use} themselves;"
+    "{count:,} of your own {part} rows are used for validation: their labels count as true, and they are not {use} themselves;"
     " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
 )
 OWN_TEST = (
-    "{count:,} of your own training rows were taken for the test, which are not examined themselves, and whose labels count as"
-    " true; better give rows that you have checked as x_test and y_test, or in test/"
+    "{count:,} of your own training rows are used for the test: their labels count as true, and they are not examined themselves;"
+    " better give rows that you have checked as x_test and y_test, or in test/"
 )
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
 LARGEST_PIXEL = float(np.finfo(np.float32).max)
@@ -70,6 +70,11 @@ def load_pictures(name: str, data_dir: Path, seed: int) -> Dataset:
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, read_libsvm)
     return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
+
+
+def is_libsvm(name: str) -> bool:
+    """Whether a data set is read from LIBSVM files: a set of the LIBSVM page, or a path that is not an `.npz` or a folder."""
+    return name in LIBSVM_SETS or not (name in ROW_SETS or Path(name).suffix == ".npz" or os.path.isdir(name))  # noqa: PTH112
 
 
 def own_source(name: str, known: tuple[str, ...], read: Read) -> Source:
@@ -122,7 +127,7 @@ def picture_shape(x: Any) -> tuple[int, ...] | None:
 def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> Dataset:
     """The data set from its source, with notes on what was taken of a user's `own` data. Raises `InputError`."""
     if source.validation and asked.rows:
-        raise InputError(f"--n_validation {asked.rows}: {name} has validation rows of its own, which are all used; leave it out")
+        raise InputError(f"--n_validation {asked.rows}: {name} has validation rows of its own, all of them used; leave it out")
     dataset = divide(source, name, generator(seed, "split"), asked)
     if not own:
         return dataset

@@ -1,9 +1,12 @@
 """Public data files, fetched once."""
 
 import logging
+import lzma
+import sys
+import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from data.errors import InputError
 from data.files import writable_folder
@@ -11,36 +14,37 @@ from data.files import writable_folder
 log = logging.getLogger(__name__)
 
 RETRIES = 2  # after the first try
-SECONDS = 30  # without a byte, after which a download is given up
+SECONDS = 30  # without a byte, after which a try is given up
+FAULTS = (
+    OSError,
+    ValueError,
+    EOFError,
+    tarfile.TarError,
+    lzma.LZMAError,
+)  # of a download (`requests` raises `OSError`) or of unpacking
 
 
-def download(
-    url: str, target: Path, md5: str | None = None, check: Callable[[Path], None] | None = None, unpack: bool = False
-) -> Path:
-    """Fetch `url` to `target`, which is there whole or not at all, and unpack it beside it if asked for.
+def as_fetched(fetched: Path) -> Path:
+    """Nothing to check or to unpack."""
+    return fetched
 
-    md5: the published checksum; without one `check` has to judge the file, and raise `InputError`. Raises `InputError`.
+
+def download(url: str, target: Path, md5: str | None = None, prepare: Callable[[Path], Path] = as_fetched) -> Path:
+    """Fetch `url`, check and `prepare` it in a folder of its own, and move the result to `target` by a rename.
+
+    md5: the published checksum; without one `prepare` has to judge the file, and raise `InputError`. prepare: takes the fetched
+    file, and gives the file or folder beside it that is moved. Raises `InputError`; `target` is then missing as before.
     """
     import pooch  # here: only a run that downloads pays for importing it
-    import requests
 
-    def checked(fetched: str, action: str, _: Any) -> str:
-        if check and action != "fetch":
-            try:
-                check(Path(fetched))
-            except InputError:
-                Path(fetched).unlink()
-                raise
-        return fetched
-
-    folder, name = writable_folder(target.parent, "--data_dir"), target.name
-    source = pooch.create(folder, "", registry={name: md5 and f"md5:{md5}"}, urls={name: url}, retry_if_failed=RETRIES)
+    name, get = url.rpartition("/")[2], pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=SECONDS)
     pooch.get_logger().setLevel("WARNING")
-    try:
-        processor = pooch.Untar(extract_dir=".") if unpack else checked
-        source.fetch(name, processor, pooch.HTTPDownloader(progressbar=True, timeout=SECONDS))
-    except (requests.RequestException, ValueError, OSError) as error:
-        remedy = "put the file there by hand, or use --dataset digits, which needs none"
-        raise InputError(f"{target}: is not there, and {url} could not be fetched ({type(error).__name__}); {remedy}") from error
+    with tempfile.TemporaryDirectory(dir=writable_folder(target.parent, "--data_dir"), prefix=".download-") as work:
+        source = pooch.create(work, "", registry={name: md5 and f"md5:{md5}"}, urls={name: url}, retry_if_failed=RETRIES)
+        try:
+            prepare(Path(source.fetch(name, downloader=get))).replace(target)
+        except FAULTS as error:
+            remedy = "put it there by hand, give another --data_dir, or use --dataset digits, which needs no download"
+            raise InputError(f"{target}: is missing and could not be downloaded from {url} ({error}); {remedy}") from error
     log.info("downloaded %s to %s", url, target)
     return target

@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from data.arrays import read_arrays
+from data.arrays import digest, read_arrays
 from data.errors import InputError
 from data.files import replacing
 from data.on_disk import on_disk
@@ -23,10 +23,9 @@ from data.on_disk import on_disk
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
 CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
-CACHE_FORMAT = 1  # raise it when what is kept in the cache changes
+CACHE_FORMAT = 2  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 READ_BYTES = 2**20  # of a plain file, at a time
-SCANNED_BYTES = 2**23  # of a file whose lines are counted, at a time
 
 
 class LibsvmFile(NamedTuple):
@@ -58,27 +57,26 @@ def read_libsvm(path: Path) -> LibsvmFile:
 
 
 def parse_libsvm(path: Path) -> LibsvmFile:
-    """Read a LIBSVM file from its text, by scikit-learn's loader. Raises `InputError`."""
-    from sklearn.datasets import load_svmlight_file  # here: a run from the cache does without
-
+    """Read a LIBSVM file from its text. Raises `InputError`."""
     try:
         with open_bytes(path) as file:
             begin(file)
-            x, y = load_svmlight_file(file, dtype=np.float64, zero_based=True)
-            begin(file)
-            spelling = _spelling(file, np.unique(y[np.isfinite(y)]))
+            read = parsed(file)
     except UNREADABLE as error:
         raise InputError(f"{path}: {_first_fault(path) or error}") from error
-    if not len(y):
-        raise InputError(f"{path}: is empty; expected lines of the form 'label index:value ...'")
-    bad_rows = np.flatnonzero(~np.isfinite(y))
-    if not len(bad_rows):
-        bad_rows = np.searchsorted(x.indptr, np.flatnonzero(~np.isfinite(x.data)), side="right") - 1
-    if len(bad_rows):
-        raise InputError(
-            f"{path}: row {bad_rows[0]} (counted from 0) has a value that is not a finite number; mend or remove the row"
-        )
-    return LibsvmFile(sp.csr_array(x), y, spelling)
+    return joined(path, read.x, [read.y], in_order(read))
+
+
+def parsed(file: IO[bytes]) -> LibsvmFile:
+    """The lines from here to the end, by scikit-learn's loader. Raises one of `UNREADABLE`."""
+    from sklearn.datasets import load_svmlight_file  # here: a run from the cache does without
+
+    start = file.tell()
+    x, y = load_svmlight_file(file, dtype=np.float64, zero_based=True)
+    if not (np.isfinite(y).all() and np.isfinite(x.data).all()):
+        raise ValueError("has a value that is not a finite number")
+    file.seek(start)
+    return LibsvmFile(sp.csr_array(x), y, _spelling(file, np.unique(y)))
 
 
 def read_on_disk(path: Path, block_rows: int) -> LibsvmFile:
@@ -121,41 +119,25 @@ def pieces(path: Path, rows: int) -> Iterator[LibsvmFile]:
 
 def parse_lines(path: Path, text: bytes) -> LibsvmFile:
     """Some lines, `text`, of the file `path`. Raises `InputError` that names the line."""
-    from sklearn.datasets import load_svmlight_file
-
     try:
-        x, y = load_svmlight_file(io.BytesIO(text), dtype=np.float64, zero_based=True)
-    except (ValueError, OverflowError) as error:
+        return parsed(io.BytesIO(text))
+    except UNREADABLE as error:
         raise InputError(f"{path}: {_first_fault(path) or error}") from error
-    if not (np.isfinite(y).all() and np.isfinite(x.data).all()):
-        raise InputError(f"{path}: {_first_fault(path, _finite, 'finite numbers')}")
-    return LibsvmFile(sp.csr_array(x), y, _spelling(io.BytesIO(text), np.unique(y)))
 
 
-def line_ranges(path: Path, rows: int | None, count: int) -> list[tuple[int, int]]:
-    """Byte ranges (start, stop) of whole lines that make up a file: of so many lines each, or, if None, `count` of like sizes."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        begin(file)
-        cuts = [file.tell(), *(_ends_of(file, size, count) if rows is None else _every(file, rows)), size]
-    return [(start, stop) for start, stop in itertools.pairwise(cuts) if stop > start]
-
-
-def _ends_of(file: IO[bytes], size: int, count: int) -> Iterator[int]:
-    """Where the first line ends after each of count - 1 even cuts."""
-    for place in range(1, count):
-        file.seek(max(file.tell(), size * place // count))
-        file.readline()
-        yield file.tell()
-
-
-def _every(file: IO[bytes], rows: int) -> Iterator[int]:
-    """Where every so many lines end."""
-    start, lines = file.tell(), 0
-    while text := file.read(SCANNED_BYTES):
-        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
-        yield from (start + 1 + ends[rows - 1 - lines % rows :: rows]).tolist()
-        start, lines = start + len(text), lines + len(ends)
+def line_ranges(path: Path, count: int) -> list[tuple[int, int]]:
+    """Byte ranges (start, stop) of whole lines that make up a file, `count` of about the same size. Raises `InputError`."""
+    try:
+        with path.open("rb") as file:
+            begin(file)
+            size, cuts = path.stat().st_size, [file.tell()]
+            for place in range(1, count):
+                file.seek(max(cuts[-1], size * place // count))
+                file.readline()
+                cuts.append(file.tell())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
+    return [(start, stop) for start, stop in itertools.pairwise([*cuts, size]) if stop > start]
 
 
 def read_range(path: Path, start: int, stop: int) -> LibsvmFile:
@@ -190,33 +172,26 @@ def _spelling(file: IO[bytes], distinct: np.ndarray) -> tuple[str, ...]:
 
 def _well_formed(tokens: list[bytes]) -> bool:
     """Whether the words of one line are a label and features in ascending order (no words at all: a blank line)."""
+    pairs = [token.split(b":") for token in tokens[1:] if not token.startswith(b"qid:")]
     try:
-        float(b"".join(tokens[:1]) or b"0")
-        pairs = [token.split(b":") for token in tokens[1:] if not token.startswith(b"qid:")]
-        indices = [int(index) for index, value in pairs if float(value) is not None]
+        indices, values = [int(index) for index, _ in pairs], [float(value) for _, value in pairs]
+        label = float(b"".join(tokens[:1]) or b"0")
     except ValueError:
         return False
-    return indices == sorted(set(indices)) and all(0 <= index < 2**31 - 1 for index in indices)
+    ascending = indices == sorted(set(indices)) and all(0 <= index < 2**31 - 1 for index in indices)
+    return ascending and all(map(math.isfinite, [label, *values]))
 
 
-def _finite(tokens: list[bytes]) -> bool:
-    """Whether the label and the values of one line are finite numbers."""
-    return all(math.isfinite(float(token.rpartition(b":")[2])) for token in tokens)
-
-
-def _first_fault(
-    path: Path,
-    accept: Callable[[list[bytes]], bool] = _well_formed,
-    expected: str = "'label index:value ...', all numbers, indices ascending and below 2147483647",
-) -> str | None:
-    """The first line that is not accepted, `_well_formed` say, in words; None if the fault lies in the file's compression."""
+def _first_fault(path: Path) -> str | None:
+    """The first line that is not `_well_formed`, in words; None if the fault lies in the file's compression."""
+    expected = "'label index:value ...', all finite numbers, indices ascending and below 2147483647"
     try:
         with open_bytes(path) as file:
             begin(file)
             for number, line in enumerate(file, start=1):
-                if not accept(line.partition(b"#")[0].split()):
+                if not _well_formed(line.partition(b"#")[0].split()):
                     shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]
-                    return f"line {number} is '{shown}', expected {expected}; mend the line"
+                    return f"line {number} is '{shown}', expected {expected}; correct the line"
     except UNREADABLE as error:
         return f"cannot be unpacked ({error}); the file is damaged or cut short, fetch or copy it again"
     return None
@@ -224,10 +199,11 @@ def _first_fault(
 
 def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
     """`read`, kept in `cache`; a folder that cannot be written costs the next run its time, and nothing else."""
-    x, y, spelling = read
+    x = read.x
+    values = key, x.data, x.indices, x.indptr, np.array(x.shape), read.y, np.array(read.spelling)
     try:
         with replacing(cache) as file:
-            np.savez(file, key=key, data=x.data, indices=x.indices, indptr=x.indptr, shape=x.shape, y=y, spelling=spelling)
+            np.savez(file, **dict(zip(CACHED, values, strict=True)), digest=digest(values))
     except OSError:
         pass
     return read
@@ -236,15 +212,10 @@ def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
 def _from_cache(cache: Path, key: np.ndarray) -> LibsvmFile | None:
     """What `cache` holds; None if it is missing, damaged, or of another version of the file."""
     try:
-        kept = read_arrays(cache, CACHED.__contains__)
-        if not np.array_equal(kept["key"], key):
+        kept = read_arrays(cache, {*CACHED, "digest"}.__contains__)
+        if str(kept["digest"]) != digest(kept[name] for name in CACHED) or not np.array_equal(kept["key"], key):
             return None
-        x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
-        x.check_format(full_check=True)
-        y, spelling = kept["y"], tuple(kept["spelling"].tolist())
-        if not (x.indptr[-1] == len(x.data) and (np.diff(x.indptr) >= 0).all() and x.shape[1] <= x.indices.max(initial=0) + 1):
-            return None  # scipy's own check leaves these out of an x without values, whose products would then read beyond it
-        finite = y.dtype == x.dtype == np.float64 and np.isfinite(x.data).all() and np.isfinite(y).all()
-        return LibsvmFile(x, y, spelling) if finite and len(np.unique(y)) == len(spelling) and y.shape == x.shape[:1] else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, MemoryError):
+    except (OSError, ValueError, KeyError):
         return None
+    x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
+    return LibsvmFile(x, kept["y"], tuple(kept["spelling"].tolist()))

@@ -1,17 +1,19 @@
 """LIBSVM files that belong together: FILE for training, FILE.t for the test, FILE.val for validation, with the same columns."""
 
+import functools
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
 
-from data.errors import InputError
 from data.libsvm import OPENERS, LibsvmFile, read_libsvm
 from data.source import Labelled, Source, source_of
 
 Read: TypeAlias = Callable[[Path], LibsvmFile]
+Renumber: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 def packed_or_plain(path: Path) -> Path | None:
@@ -32,11 +34,11 @@ def libsvm_source(paths: Mapping[str, Path], read: Read = read_libsvm) -> Source
     files = {role: read(path) for role, path in paths.items()}
     first = min(1, *(least_column(file.x) for file in files.values()), 1)
     columns = max(0, max(file.x.shape[1] for file in files.values()) - first)
-    if columns > sum(file.x.nnz for file in files.values()):
-        numbered, columns = only_used(paths["train"], {role: file.x for role, file in files.items()})
-    else:
-        numbered = {role: renumbered(file.x, first, columns) for role, file in files.items()}
-    parts = {role: Labelled(x, files[role].y) for role, x in numbered.items()}
+    number: Renumber = partial(np.add, -first)
+    if columns > sum(file.x.nnz for file in files.values()):  # a column without values has the weight 0
+        used = functools.reduce(np.union1d, [used_columns(file.x) for file in files.values()])
+        number, columns = partial(np.searchsorted, used), len(used)
+    parts = {role: Labelled(renumbered(file.x, number, columns), file.y) for role, file in files.items()}
     return source_of({role: str(path) for role, path in paths.items()}, parts, files["train"].spelling)
 
 
@@ -47,20 +49,13 @@ def least_column(x: Any) -> int:
     return int(x.indices.min()) if sp.issparse(x) else x.least_column
 
 
-def renumbered(x: Any, first: int, columns: int) -> Any:
-    """The same rows with so many columns, of which the first has this number in the file."""
+def used_columns(x: Any) -> np.ndarray:
+    """The numbers of the columns that have values, ascending."""
+    return np.unique(x.indices) if sp.issparse(x) else x.used_columns()
+
+
+def renumbered(x: Any, number: Renumber, columns: int) -> Any:
+    """The same rows with so many columns, whose numbers `number` gives from those in the file."""
     if type(x) is not sp.csr_array:
-        return x.renumbered(first, columns)
-    return sp.csr_array((x.data, x.indices - np.int32(first), x.indptr), shape=(x.shape[0], columns))
-
-
-def only_used(path: Path, parts: Mapping[str, Any]) -> tuple[dict[str, sp.csr_array], int]:
-    """The columns that are used, and their number: the weight of the others is 0, and their numbers may be anything."""
-    if any(type(x) is not sp.csr_array for x in parts.values()):
-        raise InputError(f"{path}: has more columns than values; number the columns closely, or leave out --block_rows and --dask")
-    used = np.unique(np.concatenate([x.indices for x in parts.values()]))
-    found = {
-        role: sp.csr_array((x.data, np.searchsorted(used, x.indices), x.indptr), shape=(x.shape[0], len(used)))
-        for role, x in parts.items()
-    }
-    return found, len(used)
+        return x.renumbered(number, columns)
+    return sp.csr_array((x.data, number(x.indices), x.indptr), shape=(x.shape[0], columns))

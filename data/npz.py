@@ -64,9 +64,11 @@ def _labelled(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
         try:
             y = np.char.decode(y, "utf-8")
         except UnicodeDecodeError as error:
-            raise InputError(f"{path}: y_{name} holds bytes that are no UTF-8 ({error}), expected numbers or strings") from error
+            raise InputError(f"{path}: y_{name} holds bytes that are not UTF-8 ({error}), expected numbers or strings") from error
     for key, array in ((f"x_{name}", x), (f"y_{name}", y)):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = np.argwhere(~np.isfinite(array))[0][0]
-            raise InputError(f"{path}: {key} row {row} (counted from 0) has a value that is not a finite number; mend or remove it")
+            raise InputError(
+                f"{path}: {key} row {row} (counted from 0) has a value that is not a finite number; correct or remove it"
+            )
     return Labelled(x, y)

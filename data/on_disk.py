@@ -4,7 +4,7 @@ The file has no name (`tempfile`, in TMPDIR), so nothing of it is left when the 
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, Any
 
 import numpy as np
@@ -12,11 +12,11 @@ import scipy.sparse as sp
 
 from data.errors import InputError
 
-PIECE = 2**18  # rows that are copied at a time
+VALUES = 2**20  # that are copied at a time: 12 MiB
 
 
 class DiskMatrix(sp.csr_array):
-    """A CSR matrix whose values and column numbers lie in a file; so do those of rows that are taken from it."""
+    """A CSR matrix whose values and column numbers lie in a file; so do those of many rows that are taken from it."""
 
     on_disk = True
 
@@ -24,17 +24,20 @@ class DiskMatrix(sp.csr_array):
         """Some rows: of a slice, at places (m,), or where a mask (n,) is true."""
         if isinstance(rows, slice) and rows.step in {None, 1}:
             start, stop, _ = rows.indices(self.shape[0])
-            ends = self.indptr[start : stop + 1] if stop > start else np.zeros(1, self.indptr.dtype)
+            ends = self.indptr[start : max(start, stop) + 1]
             part = slice(ends[0], ends[-1])
-            shape = max(0, stop - start), self.shape[1]
-            return DiskMatrix((_detached(self.data[part]), _detached(self.indices[part]), ends - ends[0]), shape=shape)
+            arrays = _detached(self.data[part]), _detached(self.indices[part]), ends - ends[0]
+            return DiskMatrix(arrays, shape=(len(ends) - 1, self.shape[1]))
         places = np.arange(self.shape[0])[rows]
-        pieces = (super(DiskMatrix, self).__getitem__(places[start : start + PIECE]) for start in range(0, len(places), PIECE))
-        return on_disk(pieces, self.shape[1])
+        values = int(np.diff(self.indptr)[places].sum())
+        pieces = (super(DiskMatrix, self).__getitem__(part) for part in np.array_split(places, 1 + values // VALUES))
+        return next(pieces) if values < VALUES else on_disk(pieces, self.shape[1])
 
-    def renumbered(self, first: int, columns: int) -> "DiskMatrix":
-        """The same rows with so many columns, of which the first had the number `first`; the file is changed in place."""
-        self.indices -= self.indices.dtype.type(first)
+    def renumbered(self, number: Callable[[np.ndarray], np.ndarray], columns: int) -> "DiskMatrix":
+        """The same rows with so many columns; `number` gives their numbers from those of now. The file is changed in place."""
+        for start in range(0, self.nnz, VALUES):
+            piece = self.indices[start : start + VALUES]
+            piece[:] = number(piece)
         return DiskMatrix((self.data, self.indices, self.indptr), shape=(self.shape[0], columns))
 
 
@@ -48,28 +51,24 @@ def on_disk(pieces: Iterable[sp.csr_array], columns: int = 0) -> DiskMatrix:
 
     Raises `InputError` where the disk is full, and for more values than 32-bit numbers count.
     """
-    with tempfile.TemporaryFile() as values, tempfile.TemporaryFile() as indices:
-        ends = [np.zeros(1, np.int64)]
-        for piece in pieces:
-            _append(values, piece.data.astype(np.float64, copy=False))
-            _append(indices, piece.indices.astype(np.int32, copy=False))
-            ends.append(ends[-1][-1] + piece.indptr[1:].astype(np.int64))
-            columns = max(columns, piece.shape[1])
-        indptr = np.concatenate(ends)
-        if indptr[-1] >= 2**31:
-            raise InputError(f"the rows have {indptr[-1]:,} values, expected fewer than 2,147,483,648; divide the file")
-        arrays = _mapped(values, np.float64), _mapped(indices, np.int32), indptr.astype(np.int32)
-    return DiskMatrix(arrays, shape=(len(indptr) - 1, columns))
-
-
-def _append(file: IO[bytes], numbers: np.ndarray) -> None:
+    ends, stored = [np.zeros(1, np.int64)], 0
     try:
-        file.write(numbers.data)
-        file.flush()
+        with tempfile.TemporaryFile() as values, tempfile.TemporaryFile() as indices:
+            for piece in pieces:
+                values.write(piece.data.astype(np.float64, copy=False).data)
+                indices.write(piece.indices.astype(np.int32, copy=False).data)
+                ends.append(stored + piece.indptr[1:].astype(np.int64))
+                stored, columns = stored + piece.nnz, max(columns, piece.shape[1])
+            arrays = _mapped(values, np.float64), _mapped(indices, np.int32)
     except OSError as error:
         place = f"{tempfile.gettempdir()}: cannot be written ({error.strerror})"
         raise InputError(f"{place}; make room, or name another folder in TMPDIR") from error
+    if stored >= 2**31:
+        raise InputError(f"the rows have {stored:,} values, expected fewer than 2,147,483,648; divide the file")
+    indptr = np.concatenate(ends).astype(np.int32)
+    return DiskMatrix((*arrays, indptr), shape=(len(indptr) - 1, columns))
 
 
 def _mapped(file: IO[bytes], dtype: Any) -> np.ndarray:
+    file.flush()
     return np.memmap(file, dtype, "r+") if file.tell() else np.zeros(0, dtype)

@@ -1,6 +1,7 @@
 """Data sets by name: those inside scikit-learn, those of the LIBSVM page, and torchvision's."""
 
 import gzip
+import tarfile
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 
 from data.download import download
 from data.errors import InputError
-from data.libsvm import OPENERS, parse_libsvm, read_libsvm
+from data.libsvm import pieces, read_libsvm
 from data.libsvm_parts import Read, libsvm_source, packed_or_plain
 from data.source import Part, Source, whole
 
@@ -58,6 +59,7 @@ LIBSVM_SETS = {
     ),
 }
 LIBSVM_TEST_ROWS = {"a1a": 1_605, "avazu-app.t": 1_719_304}
+CHECKED_ROWS = 100_000  # of a downloaded file, at a time
 
 
 def wdbc() -> Source:
@@ -102,17 +104,19 @@ def torchvision_set(name: str, data_dir: Path) -> Source:
 
 def torchvision_part(name: str, data_dir: Path, part: str) -> Part:
     """One part of CIFAR-10, CIFAR-100 or SVHN, downloaded if it is not there, bytes (n, 3, 32, 32). Raises `InputError`."""
-    from torchvision import datasets
+    from torchvision import datasets  # which compares each file with its published MD5 before it is unpickled
 
     try:
         if name == "svhn":
-            read = datasets.SVHN(str(data_dir), split=part, download=not is_here(name, data_dir))
-            return whole(read.data, np.asarray(read.labels))
-        read = getattr(datasets, name.upper())(str(data_dir), train=part == "train", download=not is_here(name, data_dir))
+            read = datasets.SVHN(data_dir, split=part, download=True)
+            return whole(read.data, read.labels)
+        read = getattr(datasets, name.upper())(data_dir, train=part == "train", download=True)
         return whole(read.data.transpose(0, 3, 1, 2), np.asarray(read.targets))
     except (OSError, RuntimeError) as error:
-        remedy = "put its files there, or use --dataset digits, which needs none"
-        raise InputError(f"--dataset {name}: {data_dir} has no intact files of it ({error}); {remedy}") from error
+        raise InputError(
+            f"--dataset {name}: {data_dir} does not have its published files, and they could not be downloaded ({error}); put them"
+            " there by hand, or use --dataset digits, which needs no download"
+        ) from error
 
 
 def mnist_part(folder: Path, part: str) -> Part:
@@ -136,10 +140,10 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
     try:
         raw = np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8) if path.suffix == ".gz" else np.memmap(path, mode="r")
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read ({error}); remove it, and it is downloaded again") from error
+        raise InputError(f"{path}: cannot be read ({error}); remove it, and it will be downloaded again") from error
     sizes = raw[4:start].view(">u4") if len(raw) >= start else np.zeros(dimensions)
     if bytes(raw[:4]) != bytes([0, 0, 8, dimensions]) or len(raw) - start != int(np.prod(sizes, dtype=np.int64)):
-        raise InputError(f"{path}: is damaged or cut short; remove it, and it is downloaded again")
+        raise InputError(f"{path}: is damaged or cut short; remove it, and it will be downloaded again")
     return np.asarray(raw[start:]).reshape(sizes)
 
 
@@ -163,21 +167,27 @@ def libsvm_path(entry: LibsvmSet, file: str, data_dir: Path) -> Path:
         return found
     if entry.packed == ".tar.xz":  # one archive holds both files
         folder = path.parent
-        download(f"{LIBSVM_URL}{folder.name}{entry.packed}", folder.parent / f"{folder.name}{entry.packed}", unpack=True)
-        return path
+        return download(f"{LIBSVM_URL}{folder.name}{entry.packed}", folder, prepare=unpacked) / path.name
     rows = LIBSVM_TEST_ROWS.get(file, entry.rows)
     target = path.with_name(path.name + entry.packed)
-    return download(f"{LIBSVM_URL}{file}{entry.packed}", target, check=partial(expect_shape, rows=rows, columns=entry.columns))
+    return download(f"{LIBSVM_URL}{file}{entry.packed}", target, prepare=partial(of_shape, rows=rows, columns=entry.columns))
 
 
-def expect_shape(fetched: Path, rows: int, columns: int) -> None:
-    """No checksum is published for these files: they have to parse, and to the size that the page states, or `InputError`."""
-    x = parse_libsvm(fetched).x
-    if x.shape[0] != rows or x.shape[1] > columns + 1:
-        size = f"{x.shape[0]} rows and {x.shape[1] - 1} columns"
-        raise InputError(f"{fetched.name}: came with {size}, expected {rows} rows and at most {columns} columns; try again later")
-    if fetched.suffix not in OPENERS and not fetched.read_bytes().endswith(b"\n"):
-        raise InputError(f"{fetched.name}: came without the end of its last line; try again later")
+def unpacked(archive: Path) -> Path:
+    """The folder NAME out of NAME.tar.xz, beside it."""
+    with tarfile.open(archive) as file:
+        file.extractall(archive.parent, filter="data")
+    return archive.with_name(archive.name.removesuffix(".tar.xz"))
+
+
+def of_shape(fetched: Path, rows: int, columns: int) -> Path:
+    """The file, if it has the size that the page states, as no checksum is published. Raises `InputError`."""
+    extents = [piece.x.shape for piece in pieces(fetched, CHECKED_ROWS)]
+    n, largest = sum(shape[0] for shape in extents), max((shape[1] - 1 for shape in extents), default=0)
+    if n != rows or largest > columns:
+        expected = f"expected {rows} rows and at most {columns} columns; try again later"
+        raise InputError(f"{fetched.name}: has {n} rows and {largest} columns after its download, {expected}")
+    return fetched
 
 
 # By name, all classes: what networks are trained on; RDIA takes two of them, or all under the name NAME10.

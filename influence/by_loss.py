@@ -1,6 +1,6 @@
 """RDIA-LS: which samples of a batch to keep, relabel and discard, by their loss instead of by their influence [released].
 
-torch, without a transfer to the host: how many samples go where follows from the rates alone.
+In torch, without a transfer to the host: the sizes of the parts follow from the rates alone.
 """
 
 from typing import NamedTuple
@@ -48,8 +48,9 @@ def smallest(losses: Tensor, count: int) -> Tensor:
 def smallest_of_each_label(losses: Tensor, labels: Tensor, classes: int, count: int) -> Tensor:
     """Places of the `count` samples that come first when each is ranked by its loss within its given label.
 
-    Rank over the label's count in the batch, then one cut over the batch: each label keeps the same share, so that none is lost
-    however badly it starts. losses: (B,), labels: (B,) integers below `classes`. Of equal ranks the smaller loss comes first.
+    Rank over the label's count in the batch, then one cut over the batch: each label keeps the same share, so that no
+    label is lost however badly it starts. Of equal ranks the smaller loss comes first. losses: (B,), labels: (B,) integers below
+    `classes`.
     """
     order = torch.argsort(losses, stable=True)
     member = torch.nn.functional.one_hot(labels[order], classes)  # (B, K), by ascending loss

@@ -7,9 +7,9 @@ import numpy as np
 
 from influence.solvers import Product, Solution, SolverError
 
-MARGIN = 2.0  # of the scale over H's largest eigenvalue: that of a sample of H is larger
+MARGIN = 2.0  # scale / H's largest eigenvalue: a sample of H has a larger one
 PASSES = 512  # over the samples, at most
-DIVERGED = 10.0  # relative residual: u = 0 has 1
+DIVERGED = 10.0  # relative residual at which to give up; u = 0 has 1
 
 
 def lissa(
@@ -18,9 +18,9 @@ def lissa(
     """Solve H u = v by u <- u + (v - H_t u) / scale, with H_t samples of H and scale twice H's largest eigenvalue.
 
     The answer is the mean of the iterates since the last test, which comes after 1, 2, 4, ... passes and takes one product with
-    H itself. product: u -> H u. sampled: products with matrices that are H on average. vector: v (d,). steps: samples in a pass.
-    Returns with |v - H u| <= rtol |v|, else raises `SolverError`; so it does where the iteration diverges. remedy: what an error
-    says to do.
+    H itself. product: u -> H u. sampled: products with random matrices whose expectation is H. vector: v (d,). steps: samples
+    a pass. remedy: what an error says to do. Returns with |v - H u| <= rtol |v|, else raises `SolverError`, also where the
+    iteration diverges.
     """
     scale, size = MARGIN * largest, float(np.linalg.norm(vector))
     current, residual = np.zeros_like(vector, dtype=float), 1.0

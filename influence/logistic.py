@@ -5,10 +5,11 @@ The objective is liblinear's, without an intercept, labels y in {0, 1}, s = 2y -
     J(w) = 1/2 |w|^2 + C sum_i ln(1 + exp(-s_i w^T x_i))
 
 Everything below is a function of the logits z = X w, so that it stays exact where a probability rounds to 0 or 1.
-Where it says AnyRows, the rows may lie in blocks (`influence.rows`), and a vector with one number a row with them.
+An argument of type AnyRows may also be rows in blocks (`influence.rows`); a vector with one number a row is then in blocks too.
 """
 
 import functools
+import itertools
 import operator
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -24,10 +25,10 @@ Matrix: TypeAlias = Any  # np.ndarray or scipy.sparse.csr_array, float64; scipy 
 Solver = Literal["auto", "cholesky", "cg"]
 SOLVERS: tuple[Solver, ...] = ("auto", "cholesky", "cg")
 
-BLOCK_BYTES = 2**22  # of a dense block of rows while the Hessian is summed: fits the cache, and bounds the memory
-SQUARED_ROWS = 2**18  # of a CSR matrix that are squared at a time
-CARRIED = 0.95  # of the curvature, by the samples that the Cholesky factor is made of
-# Measured, one thread: dense products do 20 times the floating-point operations a second of CSR ones; and a solve to 1e-8
+BLOCK_BYTES = 2**22  # of a dense block of rows while the Hessian is summed: it fits into the cache
+SQUARED_VALUES = 2**20  # of rows on disk that are squared at a time: 8 MiB
+CARRIED = 0.95  # share of the curvature that the samples in the Cholesky factor account for
+# Measured on one thread: a dense product does 20 times as many floating-point operations a second as a CSR one; a solve to 1e-8
 # without a factor takes 5 to 200 iterations.
 CHOLESKY_SPEED = 20
 CG_ITERATIONS = 200
@@ -74,11 +75,14 @@ def curved(x: Matrix, c: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def squared_columns(x: Matrix, c: np.ndarray) -> np.ndarray:
-    """sum_i c_i x_i^2, (d,), over the rows of a block; of CSR so many at a time, as the squares take as much memory as the rows."""
-    if not sp.issparse(x):
+    """sum_i c_i x_i^2, (d,) or of each column of c (n, K), over the rows of a block.
+
+    Of rows on disk some at a time: the squares lie in memory.
+    """
+    if not getattr(x, "on_disk", False):
         return squares(x).T @ c
-    pieces = (slice(start, start + SQUARED_ROWS) for start in range(0, max(1, x.shape[0]), SQUARED_ROWS))
-    return functools.reduce(operator.add, (squares(x[piece]).T @ c[piece] for piece in pieces))
+    ends = np.linspace(0, x.shape[0], 2 + x.nnz // SQUARED_VALUES, dtype=int)
+    return functools.reduce(operator.add, (squares(x[i:j]).T @ c[i:j] for i, j in itertools.pairwise(ends)))
 
 
 def weighted_rows(x: Matrix, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -87,15 +91,15 @@ def weighted_rows(x: Matrix, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def phi_and_eta(x: Matrix, labels: np.ndarray, logits: np.ndarray, solution: np.ndarray, C: float) -> tuple[np.ndarray, np.ndarray]:
-    """Phi and eta of the rows of a block, from u (d,), as `logistic_influence` has them."""
+    """Phi and eta of the rows of a block, from u (d,), as in `logistic_influence`."""
     along = C * (x @ solution)  # (n,) C x_i^T u
     return -loss_slope(logits, labels) * along, -(2.0 * labels - 1.0) * along  # (p - y') - (p - y) = 2 y - 1
 
 
 def logistic_hessian(x: Matrix, c: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-    """H = I + X^T diag(c) X, (d, d), summed over blocks of rows that are dense one at a time.
+    """H = I + X^T diag(c) X, (d, d), summed over blocks of rows, of which only one is dense at a time.
 
-    x: (n, d), c: (n,), rows: those to sum over, all if None.
+    x: (n, d), c: (n,), rows: places of the rows to sum over, all if None.
     """
     n, d = x.shape
     hessian = np.eye(d)
@@ -119,11 +123,11 @@ def hessian_diagonal(x: AnyRows, c: RowVector) -> np.ndarray:
 
 
 def inverse_hvp(x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "auto", rtol: float = RTOL) -> Solution:
-    """u = H^-1 v with |v - H u| <= rtol |v|: conjugate gradients, with a preconditioner that `solver` names.
+    """u = H^-1 v with |v - H u| <= rtol |v|: conjugate gradients with the preconditioner that `solver` names.
 
-    "cholesky" factors H over the samples that make up most of it, and needs a few iterations; "cg" forms no matrix, and needs
-    more of them; "auto" takes what the sizes say is faster, and "cg" for rows that are not in memory. x: (n, d), c: (n,) of
-    `curvature`, vector: v (d,). Raises `SolverError` where the inequality cannot be reached.
+    "cholesky" factors H summed over the samples that account for most of it, and needs a few iterations; "cg" forms no matrix and
+    needs more iterations; "auto" takes the faster one by `choose_solver`, and "cg" for rows that are not in memory. x: (n, d),
+    c: (n,) of `curvature`, vector: v (d,). Raises `SolverError` where the inequality cannot be reached.
     """
     diagonal = hessian_diagonal(x, c)
     if solver == "auto" and in_memory(x):
@@ -135,7 +139,7 @@ def inverse_hvp(x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "
 
 
 def choose_solver(n: int, d: int, stored: int) -> Solver:
-    """The solver that should be faster for n samples, d columns in use and so many stored values.
+    """The solver that should be faster for n samples, d columns in use and that many stored values.
 
     Cholesky: n d^2 + d^3 / 3 operations, dense. Conjugate gradients: 4 a stored value and iteration.
     """
@@ -158,9 +162,9 @@ def mean_preconditioner(x: AnyRows, c: RowVector, diagonal: np.ndarray) -> Produ
 
 
 def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> Product:
-    """r -> M^-1 r by Cholesky, for M = H summed over the samples that carry most of it, with the diagonal of all of H.
+    """r -> M^-1 r by Cholesky, for M = H summed over the samples that account for most of it, with the diagonal of all of H.
 
-    What a sample carries is c_i sum_j x_ij^2 / H_jj, its share of each feature's curvature: at a good fit a few samples carry
+    A sample accounts for c_i sum_j x_ij^2 / H_jj, its shares of the features' curvatures: at a good fit a few samples account for
     nearly all, and the product over the others is not worth its time. diagonal: diag H (d,).
     """
     carried = c * (squares(x) @ (1.0 / diagonal))  # (n,)

@@ -1,9 +1,9 @@
 """Influence in a network trained with cross-entropy: one solve for all samples and labels (Koh and Liang 2017).
 
-torch. The network is taken as it evaluates (batch norm by its running statistics, no dropout), so that nothing depends on how the
+In torch. The network is in evaluation mode (batch norm by its running statistics, no dropout), so that nothing depends on how the
 data is batched. With J_i the derivative of sample i's logits in the parameters and B_i = diag(p_i) - p_i p_i^T, the curvature is
 
-    gauss-newton:  H = sum_i J_i^T B_i J_i + damping I           positive definite: the network's own curvature is left out
+    gauss-newton:  H = sum_i J_i^T B_i J_i + damping I           positive definite: second derivatives of the logits are left out
     hessian:       H = sum_i d^2 l_i / d theta^2 + damping I     of the summed loss and a penalty; positive definite at a minimum
 """
 
@@ -20,17 +20,17 @@ from influence.lissa import lissa
 from influence.softmax import LabelInfluence, along_labels
 from influence.solvers import Product, Solution, conjugate_gradient
 
-# Of the largest eigenvalue of the curvature, where none is given. Measured, MLP, 12,000 MNIST samples, half of the labels wrong:
-# of the samples with Phi > 0 the label is wrong in 0.97 at 0.1 and 1, in 0.92 at 0.01, in 0.80 at 0.001.
+# The default damping over the largest eigenvalue of the curvature. Measured with an MLP on 12,000 MNIST samples, half of them with
+# a wrong label: of the samples with Phi > 0 the label is wrong in 97% at 0.1 and at 1, in 92% at 0.01, in 80% at 0.001.
 DAMPING = 0.1
-POWER_ITERATIONS, POWER_ROWS = 20, 4_096  # on no more samples than that: they fix the largest eigenvalue well
+POWER_ITERATIONS, POWER_ROWS = 20, 4_096  # on at most that many samples: they determine the largest eigenvalue well
 BATCH = 1_000
 
 Curvature = Literal["gauss-newton", "hessian"]
 CURVATURES: tuple[Curvature, ...] = ("gauss-newton", "hessian")
 NetworkSolver = Literal["cg", "lissa"]
 NETWORK_SOLVERS: tuple[NetworkSolver, ...] = ("cg", "lissa")
-# |v - H u| / |v|. float32 networks: what their products can be solved to; LiSSA: what its sampling noise leaves.
+# |v - H u| / |v|: as small as the rounding of float32 products (cg) and the sampling noise (lissa) allow.
 RTOLS: dict[NetworkSolver, float] = {"cg": 1e-4, "lissa": 0.1}
 
 Logits: TypeAlias = Callable[[dict[str, Tensor]], Tensor]  # parameters -> logits (n, K)
@@ -71,9 +71,9 @@ def network_influence(
         u = H^-1 sum_{j in Q} grad l_j,   Phi_i = - grad l_i^T u,   eta_i(k) = (J_i u)_k - (J_i u)_{y_i}
 
     damping: in the unit of H's eigenvalues, a tenth of the largest if None. rtol: of the solve, `RTOLS` of the solver if None.
-    batch: samples at a time, which change LiSSA's draws and no other answer. seed: of those draws. The network is not changed.
-    Its layers need forward-mode derivatives in torch, which LSTM and TransformerEncoderLayer have not. Raises `ValueError` for
-    what cannot be used, `SolverError` where the solve does not get to `rtol`.
+    batch: samples at a time; it changes LiSSA's draws and no other result. seed: of those draws. The network is not changed.
+    Its layers must support forward-mode derivatives in torch; LSTM and TransformerEncoderLayer do not. Raises `ValueError` for
+    arguments that cannot be used, `SolverError` where the solve does not get to `rtol`.
     """
     modes, parts = {module: module.training for module in network.modules()}, Parameters(network)
     network.eval()
@@ -81,7 +81,10 @@ def network_influence(
         check(network, train, validation)
         allowed = damping is None or 0 < damping < np.inf
         if curvature not in CURVATURES or solver not in NETWORK_SOLVERS or batch < 1 or not allowed:
-            raise ValueError(f"{curvature=}, {solver=}, {batch=}, {damping=}: expected {CURVATURES}, {NETWORK_SOLVERS}, above 0")
+            raise ValueError(
+                f"{curvature=}, {solver=}, {batch=}, {damping=}: expected a curvature of {CURVATURES}, a solver of"
+                f" {NETWORK_SOLVERS}, a batch of 1 or more and a damping above 0 (or None)"
+            )
         few = thinned(train)
         largest = largest_eigenvalue(curvature_product(parts, few, batch, curvature), parts.size) * len(train.x) / len(few.x)
         added = DAMPING * largest if damping is None else damping
@@ -105,14 +108,14 @@ def check(network: nn.Module, train: LabelledTensors, validation: LabelledTensor
         classes = network(train.x[:1]).shape[-1] if len(train.x) else 0
     for name, (x, labels) in (("train", train), ("validation", validation)):
         if not len(x) or len(x) != len(labels):
-            raise ValueError(f"{name}: has {len(x)} samples and {len(labels)} labels, expected as many, and one or more")
+            raise ValueError(f"{name}: has {len(x)} samples and {len(labels)} labels, expected equally many, and at least one")
         if labels.dtype != torch.int64:
             raise ValueError(f"{name}: has labels of {labels.dtype}, expected torch.int64")
         low, high = int(labels.min()), int(labels.max())
         if low < 0 or high >= max(2, classes):
             raise ValueError(f"{name}: has labels from {low} to {high}, expected 0 to {classes - 1}, for {classes} logits")
     if classes < 2:
-        raise ValueError(f"network: gives {classes} logits a sample, expected one for each class, 2 or more")
+        raise ValueError(f"network: gives {classes} logits a sample, expected one for each of 2 or more classes")
 
 
 class Parameters:
@@ -132,7 +135,7 @@ class Parameters:
 
     @staticmethod
     def join(values: dict[str, Tensor]) -> np.ndarray:
-        """The other way."""
+        """The inverse of `split`: values in the parameters' shapes as one vector (size,)."""
         return torch.cat([value.reshape(-1) for value in values.values()]).double().cpu().numpy()
 
     def logits(self, x: Tensor) -> Logits:
@@ -164,7 +167,7 @@ class Damped(NamedTuple):
         return lambda vector: weight * undamped(vector) + self.damping * vector
 
     def _sampled(self, seed: int) -> Iterator[Product]:
-        """H from batches drawn one apart from the other: each is H on average, whatever came before it."""
+        """Products with H estimated from one random batch each: the batches are independent, and the expectation is H."""
         rng, n = np.random.default_rng(seed), len(self.train.labels)
         size = min(self.batch, n)
         while True:
@@ -173,7 +176,7 @@ class Damped(NamedTuple):
 
 
 def thinned(data: LabelledTensors) -> LabelledTensors:
-    """Samples at even distances, `POWER_ROWS` at most."""
+    """Every k-th sample, with the least k that leaves at most `POWER_ROWS`."""
     step = -(-len(data.labels) // POWER_ROWS)
     return LabelledTensors(data.x[::step], data.labels[::step])
 

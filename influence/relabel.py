@@ -15,6 +15,6 @@ def relabel(labels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """R(z_i) for the chosen samples, (n,); the others keep their label.
 
     For two classes R flips the label: its target for the other class k is log_{phi_k}(1 - phi_m) = log_{phi_k} phi_k = 1
-    (Kong et al. 2022). labels: (n,) 0 or 1; chosen: (n,) bool. Neither is changed in place.
+    (Kong et al. 2022). labels: (n,) 0 or 1; chosen: (n,) bool. Neither array is changed in place.
     """
     return np.where(chosen, 1 - labels, labels)

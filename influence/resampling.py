@@ -1,4 +1,4 @@
-"""Resampling of the training set, which RDIA is compared with: uniform, by influence (UIDS), and by gradient (OptLR)."""
+"""The ways to resample the training set that RDIA is compared with: uniform, by influence (UIDS), and by gradient (OptLR)."""
 
 from typing import NamedTuple
 
@@ -8,16 +8,16 @@ from scipy.special import expit
 
 from influence.logistic import CHOLESKY_MAX, Fit, Matrix, curvature, inverse_hvp, logistic_hessian, loss_slope
 
-KEPT = 0.95  # share of the samples that is kept [released]
+KEPT_SHARE = 0.95  # share of the samples that is kept [released]
 SIGMOID_SLOPE = 10.0  # of UIDS, over the range of Phi [released]
 ROW_BLOCK = 4_096  # rows that are solved for at a time
-PROBES = 32  # vectors by which norms are estimated: standard deviation of a squared norm sqrt(2 / 32), 25%
+PROBES = 32  # random vectors for estimating norms: relative standard deviation of a squared norm sqrt(2 / 32) = 25%
 
 
 def subsample(n: int, generator: np.random.Generator) -> np.ndarray:
     """A mask of `int(0.95 n)` samples drawn without replacement, (n,) bool [released]."""
     kept = np.zeros(n, dtype=bool)
-    kept[generator.choice(n, int(KEPT * n), replace=False)] = True
+    kept[generator.choice(n, int(KEPT_SHARE * n), replace=False)] = True
     return kept
 
 
@@ -39,15 +39,16 @@ def _over_range(phi: np.ndarray) -> np.ndarray:
 def keep_by_class(probabilities: np.ndarray, labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Draw each sample again and again with its probability until 95% of each class are kept, (n,) bool [released].
 
-    The 95% are of those samples of a class whose probability is above 0: the others are never kept. How many draws a sample
-    takes is geometric, so one number each, the smallest first, is all the drawing. probabilities: (n,), labels: (n,).
+    The 95% are of those samples of a class whose probability is above 0: the others are never kept. The number of draws until a
+    sample is kept is geometric: one such number each is drawn, and the samples with the smallest are kept. probabilities,
+    labels: (n,).
     """
     waits = generator.geometric(np.maximum(probabilities, np.finfo(float).tiny)) + generator.random(len(labels))
     kept = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         places = np.flatnonzero((labels == label) & (probabilities > 0))
         order = places[np.argsort(waits[places])]
-        kept[order[: int(KEPT * len(order))]] = True
+        kept[order[: int(KEPT_SHARE * len(order))]] = True
     return kept
 
 
@@ -63,7 +64,7 @@ def optlr_sample(scores: np.ndarray, generator: np.random.Generator) -> Weighted
 
     scores: s_i (n,), such as `gradient_norms`. A sample with s_i = 0 has no gradient, and is not kept.
     """
-    probabilities = inclusion_probabilities(scores, KEPT * len(scores))
+    probabilities = inclusion_probabilities(scores, KEPT_SHARE * len(scores))
     kept = generator.random(len(scores)) < probabilities
     return WeightedSample(kept, 1.0 / probabilities[kept])
 
@@ -80,8 +81,8 @@ def inclusion_probabilities(scores: np.ndarray, expected: float) -> np.ndarray:
 def gradient_norms(train: Fit, C: float, generator: np.random.Generator) -> np.ndarray:
     """s_i = |H^-1 g_i| = |p_i - y_i| |H^-1 x_i|, (n,): how far sample i moves the fit (Ting and Brochu 2018).
 
-    From a Cholesky factor of H, with no n x d matrix beyond a block of rows. Where the features are more than 10,000 it is
-    estimated from 32 solves: the mean of (v^T H^-1 x_i)^2 over normal vectors v is |H^-1 x_i|^2.
+    From a Cholesky factor of H, with dense rows one block at a time. With more than 10,000 features it is estimated from 32
+    solves: the mean of (v^T H^-1 x_i)^2 over normal vectors v is |H^-1 x_i|^2.
     """
     c = curvature(train.logits, C)
     norms = _solved_norms(train.x, c) if train.x.shape[1] <= CHOLESKY_MAX else _estimated_norms(train.x, c, generator)

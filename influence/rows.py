@@ -1,8 +1,8 @@
-"""Rows that need not be one array: what is a sum or a map over rows is stated as a function of one block of them.
+"""Rows in one array or in blocks: a sum or a map over rows is stated as a function of one block.
 
-Every function below and in `influence.logistic` that is given rows takes a matrix, which is one block, or `Rows`: blocks on the
-workers of a Dask cluster or on a GPU (`models.devices`). A vector with one number a row lies where its rows lie; vectors with one
-number a column are numpy's, on the machine that runs the program.
+The functions below and in `influence.logistic` take rows as a matrix, which is one block, or as `Rows`: blocks on the workers of a
+Dask cluster or on a GPU (`models.devices`). A vector with one number a row is stored where the rows are; vectors with one number
+a column are numpy arrays on the machine that runs the program.
 """
 
 import functools
@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-RowVector: TypeAlias = Any  # (n,) as the rows keep it: an np.ndarray for a matrix; or a number, the same for all rows
+RowVector: TypeAlias = Any  # (n,) as the rows store it: an np.ndarray for a matrix; or one number for all rows
 BlockFunction: TypeAlias = Callable[
     ..., Any
 ]  # (block, *pieces of row vectors, *shared) -> an array or a tuple of arrays; can be pickled
@@ -26,10 +26,10 @@ class Rows(Protocol):
         """(n, d)."""
 
     def parts(self, part: BlockFunction, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Iterator[Any]:
-        """What `part` gives for each block, one after another: arrays, or tuples of them, as numpy's."""
+        """The result of `part` for each block, one after another: numpy arrays or tuples of them."""
 
     def each(self, part: BlockFunction, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Any:
-        """What `part` gives for the rows of each block, put together: a row vector, or a tuple of them."""
+        """The results of `part` for the rows of all blocks, joined: a row vector, or a tuple of them."""
 
     def vector(self, numbers: np.ndarray) -> RowVector:
         """An array (n,) as a row vector."""
@@ -77,5 +77,5 @@ def times(x: Any, vector: np.ndarray) -> Any:
 
 
 def plus(first: Any, second: Any) -> Any:
-    """The sum of what two blocks gave: arrays, or tuples of them, place by place."""
+    """The sum of the results of two blocks: arrays, or tuples of them, element by element."""
     return tuple(map(plus, first, second)) if isinstance(first, tuple) else first + second

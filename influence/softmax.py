@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from scipy.linalg import solve_triangular
 from scipy.special import softmax
 
-from influence.logistic import CARRIED, Matrix, logistic_hessian, squares
+from influence.logistic import CARRIED, Matrix, logistic_hessian, squared_columns
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
 
 LARGEST_FACTORS = 10**8  # numbers in the factors of the preconditioner: 0.8 GB
@@ -137,7 +137,7 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     """
     classes = probabilities.shape[1]
     if classes * x.shape[1] ** 2 > LARGEST_FACTORS:
-        diagonal = 1.0 + C * transposed(squares(x), probabilities * (1.0 - probabilities)).ravel()
+        diagonal = 1.0 + C * squared_columns(x, probabilities * (1.0 - probabilities)).T.ravel()
         root = np.sqrt(diagonal)
         return Preconditioner(lambda residual: residual / root, lambda vector: vector / root)
     weights = 1.0 - (probabilities**2).sum(axis=1)  # (n,)

@@ -6,15 +6,19 @@ from typing import NamedTuple
 import numpy as np
 
 RTOL = 1e-8  # of |v - H u| / |v|
+SCALE = "scale the features to similar ranges"  # what to do where conjugate gradients fail
+STALLED = 0.5  # a restart that does not bring the true residual below this share of it is the last
 Product = Callable[[np.ndarray], np.ndarray]
 
 
-SCALE = "scale the features to a like size"  # what to do where conjugate gradients fail
-STALLED = 0.5  # of the true residual: a restart that brings it down by less than that is the last
+NOT_POSITIVE = (
+    "conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0: the Hessian is not"
+    " positive definite, or the features are too large; "
+)
 
 
 class SolverError(Exception):
-    """An iteration that cannot reach its inequality: the message has the residual, the count and a remedy."""
+    """An iteration that cannot reach its inequality: the message names the residual, the number of iterations and a remedy."""
 
 
 class Solution(NamedTuple):
@@ -35,12 +39,10 @@ def conjugate_gradient(
 ) -> Solution:
     """Solve H u = v for a symmetric positive definite H by preconditioned conjugate gradients (Hestenes and Stiefel 1952).
 
-    product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H.
-    The recurrence's residual starts the test, the true one, v - H u, decides it; where rounding has driven the two apart the
-    iteration starts anew from u, and ends where that no longer helps. max_iterations: 10 d, and no fewer than 100, if None.
-    remedy: what an error says to do.
-
-    Raises `SolverError` on negative curvature (H is not positive definite), a value that is not finite, or no convergence.
+    product: u -> H u. vector: v (d,). preconditioner: r -> M^-1 r for a positive definite M near H. max_iterations: 10 d, at least
+    100, if None. remedy: what an error says to do. Where the recurrence's residual passes the test, the true one, v - H u, decides;
+    where rounding has driven the two apart, the iteration starts again from u, until that no longer helps. Raises `SolverError` on
+    negative curvature (H is not positive definite), a value that is not finite, or no convergence.
     """
     size = float(np.linalg.norm(vector))
     limit = max(100, 10 * len(vector)) if max_iterations is None else max_iterations
@@ -53,10 +55,7 @@ def conjugate_gradient(
             if reached <= rtol * size:
                 return Solution(solution, reached / (size or 1.0), iteration)
             if not reached < STALLED * before:
-                raise SolverError(
-                    f"conjugate gradients stay at a relative residual of {reached / size:.3g} after {iteration} iterations,"
-                    f" expected {rtol:.3g}: rounding is larger than that; {remedy}"
-                )
+                raise SolverError(_too_far(reached / size, iteration, rtol, "rounding allows no less; ") + remedy)
             direction, before = np.zeros_like(solution), reached
         if iteration == limit:
             break
@@ -65,19 +64,15 @@ def conjugate_gradient(
         direction = preconditioned + rho / previous * direction
         image = product(direction)
         curvature = float(direction @ image)
-        if not (rho > 0 and 0 < curvature < np.inf):  # an endless rho makes the curvature endless or NaN
-            raise _not_positive_definite(curvature, iteration, remedy)
-        step = rho / curvature
-        solution = solution + step * direction
-        residual = residual - step * image
-    raise SolverError(
-        f"conjugate gradients are at a relative residual of {np.linalg.norm(residual) / size:.3g} after {limit} iterations,"
-        f" expected {rtol:.3g}; {remedy}"
-    )
+        if not (rho > 0 and 0 < curvature < np.inf):  # an infinite rho makes the curvature infinite or NaN
+            raise SolverError(NOT_POSITIVE.format(curvature=curvature, iteration=iteration) + remedy)
+        solution = solution + rho / curvature * direction
+        residual = residual - rho / curvature * image
+    raise SolverError(_too_far(float(np.linalg.norm(residual)) / size, limit, rtol) + remedy)
 
 
-def _not_positive_definite(curvature: float, iteration: int, remedy: str) -> SolverError:
-    return SolverError(
-        f"conjugate gradients met curvature {curvature:.3g} after {iteration} iterations, expected a number above 0:"
-        f" the Hessian is not positive definite, or the features are too large; {remedy}"
+def _too_far(residual: float, iterations: int, rtol: float, why: str = "") -> str:
+    return (
+        f"conjugate gradients are at a relative residual of {residual:.3g} after {iterations} iterations, expected {rtol:.3g} or"
+        f" less; {why}"
     )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 Network = Literal["auto", "mlp", "cnn", "resnet18"]
 NETWORKS: tuple[Network, ...] = ("auto", "mlp", "cnn", "resnet18")
-DOWNSAMPLED = 8  # by the networks with convolutions: the least height and width they take
+DOWNSAMPLED = 8  # pixels: the least height and width for the networks with convolutions, which halve both three times
 
 
 def build(network: Network, shape: tuple[int, int, int], classes: int, seed: int) -> nn.Module:

@@ -10,23 +10,23 @@ from influence.relabel import harmful
 from models.metrics import evaluate
 from models.model import MODES, Mode, Model, Scores, refit
 
-# Shares of the samples with Phi > 0 that are tried, most harmful first; none of them is ERM.
+# Shares of the samples with Phi > 0 that are tried as changed, most harmful first; a share of 0 is ERM.
 TRIED_SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
-Samples: TypeAlias = tuple[Any, np.ndarray]  # as the model takes them, and their labels
-Progress: TypeAlias = Callable[[int, int], None]  # how many are done, of how many
+Samples: TypeAlias = tuple[Any, np.ndarray]  # rows as the model takes them, and their labels
+Progress: TypeAlias = Callable[[int, int], None]  # called with the number done and the total
 LEAST_ROWS = 2  # validation rows: one for each half
 
 
 def silent(_done: int, _total: int) -> None:
-    """Progress that nobody is told of."""
+    """Progress that is not shown."""
 
 
 class TooFewRowsError(ValueError):
-    """Validation rows that cannot be halved."""
+    """Too few validation rows to halve."""
 
 
 class Point(NamedTuple):
-    """One candidate, and what came of it."""
+    """One candidate and its validation loss."""
 
     relabel: Mode
     alpha: float
@@ -35,11 +35,11 @@ class Point(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What was given, or the candidate with the least loss; of equals the one that changes least."""
+    """What was given, or the candidate with the least loss; of equal losses the one that changes the fewest samples."""
 
     alpha: float  # in the unit of Phi from all validation rows
     relabel: Mode
-    curve: list[Point]  # every candidate; none where both were given
+    curve: list[Point]  # every candidate; empty where both were given
 
 
 def settle(
@@ -52,7 +52,7 @@ def settle(
     generator: np.random.Generator,
     progress: Progress = silent,
 ) -> Choice:
-    """`choose` what is None or "auto", over every mode that differs from the others; what is given stays."""
+    """alpha and mode as given, or, where alpha is None or relabel "auto", the best by `choose` over all modes that differ."""
     if alpha is not None and relabel != "auto":
         return Choice(alpha, relabel, [])
     every: tuple[Mode, ...] = MODES if model.classes > 2 else ("R", "drop")  # the best of two labels is the flip
@@ -69,11 +69,11 @@ def choose(
     alpha: float | None = None,
     progress: Progress = silent,
 ) -> Choice:
-    """Phi from one half of the validation rows, the loss of every candidate from the other.
+    """Compute Phi on one half of the validation rows, evaluate every candidate on the other, and take the best.
 
-    Phi is a sum over validation rows: an alpha found with half of them is doubled, n_Q over the rows of that half to be exact.
-    train, validation: rows and labels; weights: the fit on the labels as given; alpha: the only one to try; progress: called with
-    the candidates that are fitted, and their number. Raises `SolverError`, and `TooFewRowsError` for less than 2 validation rows.
+    Phi is a sum over validation rows, so an alpha found with m of the n rows is multiplied by n / m. train, validation: rows and
+    labels; weights: the fit on the labels as given; alpha: the only one to try, if given; progress: called with the number of
+    candidates that have been fitted, and of all. Raises `SolverError`, and `TooFewRowsError` for fewer than 2 validation rows.
     """
     x_validation, labels_validation = validation
     n = len(labels_validation)
@@ -96,7 +96,7 @@ def choose(
 
 
 def thresholds(scores: Scores) -> list[float]:
-    """The values of alpha above which the shares of the harmful samples lie, falling."""
+    """Falling values of alpha, such that the samples above them are the `TRIED_SHARES` of those with Phi > 0."""
     positive = np.sort(scores.phi[scores.phi > 0])[::-1]
     places = sorted({round(share * len(positive)) for share in TRIED_SHARES})
     values = [float(positive[0]), *map(float, positive[1:]), 0.0] if len(positive) else [0.0]

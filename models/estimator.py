@@ -24,22 +24,22 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
     """Linear classifier that finds the training labels that do harm, and relabels or drops them (Kong et al. 2022).
 
     Logistic regression for two classes, softmax regression for more; L2 penalty, no intercept, no scaling: put a StandardScaler
-    before it. Influences are on a validation set whose labels are trusted: `X_val` and `y_val` of `fit`, or, without them, a part
-    of the training set that is then neither examined nor fitted.
+    before it. Influences are on a validation set whose labels are trusted: `X_val` and `y_val` of `fit`; without them a part of
+    the training set is held out, which is then neither examined nor fitted.
 
     Parameters:
         alpha: samples with Phi above it are changed; "auto" (default) chooses it on half of the validation set.
         relabel: "R", "best" (the label k with the least eta_i(k)), "drop", or "auto" (default), chosen as alpha is.
         C: weight of the losses against the penalty.
         solver: preconditioner of two-class influence, "auto", "cholesky" or "cg".
-        validation_fraction: share of each class that is taken for validation where `fit` is not given one.
-        random_state: governs that split, and the halves of "auto".
+        validation_fraction: share of each class that is held out for validation where `fit` gets no `X_val`.
+        random_state: seed of that split, and of the halves of "auto".
 
     Attributes:
         classes_: (K,). coef_: (1, d) or (K, d).
         influence_: (n,) Phi of each row of X, in the unit of `influence.logistic_influence`; nan for rows taken for validation.
-        relabeled_: (n,) bool, the rows that were changed. labels_: (n,) labels after the change; of dropped rows the best ones.
-        alpha_, relabel_: as given or as chosen. curve_: the candidates they were chosen from.
+        relabeled_: (n,) bool, the rows that were changed. labels_: (n,) labels after it; dropped rows have their best label.
+        alpha_, relabel_: as given or chosen. curve_: the candidates they were chosen from.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Features, y: Any, X_val: Features | None = None, y_val: Any = None) -> "RDIAClassifier":
-        """Fit, find what does harm, change it, fit again.
+        """Fit, find the harmful samples, change them, fit again.
 
         X: (n, d) dense or sparse, y: (n,) labels of any kind, X_val: (m, d) and y_val: (m,) trusted. Raises `ValueError` for
         parameters and data that cannot be used, `influence.SolverError` where a fit or solve does not get to its tolerance.
@@ -79,8 +79,8 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         self._fit(X[rows], labels[rows], validation, rng)
         self.influence_ = _spread(self._scores.phi, rows, np.full(len(labels), np.nan))
         self.relabeled_ = _spread(self._chosen, rows, np.zeros(len(labels), dtype=bool))
-        mended = np.where(self._chosen, self._scores.best, labels[rows])
-        self.labels_ = self.classes_[_spread(mended, rows, labels.copy())]
+        changed = np.where(self._chosen, self._scores.best, labels[rows])
+        self.labels_ = self.classes_[_spread(changed, rows, labels.copy())]
         del self._scores, self._chosen
         return self
 
@@ -112,7 +112,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
                 raise ValueError(f"{name}={getattr(self, name)!r}, expected {what}")
 
     def _split(self, labels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on and rows held for validation: of each class its share, but no fewer than one where it has two."""
+        """Rows to train on, and rows held out: the share of each class, and at least one of a class with two or more rows."""
         held = np.zeros(len(labels), dtype=bool)
         for label in np.unique(labels):
             rows = rng.permutation(np.flatnonzero(labels == label))
@@ -120,7 +120,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
             held[rows[: min(len(rows) - 1, count)]] = True
         if held.sum() < LEAST_ROWS:
             raise ValueError(
-                f"n_samples = {len(labels)} leave {held.sum()} for validation, expected {LEAST_ROWS} or more; give X_val, y_val"
+                f"n_samples = {len(labels)} leave {held.sum()} for validation, expected {LEAST_ROWS} or more; give X_val and y_val"
             )
         return np.flatnonzero(~held), np.flatnonzero(held)
 
@@ -129,11 +129,13 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y_val has {len(y_val)} labels, X_val is None; give both or neither")
         X_val = validate_data(self, X_val, reset=False, accept_sparse="csr", dtype=np.float64)
         if y_val is None or len(y_val) != X_val.shape[0]:
-            raise ValueError(f"X_val has {X_val.shape[0]} rows, y_val {'none' if y_val is None else len(y_val)}; expected as many")
+            raise ValueError(
+                f"X_val has {X_val.shape[0]} rows, y_val {'none' if y_val is None else len(y_val)}; expected equally many"
+            )
         given = column_or_1d(y_val, warn=True)
         strange = given[~np.isin(given, self.classes_)]
         if len(strange):
-            raise ValueError(f"y_val has the label {strange[0].item()!r}, which y has not; expected labels of y")
+            raise ValueError(f"y_val has the label {strange[0].item()!r}, which does not occur in y; expected labels of y")
         return X_val, np.searchsorted(self.classes_, given)
 
     def decision_function(self, X: Features) -> np.ndarray:
@@ -159,7 +161,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _spread(values: np.ndarray, rows: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`whole` with `values` at `rows`."""
+    """`whole`, changed in place, with `values` at `rows`."""
     whole[rows] = values
     return whole
 

@@ -15,15 +15,15 @@ from models.softmax_regression import fit_softmax
 
 
 class LinearModel(NamedTuple):
-    """A linear classifier of so many classes, with the objective's C."""
+    """A linear classifier of K classes, with the C of its objective."""
 
     classes: int
     C: float
     solver: Solver = "auto"  # of logistic regression
-    place: Callable[[Any], Rows] | None = None  # puts a matrix on the device that computes; None: rows stay where they are
+    place: Callable[[Any], Rows] | None = None  # moves a matrix to the device that computes; None: rows stay where they are
 
     def inputs(self, x: AnyRows) -> AnyRows:
-        """The rows where they are computed with."""
+        """The rows, on the device that computes."""
         return self.place(x) if self.place else x
 
     def fit(self, x: AnyRows, labels: np.ndarray, relabeled: np.ndarray | None = None) -> np.ndarray:

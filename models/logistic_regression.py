@@ -15,12 +15,12 @@ Weights: TypeAlias = np.ndarray | float  # omega, one per sample or one for all
 TOLERANCE = 1e-7  # of |grad J(w)| / |grad J(0)|, and what liblinear is asked for [released]
 LIBLINEAR_ITERATIONS = 1_000
 LARGEST_FEATURE = 1e30  # above it scikit-learn refuses to call liblinear
-LEAST_FEATURE = 1e-150  # if all are below it, squares of gradients are 0, and liblinear does not end
+LEAST_FEATURE = 1e-150  # below it squares of gradients are 0 and liblinear does not end; also catches zeros and no rows at all
 NEWTON_STEPS = 100
 NEWTON_RTOL = 1e-3  # a step solved to this brings the gradient down a thousandfold near the optimum
 FAR_RTOL = 0.1  # far from it a better step is not worth its time
-LEAST_FALL = 1e-4  # of the gradient's norm, by a whole step; a step is halved until it brings its share of that
-SHORTEST_STEP = 2.0**-30  # of a Newton step
+LEAST_FALL = 1e-4  # by which a whole step must reduce the gradient's norm, relatively; half a step by half of it, and so on
+SHORTEST_STEP = 2.0**-30  # share of a Newton step at which halving ends
 
 
 def logistic_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -54,8 +54,8 @@ def weighted_curvature(x: Matrix, sample_weights: Weights, weights: np.ndarray, 
 def fit_logistic(x: AnyRows, labels: RowVector, C: float, sample_weights: RowVector = 1.0) -> np.ndarray:
     """argmin J, (d,), with |grad J(w)| <= 1e-7 |grad J(0)|.
 
-    From a matrix in memory: liblinear's answer, and Newton steps where it is short of that; otherwise Newton steps from w = 0.
-    x: (n, d), labels: (n,) 0 or 1 in any share, sample_weights: omega, (n,) above 0, or one number for all; no rows at all give
+    For a matrix in memory liblinear's answer, improved by Newton steps if needed; otherwise Newton steps from w = 0.
+    x: (n, d), labels: (n,) 0 or 1 in any share, sample_weights: omega, (n,) above 0, or one number for all; no rows give
     w = 0. Raises `SolverError` if the inequality cannot be reached.
     """
     start = _liblinear(x, labels, C, sample_weights) if in_memory(x) else np.zeros(x.shape[1])  # liblinear copies the rows
@@ -66,7 +66,7 @@ def fit_logistic(x: AnyRows, labels: RowVector, C: float, sample_weights: RowVec
 def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_weights: RowVector) -> np.ndarray:
     """`fit_logistic` by Newton steps from some weights.
 
-    A step solves H s = grad J by conjugate gradients, roughly while the gradient is large (Dembo, Eisenstat and Steihaug 1982),
+    A step solves H s = grad J by conjugate gradients, inexactly while the gradient is large (Dembo, Eisenstat and Steihaug 1982),
     and is halved until the gradient's norm falls by enough (Eisenstat and Walker 1994): J is strictly convex, so that only its
     minimum has a norm that cannot.
     """
@@ -89,13 +89,13 @@ def newton(weights: np.ndarray, x: AnyRows, labels: RowVector, C: float, sample_
             break
         weights = weights - size * step
     raise SolverError(
-        f"logistic regression stays at a gradient of {norm:.3g}, expected {TOLERANCE * first:.3g}, and no Newton step"
-        " brings it down; scale the features to a like size, or choose a smaller --C"
+        f"logistic regression is at a gradient of {norm:.3g}, expected {TOLERANCE * first:.3g} or less, and no Newton step"
+        " reduces it; scale the features to similar ranges, or choose a smaller --C"
     )
 
 
 def largest_feature(x: Matrix) -> float:
-    """max |x_ij|. Raises `SolverError` where it is so large that a fit is bound to overflow."""
+    """max |x_ij|. Raises `SolverError` where it is above `LARGEST_FEATURE`."""
     largest = float(max(x.max(), -x.min())) if x.shape[0] and x.shape[1] else 0.0
     if largest > LARGEST_FEATURE:
         raise SolverError(f"features go up to {largest:.3g}, a fit takes {LARGEST_FEATURE:.0e} at most; scale the features")
@@ -118,6 +118,6 @@ def _liblinear(x: Matrix, labels: np.ndarray, C: float, sample_weights: Weights)
 
 
 def _both_classes(x: Matrix) -> Matrix:
-    """x and two rows of zeros, for one label of each class: liblinear wants both, and a row of zeros adds a constant to J."""
+    """x and two rows of zeros, for one label of each class: liblinear requires both, and a row of zeros adds a constant to J."""
     empty = np.zeros((2, x.shape[1]))
     return sp.csr_array(sp.vstack([x, empty])) if sp.issparse(x) else np.vstack([x, empty])

@@ -1,4 +1,4 @@
-"""What each method does with a batch: the loss it takes the gradient of, and the samples it keeps or relabels."""
+"""What each method does with a batch: its loss, and the samples that it keeps or relabels."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -18,7 +18,7 @@ SIGUA_RATES, SIGUA_PARTS = (0.2, 0.5), (0.4, 0.3)  # noise rate, and the part of
 
 
 class Batch(NamedTuple):
-    """What the networks give for a batch."""
+    """The outputs of the networks for a batch."""
 
     logits: Tensor  # (B, K)
     labels: Tensor  # (B,) as given
@@ -26,14 +26,14 @@ class Batch(NamedTuple):
 
 
 class BatchStep(NamedTuple):
-    """What the batch is trained on."""
+    """The loss of a batch, and which samples are in it."""
 
     loss: Tensor
     split: Split
 
 
 def companion(method: Method, classes: int, peer: Callable[[], nn.Module]) -> nn.Module:
-    """What a method trains beside its network: a peer, a transition, or nothing, which is the identity."""
+    """What a method trains beside its network: a second network (`peer`), a transition matrix, or nothing (the identity)."""
     if method == "co-teaching":
         return peer()
     if method in {"f-correction", "s-model"}:
@@ -46,7 +46,7 @@ def take_step(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     return RULES[settings.method](batch, settings, epoch)
 
 
-def erm(batch: Batch, settings: Settings, epoch: int) -> BatchStep:  # noqa: ARG001 - as every rule
+def erm(batch: Batch, settings: Settings, epoch: int) -> BatchStep:  # noqa: ARG001 - all rules have these arguments
     """Empirical risk minimisation: the mean cross-entropy of all samples."""
     everything = torch.arange(len(batch.labels), device=batch.labels.device)
     return BatchStep(cross_entropy(batch.logits, batch.labels), _kept(everything))

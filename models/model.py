@@ -1,4 +1,4 @@
-"""What RDIA asks of a classifier, and the fit after relabeling, the same for all of them."""
+"""What RDIA needs from a classifier, and the fit after relabeling, which is the same for all classifiers."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Protocol
@@ -17,7 +17,7 @@ class Scores(NamedTuple):
 
     phi: np.ndarray  # (n,)
     eta: np.ndarray  # (n,) of relabeling by R
-    best: np.ndarray  # (n,) the label k with the least eta_i(k); the given one where no other helps
+    best: np.ndarray  # (n,) the label k with the least eta_i(k); the given one where no other label helps
     eta_best: np.ndarray  # (n,) eta_i(best)
     residual: float  # of the solve, relative
     damping: float | None = None  # of a network's curvature, in the unit of its eigenvalues
@@ -25,9 +25,9 @@ class Scores(NamedTuple):
 
 
 class Model(Protocol):
-    """A classifier of so many classes, and how it is fitted.
+    """A classifier of K classes, and how it is fitted.
 
-    Rows are what `inputs` makes of a data set's, weights what `fit` gives.
+    Rows below are what `inputs` returns, weights what `fit` returns.
     """
 
     @property
@@ -35,13 +35,13 @@ class Model(Protocol):
         """K."""
 
     def inputs(self, x: Matrix) -> Any:
-        """Rows as the model takes them, n of them. x: (n, d)."""
+        """The n rows of a data set as the model takes them. x: (n, d)."""
 
     def fit(self, x: Any, labels: np.ndarray, relabeled: np.ndarray | None = None) -> Any:
         """Weights fitted from scratch. labels: (n,), relabeled: (n,) bool, samples whose label R changes. Raises `SolverError`."""
 
     def logits(self, x: Any, weights: Any) -> np.ndarray:
-        """(n,) of the second of two classes, (n, K) of more."""
+        """Logits, (n,) of the second of two classes, (n, K) for more classes."""
 
     def influence(self, x: Any, labels: np.ndarray, x_validation: Any, labels_validation: np.ndarray, weights: Any) -> Scores:
         """Influence of every training sample and label on the validation loss, at `weights`. Raises `SolverError`."""

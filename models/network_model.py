@@ -1,4 +1,4 @@
-"""RDIA on networks: trained on the labels as given, on R's loss, or on changed labels, and the influence of every label."""
+"""Networks for RDIA: trained on the labels as given, on R's loss or on changed labels; and the influence of every label."""
 
 import math
 from typing import NamedTuple
@@ -11,21 +11,21 @@ from torch.nn.functional import cross_entropy
 
 from influence.logistic import Matrix
 from influence.network import LabelledTensors, NetworkSolver, network_influence
-from influence.solvers import SolverError
 from models.architectures import DOWNSAMPLED, Network, build
+from models.logistic_regression import largest_feature
 from models.model import Scores
 from models.progress import ProgressBar
 from models.robust_loss import relabeled_losses
 from models.training import BETAS, EVALUATION_BATCH
 
-LARGEST_ROWS = 2**34  # bytes of all rows
+LARGEST_ROWS = 2**34  # bytes of all rows together
 
 
 class Fitting(NamedTuple):
     """How a network is fitted: Adam, at a rate that falls linearly to 0."""
 
     n_epoch: int = 10
-    least_steps: int = 300  # small data sets get more epochs, as many as these take
+    least_steps: int = 300  # small data sets get as many epochs as this many steps take
     lr: float = 1e-3
     batch_size: int = 128
 
@@ -34,7 +34,7 @@ class NetworkModel(NamedTuple):
     """A network for pictures of one shape, fitted from the same start and in the same order whatever the labels."""
 
     classes: int
-    # Of one picture, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3; (d,) if the rows are none.
+    # Of one picture, (h, w), (h, w, channels) or (channels, h, w), channels 1 or 3; (d,) if the rows are not pictures.
     shape: tuple[int, ...]
     network: Network
     start_seed: int
@@ -46,29 +46,25 @@ class NetworkModel(NamedTuple):
     quiet: bool = True
 
     def inputs(self, x: Matrix) -> Tensor:
-        """(n, channels, height, width) float32 on the device. Raises `SolverError` for features beyond that."""
-        dense = x.toarray() if sp.issparse(x) else x
-        with np.errstate(over="ignore"):
-            single = dense.astype(np.float32)
-        if np.isinf(single).any():
-            most = float(np.finfo(np.float32).max)
-            raise SolverError(f"features go up to {np.abs(dense).max():.3g}, a network takes {most:.3g} at most; scale them")
-        return channels_first(torch.from_numpy(single), self.shape).to(self.device)
+        """(n, channels, height, width) float32 on the device. Raises `SolverError` for features that are too large."""
+        largest_feature(x)
+        dense = (x.toarray() if sp.issparse(x) else x).astype(np.float32)
+        return channels_first(torch.from_numpy(dense), self.shape).to(self.device)
 
     def start(self, x: Tensor) -> nn.Module:
-        """The network before it is fitted."""
+        """The network before it is fitted, from `start_seed`. x: as `inputs` returns it."""
         _, channels, height, width = x.shape
         return build(self.network, (channels, height, width), self.classes, self.start_seed).to(self.device)
 
     def fit(self, x: Tensor, labels: np.ndarray, relabeled: np.ndarray | None = None) -> nn.Module:
-        """A network trained on the mean loss: cross-entropy, -ln(1 - phi_m) of the relabeled samples."""
+        """A network trained on the mean loss: cross-entropy, or -ln(1 - phi_m) for the relabeled samples."""
         network = self.start(x)
         given = torch.from_numpy(labels).to(self.device)
         changed = None if relabeled is None else torch.from_numpy(relabeled).to(self.device)
         return fit_network(network, x, given, changed, self.fitting, self.order_seed, self.quiet)
 
     def logits(self, x: Tensor, weights: nn.Module) -> np.ndarray:
-        """(n,) of two classes, (n, K) of more, float64."""
+        """Logits, (n,) for two classes, (n, K) for more, float64."""
         with torch.no_grad():
             logits = torch.cat([weights(rows) for rows in x.split(EVALUATION_BATCH)]).double().cpu().numpy()
         return logits[:, 1] - logits[:, 0] if self.classes == 2 else logits
@@ -98,7 +94,7 @@ def unsuited(network: Network, shape: tuple[int, ...], rows: int) -> str | None:
 
 
 def channels_first(rows: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """(n, channels, height, width), of rows that are no pictures (n, 1, 1, d). rows: (n, d), shape: as in `NetworkModel`."""
+    """Rows as pictures, (n, channels, height, width); rows that are not pictures as (n, 1, 1, d). shape: as in `NetworkModel`."""
     pictures = rows.view(len(rows), *(1,) * (3 - len(shape)), *shape)
     return pictures.permute(0, 3, 1, 2).contiguous() if len(shape) == 3 and shape[-1] in {1, 3} else pictures
 
@@ -112,7 +108,7 @@ def fit_network(
     order_seed: int,
     quiet: bool = True,
 ) -> nn.Module:
-    """Train `network` in place, and give it as it evaluates; of no samples at all as it came.
+    """Train `network` in place, and return it in evaluation mode; without samples it stays as it is.
 
     x: (n, ...), labels: (n,), relabeled: (n,) bool, samples that are trained on -ln(1 - phi_m). Batches are drawn without
     replacement, the last partial one of an epoch is dropped.

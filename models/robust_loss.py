@@ -1,4 +1,4 @@
-"""The objective of RDIA-LS, on logits, finite for any finite logits."""
+"""The objective of RDIA-LS as a function of logits; finite for any finite logits."""
 
 import math
 from typing import Literal
@@ -8,8 +8,8 @@ from torch.nn.functional import cross_entropy, softplus
 
 Objective = Literal["released", "corrected"]
 OBJECTIVES: tuple[Objective, ...] = ("released", "corrected")
-LINEAR = 40.0  # softplus(x) is x in float64 from here on
-SMALLEST = 1e-7  # Released: 1 - p_y is clamped to it from below before its logarithm
+LINEAR = 40.0  # above it softplus(x) = x in float64
+SMALLEST = 1e-7  # Released: 1 - p_y is clamped to this from below before the logarithm
 
 
 def relabeled_losses(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What training a network depends on besides data and seeds, and the released schedule."""
+"""The settings of training a network, and the released schedule."""
 
 from typing import Any, Literal, NamedTuple
 
@@ -33,7 +33,7 @@ class Settings(NamedTuple):
     amp: bool = False  # bfloat16 autocast
 
 
-# What `--recipe fast` sets (README, results).
+# What `--recipe fast` sets; `Figure.recipe` is how it was chosen.
 FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 
 

@@ -1,4 +1,4 @@
-"""Training of RDIA-LS and the methods beside it, epoch by epoch, with all data on the device [released schedule]."""
+"""Training by RDIA-LS and the methods it is compared with, epoch by epoch, with all data on the device [released schedule]."""
 
 import copy
 import math
@@ -16,7 +16,7 @@ BETAS = (0.9, 0.999)
 LATE_BETA1 = 0.1  # Released: Adam's beta1 once the rate falls
 SGD_MOMENTUM = 0.9  # of --optimizer sgd
 EVALUATION_BATCH = 1_000
-SHORTEST_AVERAGE = 5  # weights are averaged over at most a fifth of the steps: small data sets have few
+SHORTEST_AVERAGE = 5  # the averaging step is at least this over the number of steps: small data sets have few steps
 
 
 class Tensors(NamedTuple):
@@ -47,8 +47,8 @@ class Epoch(NamedTuple):
     train_loss: float | None
     test_accuracy: float  # per cent
     test_recall: list[float | None]  # per class, per cent
-    clean_share_kept: float | None  # of the samples kept, how many have their true label
-    wrong_share_relabeled: float | None  # of the samples relabeled, how many have not
+    clean_share_kept: float | None  # of the samples kept, how many have the true label
+    wrong_share_relabeled: float | None  # of the samples relabeled, how many have a wrong label
 
 
 Forward = Callable[[State, Tensors, Tensor, Settings], Batch]  # as `forward` below
@@ -67,7 +67,7 @@ def start(network: nn.Module, companion: nn.Module, settings: Settings, order_se
 
 
 def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> Batch:
-    """What the networks give for the training samples at the places `batch` (B,)."""
+    """The outputs of the networks for the training samples at the places `batch` (B,)."""
     labels = data.labels.index_select(0, batch)
     with torch.autocast(labels.device.type, torch.bfloat16, enabled=settings.amp):
         pixels = as_pixels(data.x.index_select(0, batch))
@@ -75,9 +75,9 @@ def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> B
 
 
 def train(state: State, data: Tensors, settings: Settings, first: int = 0, forward: Forward = forward) -> Iterator[Epoch]:
-    """Train from epoch `first` to the last, and give each epoch's record; `state` is what it acts on.
+    """Train from epoch `first` to the last, changing `state`, and yield the record of each epoch.
 
-    forward: of a batch; `models.devices.together` has one for several processes.
+    forward: computes the outputs for a batch; `models.devices.together` has one for several processes.
     """
     for epoch in range(first, settings.n_epoch):
         totals = train_epoch(state, data, settings, epoch, forward) if epoch else None
@@ -85,7 +85,7 @@ def train(state: State, data: Tensors, settings: Settings, first: int = 0, forwa
 
 
 def set_schedule(optimizer: torch.optim.Optimizer, settings: Settings, epoch: int) -> None:
-    """The epoch's rate and, for Adam, beta1."""
+    """Set the epoch's learning rate and, for Adam, beta1."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(settings, epoch)
         if "betas" in group:
@@ -93,15 +93,15 @@ def set_schedule(optimizer: torch.optim.Optimizer, settings: Settings, epoch: in
 
 
 class Totals(NamedTuple):
-    """What the batches of an epoch did, on the device: one transfer an epoch."""
+    """What happened in the batches of an epoch, as tensors on the device."""
 
     losses: Tensor  # (batches,)
-    kept: Tensor  # places in the training set of all samples that were kept, batch after batch
-    relabeled: Tensor  # and of all that were relabeled
+    kept: Tensor  # places in the training set of the samples that were kept, batch after batch
+    relabeled: Tensor  # places of the samples that were relabeled
 
 
 def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, forward: Forward = forward) -> Totals:
-    """One pass over the training set, in batches without replacement, the last partial one dropped."""
+    """One pass over the training set in batches without replacement; the last partial batch is dropped."""
     set_schedule(state.optimizer, settings, epoch)
     if epoch == settings.init_epoch and isinstance(state.companion, Transition):
         state.companion.estimate(predict(state.network, data.x, settings), data.labels)
@@ -161,14 +161,14 @@ def evaluated(epoch: int, totals: Totals | None, network: nn.Module, data: Tenso
 
 
 def _shares(totals: Totals, data: Tensors) -> list[Tensor]:
-    """How many of the kept have their true label, and of the relabeled have not; nan where there are none or it is not known."""
+    """Shares of true labels among the kept, and of wrong labels among the relabeled; nan where there are none or it is unknown."""
     if data.correct is None:
         return [_mean(totals.losses[:0])] * 2
     return [_mean(data.correct[totals.kept]), _mean(~data.correct[totals.relabeled])]
 
 
 def _mean(values: Tensor) -> Tensor:
-    return values.double().mean()  # nan of nothing
+    return values.double().mean()  # nan for no values
 
 
 @torch.no_grad()
@@ -191,7 +191,7 @@ def snapshot(state: State) -> dict[str, Any]:
 
 
 def restore(state: State, kept: dict[str, Any]) -> None:
-    """Bring `state` to what `snapshot` has kept."""
+    """Set `state` to what `snapshot` returned."""
     state.network.load_state_dict(kept["network"])
     state.averaged.load_state_dict(kept["averaged"])
     state.companion.load_state_dict(kept["companion"])

@@ -1,10 +1,10 @@
-"""Label noise as a matrix T_ij = P(given label j | true class i) behind the network's softmax."""
+"""Label noise as a matrix T_ij = P(given label j | true class i), applied after the network's softmax."""
 
 import torch
 from torch import Tensor, nn
 
-ANCHOR = 0.97  # quantile of phi_i at which a sample stands for class i: the largest may be an outlier (Patrini et al. 2017)
-SMALLEST_ENTRY = 1e-7  # entries of T are no smaller: their logarithm stays finite
+ANCHOR = 0.97  # quantile of phi_i whose sample represents class i, as the largest may be an outlier (Patrini et al. 2017)
+SMALLEST_ENTRY = 1e-7  # least entry of T, so that its logarithm is finite
 
 
 def forward_losses(logits: Tensor, log_transition: Tensor, labels: Tensor) -> Tensor:
@@ -17,7 +17,7 @@ def forward_losses(logits: Tensor, log_transition: Tensor, labels: Tensor) -> Te
 
 
 def anchor_transition(probabilities: Tensor) -> Tensor:
-    """T_i = phi(x^i), (K, K), x^i the sample that is at the 97% quantile of phi_i (Patrini et al. 2017). probabilities: (n, K)."""
+    """T_i = phi(x^i), (K, K), x^i the sample at the 97% quantile of phi_i (Patrini et al. 2017). probabilities: (n, K)."""
     place = max(1, int(ANCHOR * len(probabilities)))
     return probabilities[probabilities.kthvalue(place, dim=0).indices]
 
@@ -33,7 +33,7 @@ def confusion_transition(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 class Transition(nn.Module):
-    """ln T, each row a log-softmax of scores that are learned (S-model) or stay as they are set (forward correction)."""
+    """ln T, each row a log-softmax of scores, which are learned (S-model) or stay as they were set (forward correction)."""
 
     def __init__(self, classes: int, learned: bool) -> None:
         super().__init__()

@@ -103,7 +103,7 @@ def place(text: str) -> Path:
 
 def default_data_dir() -> Path:
     """RDIA_DATA if it is set; else `data/downloads` of a clone, `~/.cache/rdia` of an installed package."""
-    clone = ROOT / "data" / "downloads" if (ROOT / "RDIA.py").exists() else Path.home() / ".cache" / "rdia"
+    clone = ROOT / "data" / "downloads" if (ROOT / "pyproject.toml").exists() else Path.home() / ".cache" / "rdia"
     return Path(os.environ.get("RDIA_DATA") or clone)
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Literal
 
-from data.dataset import Validation
+from data.dataset import Validation, is_libsvm
 from data.errors import InputError
 from data.public import ROW_SETS
 from influence.logistic import SOLVERS
@@ -99,15 +99,17 @@ def rdia_config(flags: argparse.Namespace) -> Config:
 
 
 def refuse_beside(flag: str, flags: argparse.Namespace) -> None:
-    """Raise `InputError` where another flag needs the rows in memory, and this one keeps them elsewhere."""
+    """Raise `InputError` where this flag is of no use: the data set or another flag needs the rows in another place."""
+    if not is_libsvm(flags.dataset):
+        raise InputError(f"{flag}: is for LIBSVM files, and --dataset {flags.dataset} is not one; leave it out")
     wrong = {
         "--model": flags.model != "linear",
         "--gpu": flags.gpu is not None,
         "--solver": flags.solver == "cholesky",
         "--audit": flags.dask and flags.audit,
         "--labels": flags.dask and flags.labels,
-        "--validation": flags.dask and flags.validation == "test",
+        "--block_rows": flags.dask and flags.block_rows,
     }
     for name in (name for name, given in wrong.items() if given):
         value = getattr(flags, name.removeprefix("--"))
-        raise InputError(f"{flag}: does not go with {name} {value}, which needs the rows in memory; leave one of them out")
+        raise InputError(f"{flag}: does not go with {name} {value}, which needs the rows in another place; leave one of them out")

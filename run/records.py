@@ -35,6 +35,8 @@ def environment(device: str = "cpu") -> Record:
 @functools.cache
 def _commit() -> str | None:
     """The commit that is checked out at the first call, with -dirty if any of the program's own files differs from it."""
+    if not (ROOT / "pyproject.toml").exists():  # installed, perhaps in an environment within a user's own repository
+        return None
     git = ["git", "-C", str(ROOT)]
     try:
         head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()

@@ -1,4 +1,4 @@
-"""How a command ends: bad input and Ctrl-C are one line on standard error."""
+"""How a command ends: bad input, Ctrl-C and torch that is not installed are one line on standard error."""
 
 import errno
 import io
@@ -6,10 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from data.errors import InputError
 
 AGAIN = "run the same command again"
+TORCH = ("torch", "torchvision")  # which linear models do without
+NO_TORCH = 'this needs {}, which is not installed: `pip install -r requirement.txt` in a clone, else `pip install "rdia[torch]"`'
 
 
 def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
@@ -24,6 +27,10 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
         sys.stdout.flush()
     except InputError as error:
         sys.exit(error_line(prog, str(error)))
+    except ModuleNotFoundError as error:
+        if error.name not in TORCH:
+            raise
+        sys.exit(error_line(prog, NO_TORCH.format(error.name)))
     except KeyboardInterrupt:
         print(f"{prog}: interrupted; {remedy}", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
@@ -34,6 +41,12 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
         if error.errno == errno.EPIPE:  # the reader of our output, `head` for example, has closed it
             sys.exit(128 + signal.SIGPIPE)
         sys.exit(error_line(prog, f"the output cannot be written ({error.strerror}); make room, and {AGAIN}"))
+
+
+def require_torch(prog: str) -> None:
+    """Leave with one line and status 2 where torch is not installed: for a script whose imports need it."""
+    if not find_spec("torch"):
+        sys.exit(error_line(prog, NO_TORCH.format("torch")))
 
 
 def error_line(prog: str, message: str) -> int:

@@ -8,6 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_digits
 
+from data.dataset import Dataset
+from data.matrix import Features
+from data.source import Part
+
 C = 0.1
 
 
@@ -69,3 +73,32 @@ def write_mnist(data_dir: Path, part: str, pixels: np.ndarray, labels: np.ndarra
     for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
         header = struct.pack(f">{1 + array.ndim}I", 0x0800 + array.ndim, *array.shape)
         (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def dense(x: Features) -> np.ndarray:
+    return x if isinstance(x, np.ndarray) else x.toarray()
+
+
+def numbered(n: int, start: int = 0, labels: tuple[str, str] = ("-1", "+1")) -> str:
+    """LIBSVM rows that tell their own number: column 1 is the row + 1, column 2 is 1, the label goes with the row's parity."""
+    return "".join(f"{labels[row % 2]} 1:{row + 1} 2:1\n" for row in range(start, start + n))
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def assert_rows_are_the_sources(*parts: Part, start: int = 0) -> None:
+    for part in parts:
+        assert dense(part.x)[:, 0].tolist() == (part.rows + start + 1).tolist()
+        assert part.labels.tolist() == ((part.rows + start) % 2).tolist()
+
+
+def sizes(dataset: Dataset) -> tuple[int, int, int]:
+    return len(dataset.train.labels), len(dataset.validation.labels), len(dataset.test.labels)
+
+
+def all_rows(*parts: Part) -> list[int]:
+    return np.concatenate([part.rows for part in parts]).tolist()

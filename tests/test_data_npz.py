@@ -159,5 +159,5 @@ def test_an_array_whose_name_is_not_used_is_refused(key: str, tmp_path: Path) ->
     """Trusted validation rows under another name must not be passed over in silence."""
     arrays = {"x_train": np.eye(4), "y_train": np.arange(4) % 2, key: np.eye(4) if key[0] == "x" else np.arange(4)}
     np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=f"has {key}, which is not used so"):
+    with pytest.raises(InputError, match=f"has {key}, which is not used"):
         read_npz(tmp_path / "a.npz")

@@ -1,150 +1,97 @@
+"""Folders of pictures, as they are read."""
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from data.errors import InputError
-from data.noise import redraw_labels
-from data.pictures import load_pictures
+from data.pictures import read_folder
 
 
-def save_pictures(folder: Path, classes: list[str], n: int, size: tuple[int, int] = (6, 5), mode: str = "L") -> None:
-    for label, name in enumerate(classes):
-        (folder / name).mkdir(parents=True)
-        for number in range(n):
-            Image.new(mode, size, color=(40 * label + number) if mode == "L" else (40 * label, number, 7)).save(
-                folder / name / f"{number}.png"
-            )
+def some_bytes(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
-def test_digits_are_all_ten_classes_in_two_parts() -> None:
-    pictures = load_pictures("digits", Path(), 1)
-    assert pictures.x.shape == (1438, 1, 8, 8)
-    assert pictures.x_test.shape == (359, 1, 8, 8)
-    assert (pictures.x.dtype, pictures.x.max()) == (np.float32, 1)
-    assert len(np.unique(pictures.labels)) == len(pictures.classes) == 10
-    np.testing.assert_array_equal(load_digits().target[pictures.rows], pictures.labels)
+def save_picture(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
 
 
-def test_the_seed_cuts_the_digits() -> None:
-    first, again, other = (load_pictures("digits", Path(), seed).labels.tolist() for seed in (1, 1, 2))
-    assert first == again != other
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3)])
+def test_pictures_come_class_by_class_with_their_files(shape: tuple[int, ...], tmp_path: Path) -> None:
+    pictures = {f"{name}.png": some_bytes(*shape) + step for step, name in enumerate(["b cat/2", "b cat/10", "a/z", "a/Z"])}
+    for name, pixels in pictures.items():
+        save_picture(tmp_path / name, pixels)
+    folder = read_folder(tmp_path)
+    assert folder.files == ("a/Z.png", "a/z.png", "b cat/10.png", "b cat/2.png")
+    assert folder.y.tolist() == ["a", "a", "b cat", "b cat"]
+    assert folder.pixels.tolist() == [pictures[name].tolist() for name in folder.files]
 
 
-def test_a_folder_of_colour_pictures_is_channels_first(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train", ["cat", "dog", "owl"], 4, mode="RGB")
-    save_pictures(tmp_path / "test", ["dog", "owl"], 2, mode="RGB")
-    pictures = load_pictures(str(tmp_path), Path(), 1)
-    assert pictures.classes == ("cat", "dog", "owl")
-    assert pictures.x.shape == (12, 3, 5, 6)
-    assert pictures.x[:, :, 0, 0].tolist() == [[40 * label, number, 7] for label in range(3) for number in range(4)]
-    assert pictures.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    assert pictures.labels_test.tolist() == [1, 1, 2, 2]
-    assert pictures.rows.tolist() == [*range(12)]
-    assert pictures.files == tuple(f"{name}/{number}.png" for name in pictures.classes for number in range(4))
+def test_pictures_of_other_kinds_become_grey_or_colour(tmp_path: Path) -> None:
+    colour = Image.fromarray(some_bytes(4, 4, 3))
+    (tmp_path / "a").mkdir()
+    colour.quantize(16).save(tmp_path / "a" / "palette.PNG")
+    colour.convert("RGBA").save(tmp_path / "a" / "transparent.webp", lossless=True)
+    assert read_folder(tmp_path).pixels.shape == (2, 4, 4, 3)
+    colour.convert("1").save(tmp_path / "a" / "bits.bmp")
+    with pytest.raises(InputError, match=r"palette\.PNG: is \(4, 4, 3\), the others are \(4, 4\); bring all to one size"):
+        read_folder(tmp_path)
 
 
-def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train", ["a", "b"], 10)
-    pictures = load_pictures(str(tmp_path), Path(), 1)
-    assert (len(pictures.labels), len(pictures.labels_test)) == (16, 4)
-    assert sorted([*pictures.x[:, 0, 0, 0], *pictures.x_test[:, 0, 0, 0]]) == [*range(10), *range(40, 50)]
-    colours = [*range(10), *range(40, 50)]
-    assert [colours[row] for row in pictures.rows] == pictures.x[:, 0, 0, 0].tolist()
-    assert list(pictures.files) == [f"{'ab'[row // 10]}/{row % 10}.png" for row in pictures.rows]
+def test_pictures_of_16_bits_keep_their_shades(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a" / "1.png", np.array([[0, 257 * 100, 257 * 200, 65535]], dtype=np.uint16))
+    assert read_folder(tmp_path).pixels.tolist() == [[[0, 100, 200, 255]]]
 
 
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [
-        ((5, 7), (5, 1, 1, 7)),
-        ((5, 4, 6), (5, 1, 4, 6)),
-        ((5, 4, 6, 3), (5, 3, 4, 6)),
-        ((5, 3, 4, 6), (5, 3, 4, 6)),
-        ((5, 2, 2, 2, 2), (5, 1, 1, 16)),
-    ],
-)
-def test_arrays_of_any_shape_become_pictures(shape: tuple[int, ...], expected: tuple[int, ...], tmp_path: Path) -> None:
-    x = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    np.savez(tmp_path / "a.npz", x_train=x, y_train=["a", "b", "a", "b", "c"], x_test=x, y_test=["c"] * 5)
-    pictures = load_pictures(str(tmp_path / "a.npz"), Path(), 1)
-    assert pictures.x.shape == expected
-    assert pictures.x.dtype == np.uint8
-    assert (pictures.classes, pictures.labels_test.tolist()) == (("a", "b", "c"), [2] * 5)
-    assert (pictures.rows.tolist(), pictures.files) == ([*range(5)], ())
-    last = np.moveaxis(x, -1, 1) if shape == (5, 4, 6, 3) else x
-    assert pictures.x.ravel().tolist() == last.ravel().tolist()
+def test_a_palette_with_transparency_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Image.fromarray(some_bytes(4, 4, 3)).quantize(3).save(tmp_path / "a" / "1.png", transparency=b"\x00\x80\xff")
+    assert read_folder(tmp_path).pixels.shape == (1, 4, 4, 3)
 
 
-@pytest.mark.parametrize("name", ["nothing.npz", "imagenet", "file.txt"])
-def test_what_is_no_data_set_is_named(name: str, tmp_path: Path) -> None:
-    (tmp_path / "file.txt").write_text("")
-    with pytest.raises(InputError, match=name):
-        load_pictures(str(tmp_path / name), Path(), 1)
+def test_what_is_no_picture_of_a_class_is_left_out(tmp_path: Path) -> None:
+    for name in ("a/1.png", "a/._1.png", "loose.png", "a/deeper/2.png"):
+        save_picture(tmp_path / name, some_bytes(2, 2))
+    (tmp_path / "a" / "notes.txt").write_text("no picture")
+    assert read_folder(tmp_path).files == ("a/1.png",)
 
 
-@pytest.mark.parametrize(
-    ("x", "y", "named"),
-    [
-        (
-            np.eye(40),
-            np.arange(40) + 0.5,
-            r"has 40 classes \(0.5, 1.5, 2.5, 3.5, 4.5, \.\.\.\), expected 2 to 20; labels name classes",
-        ),
-        (np.zeros((4, 0)), [0, 1, 0, 1], "has labels and no features"),
-    ],
-)
-def test_measurements_and_rows_of_nothing_are_refused(x: np.ndarray, y: np.ndarray, named: str, tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x_train=x, y_train=y)
-    with pytest.raises(InputError, match=named):
-        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+def test_a_hidden_folder_is_no_class(tmp_path: Path) -> None:
+    for name in ("a/1.png", ".ipynb_checkpoints/1-checkpoint.png"):
+        save_picture(tmp_path / name, some_bytes(2, 2))
+    assert read_folder(tmp_path).files == ("a/1.png",)
 
 
-def test_one_class_is_refused(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train", ["cat"], 3)
-    with pytest.raises(InputError, match=r"one class \(cat\)"):
-        load_pictures(str(tmp_path), Path(), 1)
+@pytest.mark.parametrize("kept", [0, 20, 60])
+def test_a_picture_that_cannot_be_read_is_named(kept: int, tmp_path: Path) -> None:
+    for name in ("1", "2", "3"):
+        save_picture(tmp_path / "a" / f"{name}.png", some_bytes(8, 8))
+    path = tmp_path / "a" / "2.png"
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"/a/2\.png: cannot be read as a picture .*; repair or remove it$"):
+        read_folder(tmp_path)
 
 
-def test_a_test_label_that_training_has_not_is_named(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=[0, 1, 0, 1], x_test=np.eye(4), y_test=[0, 1, 7, 1])
-    with pytest.raises(InputError, match="label 7"):
-        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+@pytest.mark.parametrize("shape", [(3, 2), (2, 2), (2, 3, 3)])
+def test_a_picture_of_another_size_or_colour_is_named(shape: tuple[int, ...], tmp_path: Path) -> None:
+    save_picture(tmp_path / "a" / "1.png", some_bytes(2, 3))
+    save_picture(tmp_path / "b" / "2.png", some_bytes(*shape))
+    with pytest.raises(InputError, match=r"/b/2\.png: is \(.*\), the others are \(2, 3\)"):
+        read_folder(tmp_path)
 
 
-def test_too_few_samples_to_take_a_test_part_from_are_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=[0, 1, 0, 1])
-    with pytest.raises(InputError, match="has 4 samples, expected 5 or more"):
-        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+def test_the_shape_asked_for_is_what_the_first_picture_has_to_have_too(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a" / "1.png", some_bytes(2, 3))
+    assert read_folder(tmp_path, (2, 3)).files == ("a/1.png",)
+    with pytest.raises(InputError, match=r"/a/1\.png: is \(2, 3\), the others are \(3, 3\)"):
+        read_folder(tmp_path, (3, 3))
 
 
-def test_bytes_beside_other_numbers_are_refused(tmp_path: Path) -> None:
-    x = np.eye(4, dtype=np.uint8)
-    np.savez(tmp_path / "a.npz", x_train=x, y_train=[0, 1, 0, 1], x_test=x.astype(int), y_test=[0, 1, 0, 1])
-    with pytest.raises(InputError, match="x_test holds int64, x_train uint8"):
-        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
-
-
-def test_symmetric_noise_goes_to_every_other_class_alike() -> None:
-    labels = np.repeat(np.arange(5), 20_000)
-    noisy, flipped = redraw_labels(labels, 5, 0.4, "symmetric", np.random.default_rng(0))
-    assert np.array_equal(flipped, noisy != labels)
-    table = np.zeros((5, 5))
-    np.add.at(table, (labels, noisy), 1 / 20_000)
-    np.testing.assert_allclose(table, 0.5 * np.eye(5) + 0.1, atol=0.012)  # four standard deviations of a share of 0.1 to 0.6
-
-
-def test_pairflip_goes_to_the_next_class_alone() -> None:
-    labels = np.repeat(np.arange(3), 20_000)
-    noisy, flipped = redraw_labels(labels, 3, 0.45, "pairflip", np.random.default_rng(0))
-    assert np.array_equal(noisy, np.where(flipped, (labels + 1) % 3, labels))
-    assert [flipped[labels == label].mean() for label in range(3)] == pytest.approx([0.45] * 3, abs=0.015)
-
-
-def test_no_noise_changes_nothing() -> None:
-    labels = np.arange(10)
-    noisy, flipped = redraw_labels(labels, 10, 0.9, "none", np.random.default_rng(0))
-    assert noisy.tolist() == labels.tolist()
-    assert not flipped.any()
+def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    for folder in (tmp_path / "train", tmp_path / "absent"):
+        with pytest.raises(InputError, match=f"{folder.name}: has no pictures; expected .*/{folder.name}/CLASS/\\*.png$"):
+            read_folder(folder)

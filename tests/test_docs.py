@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.datasets import dump_svmlight_file, load_breast_cancer, load_digits
 
-from Figure.lines import Store
+from Figure.lines import KEPT_LINES, Store
 from Figure.reproduce import MODULES, target
 from Figure.reproduce import parser as reproduce_parser
 from Figure.tables import documents
@@ -84,7 +84,7 @@ def tables_in_documents() -> dict[str, str]:
 @pytest.mark.parametrize("name", MODULES)
 def test_the_documents_have_what_the_kept_lines_give(name: str, tmp_path: Path) -> None:
     made, output = target(name), Captured(tmp_path)
-    made.show(Store().lines(made.wanted(made.seeds)), output, tmp_path)  # type: ignore[arg-type]
+    made.show(Store(KEPT_LINES).lines(made.wanted(made.seeds)), output, tmp_path)  # type: ignore[arg-type]
     there = tables_in_documents()
     for table, text in output.tables.items():
         assert there[table] == text.strip()
@@ -94,7 +94,7 @@ def test_every_place_for_a_table_has_a_command_that_fills_it(tmp_path: Path) -> 
     filled = {f"speed {name}" for name in BENCHMARKS} | {"growth"}
     for name in MODULES:
         output = Captured(tmp_path)
-        target(name).show(Store().lines(target(name).wanted(1)), output, tmp_path)  # type: ignore[arg-type]
+        target(name).show(Store(KEPT_LINES).lines(target(name).wanted(1)), output, tmp_path)  # type: ignore[arg-type]
         filled |= set(output.tables)
     assert set(tables_in_documents()) == filled
     assert all(tables_in_documents().values())

@@ -9,22 +9,24 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-import page.render
+import page.__main__
 from data.errors import InputError
-from data.images import MNIST_MD5, image_folder
 from data.libsvm import read_libsvm
+from data.pictures import read_folder
+from data.public import MNIST_MD5
 from models.training import Epoch
 from run.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, save_checkpoint
 from run.drawing import plain
 from tests.invoke import Ended, Invoke, script
 
-RUN = {"RDIA.py": script("RDIA"), "RDIA-LS.py": script("RDIA-LS"), "audit": page.render}
+RUN = {"RDIA.py": script("RDIA"), "RDIA-LS.py": script("RDIA-LS"), "page": page.__main__}
 
 
 class Planted:
@@ -52,9 +54,9 @@ def as_arrays(content: bytes, name: str) -> bytes:
 
 
 PUBLIC = {
-    "cifar10": ["cifar-10-batches-py/data_batch_1"],
-    "svhn": ["train_32x32.mat"],
-    "mnist": [f"MNIST/raw/{name}" for name in MNIST_MD5],
+    "cifar10": ("cifar-10-batches-py/data_batch_1",),
+    "svhn": ("train_32x32.mat",),
+    "mnist": tuple(f"MNIST/raw/{name}" for name in MNIST_MD5),
 }
 
 
@@ -80,30 +82,29 @@ def places(folder: Path, trace: Path) -> Iterator[tuple[str, ...]]:
         yield "RDIA.py", "--dataset", "digits", "--labels", str(place / "a.csv")
         yield "RDIA-LS.py", "--result_dir", str(place), "--resume"
         yield "RDIA-LS.py", "--result_dir", str(place)
-        yield "audit", str(place), str(place / "page.html")
+        yield "page", str(place), str(place / "page.html")
         good = folder / f"{form}.svm"
         good.write_text("1 1:1\n0 2:1\n" * 10)
         Path(f"{good}.rdia-cache.npz").write_bytes(content)
         yield "RDIA.py", "--dataset", str(good), "--quiet"
-        for public, needed in (
-            ("cifar10", "cifar-10-batches-py/data_batch_1"),
-            ("svhn", "train_32x32.mat"),
-            ("mnist", "MNIST/raw/x"),
-        ):
-            data = place / public
-            (data / needed).parent.mkdir(parents=True)
-            (data / needed).write_bytes(content)
-            if public == "mnist":
-                for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
-                    (data / "MNIST" / "raw" / f"{part}-ubyte").write_bytes(content)
-            yield "RDIA.py", "--dataset", public, "--data_dir", str(data)
+        for public, names in PUBLIC.items():
+            for name in names:
+                (place / public / name).parent.mkdir(parents=True, exist_ok=True)
+                (place / public / name).write_bytes(content)
+            yield "RDIA.py", "--dataset", public, "--data_dir", str(place / public)
         pictures = place / "pictures" / "train" / "a"
         pictures.mkdir(parents=True)
         (pictures / "a.png").write_bytes(content)
         yield "RDIA.py", "--dataset", str(place / "pictures")
 
 
-def test_a_pickle_is_run_from_no_place_where_a_user_could_put_a_file(tmp_path: Path, call: Callable[..., Ended]) -> None:
+def test_a_pickle_is_run_from_no_place_where_a_user_could_put_a_file(
+    tmp_path: Path, call: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise URLError("no network here")
+
+    monkeypatch.setattr("torchvision.datasets.utils._get_redirect_url", no_network)
     trace = tmp_path / "ran"
     for command in places(tmp_path, trace):
         ended = call(*command)
@@ -121,8 +122,8 @@ def test_a_picture_of_a_kind_that_is_not_named_is_refused_whatever_its_name(kind
     folder = tmp_path / "cat"
     folder.mkdir()
     Image.new("RGB", (16, 16)).save(folder / "a.png", kind)
-    with pytest.raises(InputError, match=r"a\.png: is not a picture that can be read"):
-        image_folder(tmp_path)
+    with pytest.raises(InputError, match=r"a\.png: cannot be read as a picture"):
+        read_folder(tmp_path)
 
 
 def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -131,8 +132,8 @@ def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(tmp_p
     content = io.BytesIO()
     Image.new("1", (5000, 5000)).save(content, "png")
     (folder / "a.png").write_bytes(content.getvalue())
-    with pytest.raises(InputError, match=r"a\.png: .*5000 by 5000 pixels are too many, expected 16,777,216 at most"):
-        image_folder(tmp_path)
+    with pytest.raises(InputError, match=r"a\.png: .*5000 by 5000 pixels are too many, expected at most 16,777,216"):
+        read_folder(tmp_path)
 
 
 @pytest.mark.parametrize("index", ["2147483648", "4611686018427387904", "9" * 30])

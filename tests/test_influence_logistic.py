@@ -271,11 +271,11 @@ def test_an_error_says_what_else_there_is() -> None:
     x = np.array([[1e200, 1.0], [1.0, 1e200]])
     unfactored = r"^the Hessian has no Cholesky factor \(.+\): the features are too large; scale them$"
     with np.errstate(all="ignore"):
-        with pytest.raises(SolverError, match=r"; scale the features to a like size, or solve by Cholesky \(--solver cholesky\)$"):
+        with pytest.raises(SolverError, match=r"to similar ranges, or solve by Cholesky \(--solver cholesky\)$"):
             inverse_hvp(x, np.full(2, C / 4), np.ones(2), "cg")
         with pytest.raises(SolverError, match=unfactored):
             inverse_hvp(x, np.full(2, C / 4), np.ones(2), "cholesky")
-    with pytest.raises(SolverError, match=r"; scale the features to a like size$"):
+    with pytest.raises(SolverError, match=r"; scale the features to similar ranges$"):
         inverse_hvp(wdbc().x, np.full(len(wdbc().x), C / 4), np.ones(30), "cholesky", rtol=1e-20)
 
 

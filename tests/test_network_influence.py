@@ -287,13 +287,14 @@ def test_every_refusal_says_what_is_expected() -> None:
             train,
             {"batch": 0},
             "curvature='gauss-newton', solver='cg', batch=0, damping=None:"
-            " expected ('gauss-newton', 'hessian'), ('cg', 'lissa'), above 0",
+            " expected a curvature of ('gauss-newton', 'hessian'), a solver of ('cg', 'lissa'), a batch of 1 or more and a damping"
+            " above 0 (or None)",
         ),
         (
             small("mlp"),
             train._replace(labels=train.labels[:9]),
             {},
-            "train: has 60 samples and 9 labels, expected as many, and one or more",
+            "train: has 60 samples and 9 labels, expected equally many, and at least one",
         ),
         (
             small("mlp"),
@@ -311,7 +312,7 @@ def test_every_refusal_says_what_is_expected() -> None:
             nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double(),
             train._replace(labels=train.labels % 2),
             {},
-            "network: gives 1 logits a sample, expected one for each class, 2 or more",
+            "network: gives 1 logits a sample, expected one for each of 2 or more classes",
         ),
     ]
     for network, data, options, message in refused:

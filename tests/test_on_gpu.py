@@ -17,7 +17,7 @@ from influence.rows import each, times
 from models.devices.on_gpu import on_device
 from models.linear import LinearModel
 from models.logistic_regression import fit_logistic, gradient
-from models.rows import RowsModel
+from run.rdia import STAGES
 from tests.invoke import Invoke
 from tests.problems import C, Problem, digits, sparse, wdbc, weighted_fit
 
@@ -68,7 +68,7 @@ def test_rows_may_be_left_out(name: str, device: str, tmp_path: Path) -> None:
     given = train.labels.copy()
     given[::3] = 1 - given[::3]
     here = LinearModel(2, C)
-    there = RowsModel(C, lambda x: on_device(x, torch.device(device)))
+    there = LinearModel(2, C, place=lambda x: on_device(x, torch.device(device)))
     keep, some = np.random.default_rng(0).random((2, len(given)))[0] < 0.7, np.arange(0, len(validation.labels), 2)
     w = weighted_fit(sp.csr_array(train.x).toarray(), given, keep.astype(float))
     x, x_validation = there.inputs(train.x), there.inputs(validation.x)
@@ -96,10 +96,10 @@ def test_a_gpu_that_is_not_there_is_one_line(invoke: Invoke) -> None:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", ["wdbc", "digits"])
 def test_the_program_gives_its_numbers_there(name: str, device: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("run.rdia_ls.choose_device", lambda _: torch.device(device))
+    monkeypatch.setattr("models.devices.device.choose_device", lambda _: torch.device(device))
     records = [json.loads(invoke("--dataset", name, "--json", *flags).out) for flags in ((), ("--gpu", 0))]
     methods = [record.pop("methods") for record in records]
-    assert [record.pop("seconds").keys() for record in records] == [{*RDIA.STAGES}] * 2
+    assert [record.pop("seconds").keys() for record in records] == [{*STAGES}] * 2
     assert {**records[0], "residual": 0} == {**records[1], "residual": 0}
     for method, splits in methods[0].items():
         for split, metrics in splits.items():
@@ -107,7 +107,7 @@ def test_the_program_gives_its_numbers_there(name: str, device: str, invoke: Inv
 
 
 def test_more_than_two_classes_are_one_line(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("run.rdia_ls.choose_device", lambda _: torch.device("cpu"))
+    monkeypatch.setattr("models.devices.device.choose_device", lambda _: torch.device("cpu"))
     ended = invoke("--dataset", "digits10", "--gpu", 0, "--quiet")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "10 classes" in ended.err

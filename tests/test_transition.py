@@ -69,3 +69,13 @@ def test_rows_of_a_class_that_nothing_is_taken_for_are_finite() -> None:
     transition = Transition(2, learned=True)
     transition.estimate(probabilities, labels)
     np.testing.assert_allclose(transition(probabilities).exp().detach().numpy(), [[0.5, 0.5], [0.5, 0.5]], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "place"), [(100, 97), (200, 194), (3, 2), (1, 1)])
+def test_the_anchor_is_at_the_97_per_cent_quantile(n: int, place: int) -> None:
+    """Of n samples with phi_0 = 1/n, 2/n, ..., 1 in any order: the one that is number `place` from below."""
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0)) + 1
+    first = order.double() / n
+    found = anchor_transition(torch.stack([first, 1 - first], 1))
+    assert found[0].tolist() == pytest.approx([place / n, 1 - place / n])
+    assert found[1].tolist() == pytest.approx([1 - (place - 1) / n, (place - 1) / n])

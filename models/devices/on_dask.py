@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import accumulate, pairwise
-from operator import getitem
+from operator import attrgetter, getitem
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -18,10 +18,11 @@ import scipy.sparse as sp
 
 from data.errors import InputError
 from data.libsvm import OPENERS, LibsvmFile, in_order, joined, line_ranges, read_range
-from data.libsvm_parts import Read, least_column
+from data.libsvm_parts import Read, Renumber, least_column, renumbered, used_columns
 
 Future: TypeAlias = Any  # distributed.Future
 CONNECT = 10  # seconds to wait for a scheduler
+BLOCK_BYTES = 2**27  # of text in one block, where there are more of these than threads
 
 
 @contextmanager
@@ -37,45 +38,43 @@ def connect(address: str) -> Iterator[Any]:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"--dask {address}: there is no scheduler ({error}); start `dask scheduler`, and give its address, as tcp://HOST:8786"
+            f"--dask {address}: no scheduler answers ({error}); start `dask scheduler`, and give its address, as tcp://HOST:8786"
         ) from error
     with client:
+        if not client.nthreads():
+            raise InputError(f"--dask {address}: the scheduler has no workers; start some with `dask worker {address}`")
         try:
-            if not client.scheduler_info(n_workers=-1)["workers"]:
-                raise InputError(f"--dask {address}: the scheduler has no workers; start some by `dask worker {address}`")
             client.submit(same, 0, pure=False).result()
-            yield client
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:  # of a worker, or of the scheduler
             raise InputError(
-                f"--dask {address}: a worker cannot import this program ({error}); install it there, or start scheduler and"
-                " workers in the clone, by `PYTHONPATH=. dask worker ...`"
+                f"--dask {address}: the scheduler or a worker cannot import this program ({error.__cause__ or error}); install it"
+                " there, or start both in the clone with `PYTHONPATH=. dask ...`"
             ) from error
+        try:
+            yield client
         except KilledWorker as error:
             raise InputError(
-                f"--dask {address}: a block has ended one worker after another, probably for want of memory; give a smaller"
-                " --block_rows, or workers with more memory"
+                f"--dask {address}: one worker after another died of the same block, probably out of memory; start more workers,"
+                " or give them more memory"
             ) from error
         except (CancelledError, CommClosedError) as error:
             raise InputError(
-                f"--dask {address}: the scheduler or what a worker held is lost; start them, and run this again"
+                f"--dask {address}: the scheduler, or what a worker held, is lost; start them again, and run this again"
             ) from error
 
 
 class Cluster(NamedTuple):
-    """A connection, and into which blocks files are cut."""
+    """A connection."""
 
     client: Any
-    block_rows: int | None  # None: a block for each thread
 
     def submit(self, call: Callable[..., Any], *given: Any) -> Future:
         """`call(*given)` on a worker of Dask's choice."""
         return self.client.submit(call, *given, pure=False)
 
-    def sent(self, values: Sequence[Any]) -> list[Any]:
-        """Vectors on all workers; numbers as they are."""
-        return [
-            self.client.scatter(value, broadcast=True, hash=False) if isinstance(value, np.ndarray) else value for value in values
-        ]
+    def ask(self, call: Callable[..., Any], blocks: Sequence[Future]) -> list[Any]:
+        """What `call` gives for each block."""
+        return self.client.gather([self.submit(call, block) for block in blocks])
 
 
 class Spread(NamedTuple):
@@ -94,26 +93,28 @@ class OnDask:
     columns: int
     nnz: int
     least_column: int  # in use
+    order: np.ndarray  # (n,) where each row is in the blocks
 
     @property
     def shape(self) -> tuple[int, int]:
         return sum(self.counts), self.columns
 
-    @property
-    def places(self) -> list[slice]:
-        """Which rows each block has."""
-        return [slice(*ends) for ends in pairwise(accumulate(self.counts, initial=0))]
+    def used_columns(self) -> np.ndarray:
+        """The numbers of the columns that have values, ascending."""
+        return reduce(np.union1d, self.cluster.ask(used_columns, self.blocks))
 
-    def renumbered(self, first: int, columns: int) -> "OnDask":
-        """The same rows with so many columns, of which the first has this number in the file."""
-        return held(self.cluster, [self.cluster.submit(_renumbered, block, first, columns) for block in self.blocks])
+    def renumbered(self, number: Renumber, columns: int) -> "OnDask":
+        """The same rows with so many columns; `number` gives their numbers from those of now."""
+        return held(self.cluster, [self.cluster.submit(renumbered, block, number, columns) for block in self.blocks])
 
     def __getitem__(self, rows: Any) -> "OnDask":
-        """Some rows: a slice of them, at ascending places (m,), or of a mask (n,)."""
-        chosen = np.zeros(self.shape[0], dtype=bool)
-        chosen[rows] = True
-        picked = [(block, np.flatnonzero(chosen[place])) for block, place in zip(self.blocks, self.places, strict=True)]
-        return held(self.cluster, [self.cluster.submit(getitem, block, places) for block, places in picked if len(places)])
+        """Some rows, none twice: of a slice, at places (m,), or where a mask (n,) is true. Each stays in its block."""
+        places = self.order[rows]
+        taken, ends = np.sort(places), [0, *accumulate(self.counts)]
+        cuts = pairwise(np.searchsorted(taken, ends))
+        within = [taken[slice(*cut)] - start for cut, start in zip(cuts, ends, strict=False)]
+        blocks = [self.cluster.submit(getitem, block, some) for block, some in zip(self.blocks, within, strict=True)]
+        return held(self.cluster, blocks, np.searchsorted(taken, places))
 
     def parts(self, part: Callable[..., Any], vectors: Sequence[Any], shared: Sequence[Any]) -> Iterator[Any]:
         yield from self.cluster.client.gather(self._calls(part, vectors, shared))
@@ -126,39 +127,41 @@ class OnDask:
         return tuple(Spread([self.cluster.submit(getitem, found, place) for found in given]) for place in range(several))
 
     def _calls(self, part: Callable[..., Any], vectors: Sequence[Any], shared: Sequence[Any]) -> list[Future]:
-        sent = self.cluster.sent(shared)
-        return [self.cluster.submit(part, block, *_pieces(vectors, number), *sent) for number, block in enumerate(self.blocks)]
+        """`part` of each block, with its piece of each vector (a number is the same for all blocks)."""
+        sent = [self.cluster.submit(same, value) if isinstance(value, np.ndarray) else value for value in shared]
+        pieces = [vector.pieces if isinstance(vector, Spread) else [vector] * len(self.blocks) for vector in vectors]
+        return [self.cluster.submit(part, block, *given, *sent) for block, *given in zip(self.blocks, *pieces, strict=True)]
 
     def vector(self, numbers: np.ndarray) -> Spread:
-        return Spread([self.cluster.submit(same, numbers[place]) for place in self.places])
+        stored = np.empty_like(numbers)
+        stored[self.order] = numbers
+        return Spread([self.cluster.submit(same, piece) for piece in np.split(stored, [*accumulate(self.counts)][:-1])])
 
     def numbers(self, vector: Spread) -> np.ndarray:
-        return np.concatenate(self.cluster.client.gather(vector.pieces))
+        return np.concatenate(self.cluster.client.gather(vector.pieces))[self.order]
 
 
 @contextmanager
-def cluster(address: str, block_rows: int | None) -> Iterator[Read]:
+def cluster(address: str) -> Iterator[Read]:
     """What reads a LIBSVM file onto the workers of a scheduler. Raises `InputError`."""
     with connect(address) as client:
         from dask import config
 
         with config.set({"distributed.admin.large-graph-warning-threshold": "1GiB"}):  # a vector over the rows is not large
-            yield partial(read_on_workers, Cluster(client, block_rows))
+            yield partial(read_on_workers, Cluster(client))
 
 
 def read_on_workers(there: Cluster, path: Path) -> LibsvmFile:
     """A LIBSVM file, each range of it read by the worker that will hold it. Raises `InputError`."""
     if path.suffix in OPENERS:
         raise InputError(f"{path}: is compressed, and a worker reads a part of a file; unpack it")
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; check the path")
-    ranges = line_ranges(path, there.block_rows, sum(there.client.nthreads().values()))
-    read = [there.submit(read_range, path.resolve(), *ends) for ends in ranges]
-    labels = there.client.gather([there.submit(_labels, lines) for lines in read])
+    count = max(sum(there.client.nthreads().values()), path.stat().st_size // BLOCK_BYTES)
+    read = [there.submit(read_range, path.resolve(), *ends) for ends in line_ranges(path, count)]
+    labels = there.ask(_labels, read)
     spelling: dict[float, str] = {}
     for _, names in labels:
         spelling.update(names | spelling)
-    x = held(there, [there.submit(_matrix, lines) for lines in read])
+    x = held(there, [there.submit(attrgetter("x"), lines) for lines in read])
     return joined(path, x, [y for y, _ in labels], spelling)
 
 
@@ -171,11 +174,12 @@ class Extent(NamedTuple):
     least_column: int
 
 
-def held(there: Cluster, blocks: Sequence[Future]) -> OnDask:
-    """Blocks, once the workers have them."""
-    extents: list[Extent] = there.client.gather([there.submit(_extent, block) for block in blocks])
+def held(there: Cluster, blocks: Sequence[Future], order: np.ndarray | None = None) -> OnDask:
+    """Blocks, once the workers have them. order: None as they come."""
+    extents: list[Extent] = there.ask(_extent, blocks)
     rows, columns, stored, least = zip(*extents, strict=True) if extents else ((), (0,), (), (1,))
-    return OnDask(there, tuple(blocks), tuple(rows), max(columns), sum(stored), min(least))
+    order = np.arange(sum(rows)) if order is None else order
+    return OnDask(there, tuple(blocks), tuple(rows), max(columns), sum(stored), min(least), order)
 
 
 def same(value: Any) -> Any:
@@ -183,26 +187,13 @@ def same(value: Any) -> Any:
     return value
 
 
-def _pieces(vectors: Sequence[Any], number: int) -> Iterator[Any]:
-    """Of each vector the piece of one block; a number is the same for all."""
-    return (vector.pieces[number] if isinstance(vector, Spread) else vector for vector in vectors)
-
-
 def _labels(lines: LibsvmFile) -> tuple[np.ndarray, dict[float, str]]:
     return lines.y, in_order(lines)
-
-
-def _matrix(lines: LibsvmFile) -> sp.csr_array:
-    return lines.x
 
 
 def _extent(x: sp.csr_array) -> Extent:
     rows, columns = x.shape
     return Extent(rows, columns, x.nnz, least_column(x))
-
-
-def _renumbered(x: sp.csr_array, first: int, columns: int) -> sp.csr_array:
-    return sp.csr_array((x.data, x.indices - np.int32(first), x.indptr), shape=(x.shape[0], columns))
 
 
 def _width(found: Any) -> int | None:

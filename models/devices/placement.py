@@ -12,12 +12,12 @@ from data.libsvm_parts import Read
 def reader(block_rows: int | None, dask: str | None) -> Iterator[Read]:
     """What reads a LIBSVM file to that place, and keeps it there for the length of the block. Raises `InputError`.
 
-    block_rows: rows that are read at a time, or of a worker's block; dask: the address of a scheduler; neither: in memory.
+    block_rows: how many are read at a time to keep them in a file; dask: the address of a scheduler; None of both: in memory.
     """
     if dask:
         from models.devices.on_dask import cluster
 
-        with cluster(dask, block_rows) as read:
+        with cluster(dask) as read:
             yield read
     else:
         yield partial(read_on_disk, block_rows=block_rows) if block_rows else read_libsvm

@@ -4,7 +4,7 @@
     python -m tests.fuzz --target npz --inputs 1000 --seed 2
 
 An input fails that raises anything but `InputError`, warns, takes 10 seconds or 512 MiB, or ends the process; it is kept in
---failures, and the command ends with status 1. What failed once and was mended is in tests/fuzz/corpus, which the tests read.
+--failures, and the command ends with status 1. What failed once and is fixed is in tests/fuzz/corpus, which the tests read.
 """
 
 import json

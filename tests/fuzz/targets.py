@@ -15,20 +15,21 @@ import numpy as np
 import torch
 from PIL import Image
 
-from data.dataset import FROM_TRAIN, divided, load
+from data.dataset import load, load_pictures
 from data.errors import InputError
-from data.images import MNIST_MD5, mnist
-from data.in_blocks import load_in_blocks, on_disk
-from data.libsvm import line_ranges, pieces, read_libsvm, read_range
-from data.sources import libsvm_file, npz_file, picture_folder
+from data.libsvm import line_ranges, pieces, read_libsvm, read_on_disk, read_range
+from data.pictures import picture_folder
+from data.public import MNIST_MD5, mnist_part
 from Figure.lines import Run, Store
 from models.devices.ranks import ALONE
 from models.training import Epoch, snapshot
-from page.render import page
+from page.render import html_page
 from page.review import keep, kept
-from run.checkpoint import NAME, Checkpoint, save_checkpoint
+from run.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
 from run.decisions import read_decisions
-from run.rdia_ls import prepare, resumed
+from run.ls_flags import ls_config, ls_parser
+from run.prepare import prepare
+from run.rdia_ls import resumed
 from tests.fuzz.mutate import PACKERS
 from tests.invoke import script
 from tests.reviews import a_review
@@ -54,18 +55,19 @@ def _libsvm() -> list[Named]:
 
 def _use_libsvm(path: Path) -> None:
     """As RDIA.py does, without its cache."""
-    source = libsvm_file(path)
-    path.with_name(f"{path.name}.rdia-cache.npz").unlink()
-    divided(source, str(path), 1, FROM_TRAIN)
+    try:
+        load(str(path), path.parent, 1)
+    finally:
+        path.with_name(f"{path.name}.rdia-cache.npz").unlink(missing_ok=True)
 
 
 def _use_blocks(path: Path) -> None:
     for _ in pieces(path, 40):
         pass
     if path.suffix == ".svm":
-        for ends in [*line_ranges(path, 2, 1), *line_ranges(path, None, 3)]:
+        for ends in line_ranges(path, 3):
             read_range(path, *ends)
-    load_in_blocks(str(path), path.parent, 1, read=lambda file: on_disk(file, 3))
+    load(str(path), path.parent, 1, read=lambda file: read_on_disk(file, 3))
 
 
 def _cache() -> list[Named]:
@@ -89,7 +91,7 @@ def _use_cache(path: Path) -> None:
     _text_of_cache(text)
     read = read_libsvm(text)
     read.x @ np.ones(read.x.shape[1])
-    divided(libsvm_file(text), str(text), 1, FROM_TRAIN)
+    load(str(text), text.parent, 1)
 
 
 def _npz() -> list[Named]:
@@ -112,7 +114,8 @@ def _saved(save: Callable[..., None], arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def _use_npz(path: Path) -> None:
-    divided(npz_file(path), str(path), 1, FROM_TRAIN)
+    for read in (load, load_pictures):
+        read(str(path), path.parent, 1)
 
 
 def _pictures() -> list[Named]:
@@ -163,8 +166,7 @@ def _use_idx(path: Path) -> None:
         for old in (raw / name.removesuffix(".gz"), raw / f"{name.removesuffix('.gz')}.gz"):
             old.unlink(missing_ok=True)
         (raw / name).write_bytes(data)
-    found = mnist(path.parent, "t10k")
-    found.pixels.sum()
+    mnist_part(raw, "t10k").x.sum()
 
 
 DECIDED = b"""run,index,given,decided,when
@@ -207,16 +209,16 @@ LS = ("--n_epoch", "2", "--batch_size", "700")
 @functools.cache
 def _started() -> Any:
     """A run's configuration, its state at epoch 0 and the digest of its data."""
-    module = script("RDIA-LS")
-    config = module.configure(module.parser().parse_args(LS))
-    return config, *prepare(config, Path(), torch.device("cpu"))[1:3]
+    config = ls_config(ls_parser().parse_args(LS))
+    ready = prepare(config, torch.device("cpu"))
+    return config, ready.state, ready.digest
 
 
 def _checkpoint() -> list[Named]:
     config, state, read = _started()
     lines = [Epoch(0, None, 10.0, [None, 50.0], 0.5, 0.5)._asdict()]
     save_checkpoint(Path(), Checkpoint(config.flat(), read, lines, snapshot(state)))
-    return [(NAME, Path(NAME).read_bytes())]
+    return [(CHECKPOINT, Path(CHECKPOINT).read_bytes())]
 
 
 def _use_checkpoint(path: Path) -> None:
@@ -232,21 +234,15 @@ def _audit() -> list[Named]:
 
 
 def _use_audit(path: Path) -> None:
-    page(kept(path.parent))
+    html_page(kept(path.parent))
 
 
 def stop(*_: object, **__: object) -> None:
     raise InputError("the flags are good: the work would begin")
 
 
-WORK = (
-    "run",
-    "run_deep",
-    "target",
-    "writable_folder",
-    "refuse_to_overwrite",
-    "loader",
-)  # what a script calls once its flags are read
+# What a script calls once its flags are read.
+WORK = ("run", "run_training", "make", "reader", "writable_folder", "ready_folder", "page_path")
 
 
 @functools.cache

@@ -1,54 +1,19 @@
+"""The one loader: the same cuts for rows and for pictures, which rows are where, and notes on a user's own data."""
+
 import bz2
-import hashlib
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.io
 from PIL import Image
-from sklearn.datasets import load_breast_cancer, load_digits, load_svmlight_file
+from sklearn.datasets import load_digits
 
-from data import images
-from data.dataset import Dataset, divide, load
+from data.dataset import Validation, divide, is_libsvm, load, load_pictures
 from data.errors import InputError
-from data.matrix import Features
-from data.sources import LIBSVM_SETS, LIBSVM_TEST_ROWS, Part, Source
+from data.source import Part, Source
 from data.streams import generator
-from tests.problems import write_mnist
-
-PUBLIC = Path(os.environ.get("RDIA_DATA") or "absent")
-
-
-def dense(x: Features) -> np.ndarray:
-    return x if isinstance(x, np.ndarray) else x.toarray()
-
-
-def numbered(n: int, start: int = 0, labels: tuple[str, str] = ("-1", "+1")) -> str:
-    """LIBSVM rows that tell their own number: column 1 is the row + 1, column 2 is 1, the label goes with the row's parity."""
-    return "".join(f"{labels[row % 2]} 1:{row + 1} 2:1\n" for row in range(start, start + n))
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
-
-
-def assert_rows_are_the_sources(*parts: Part, start: int = 0) -> None:
-    for part in parts:
-        assert dense(part.x)[:, 0].tolist() == (part.rows + start + 1).tolist()
-        assert part.labels.tolist() == ((part.rows + start) % 2).tolist()
-
-
-def sizes(dataset: Dataset) -> tuple[int, int, int]:
-    return len(dataset.train.labels), len(dataset.validation.labels), len(dataset.test.labels)
-
-
-def all_rows(*parts: Part) -> list[int]:
-    return np.concatenate([part.rows for part in parts]).tolist()
-
+from tests.problems import all_rows, assert_rows_are_the_sources, dense, numbered, sizes, write
 
 # --- A user's LIBSVM file
 
@@ -177,186 +142,6 @@ def test_parts_are_cut_disjoint_and_complete_for_any_number_of_rows() -> None:
         assert_rows_are_the_sources(*parts)
 
 
-# --- Built-in sets
-
-
-def test_wdbc_is_scikit_learns_with_standard_features() -> None:
-    dataset = load("wdbc", Path("absent"), 1)
-    x, y = load_breast_cancer(return_X_y=True)
-    parts = dataset.train, dataset.validation, dataset.test
-    assert sizes(dataset) == (319, 137, 113)  # of 569: 113 = 569 // 5, 319 = 456 * 7 // 10
-    assert sorted(all_rows(*parts)) == list(range(569))
-    whole = np.concatenate([part.x for part in parts])
-    np.testing.assert_allclose(whole.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(whole.var(axis=0), 1, rtol=1e-12)
-    for part in parts:
-        assert part.labels.tolist() == y[part.rows].tolist()
-        np.testing.assert_allclose(part.x, (x[part.rows] - x.mean(axis=0)) / x.std(axis=0), rtol=1e-9, atol=1e-12)
-
-
-def test_digits_are_scikit_learns_ones_and_sevens_by_their_number_among_all() -> None:
-    dataset = load("digits", Path("absent"), 1)
-    x, y = load_digits(return_X_y=True)
-    parts = dataset.train, dataset.validation, dataset.test
-    assert sorted(all_rows(*parts)) == np.flatnonzero((y == 1) | (y == 7)).tolist()
-    assert dataset.classes == ("7", "1")
-    for part in parts:
-        assert (dense(part.x) * 16).tolist() == x[part.rows].tolist()
-        assert [int(dataset.classes[label]) for label in part.labels] == y[part.rows].tolist()
-
-
-# --- Sets of the LIBSVM page
-
-
-@pytest.mark.parametrize("name", ["cancer", "diabetes", "news20", "realsim", "covtype", "skin"])
-def test_a_set_of_another_size_is_divided_in_the_same_proportion(name: str, tmp_path: Path) -> None:
-    entry = LIBSVM_SETS[name]
-    write(tmp_path / "libsvm" / entry.file, numbered(100))
-    dataset = load(name, tmp_path, 1)
-    assert dataset.notes == (f"{entry.file} has 100 rows, not {entry.rows}: it is divided in the same proportion",)
-    n_train = 100 * (entry.n_train or 0) // entry.rows
-    assert sizes(dataset) == (n_train * 7 // 10, n_train - n_train * 7 // 10, 100 - n_train)
-    parts = dataset.train, dataset.validation, dataset.test
-    assert_rows_are_the_sources(*parts)
-    assert sorted(all_rows(*parts)) == list(range(100))
-    shuffled = name in {"news20", "realsim", "skin"}  # experiments.md: those it calls random
-    assert (all_rows(*parts) != list(range(100))) == shuffled
-
-
-def test_realsim_keeps_60000_of_72309_for_training(tmp_path: Path) -> None:
-    write(tmp_path / "libsvm" / "real-sim", numbered(100))
-    assert sizes(load("realsim", tmp_path, 1)) == (57, 25, 18)  # 82 = 100 * 60,000 // 72,309, of which 57 = 82 * 7 // 10
-
-
-@pytest.mark.parametrize(
-    ("name", "train", "test"),
-    [
-        ("adult", "a1a.t", "a1a"),
-        ("a1a", "a1a.t", "a1a"),
-        ("avazu", "avazu-app", "avazu-app.t"),
-        ("criteo", "criteo.kaggle2014.svm/train.txt.svm", "criteo.kaggle2014.svm/test.txt.svm"),
-    ],
-)
-def test_a_set_with_a_test_file_keeps_the_order_of_both(name: str, train: str, test: str, tmp_path: Path) -> None:
-    write(tmp_path / "libsvm" / train, numbered(20))
-    write(tmp_path / "libsvm" / test, numbered(6, start=100))
-    dataset = load(name, tmp_path, 1)
-    assert all_rows(dataset.train, dataset.validation) == list(range(20))
-    assert dataset.test.rows.tolist() == list(range(6))
-    assert_rows_are_the_sources(dataset.train, dataset.validation)
-    assert_rows_are_the_sources(dataset.test, start=100)
-
-
-def test_a_set_may_lie_there_packed(tmp_path: Path) -> None:
-    (tmp_path / "libsvm").mkdir()
-    (tmp_path / "libsvm" / "diabetes_scale.bz2").write_bytes(bz2.compress(numbered(100).encode()))
-    assert_rows_are_the_sources(load("diabetes", tmp_path, 1).train)
-
-
-REAL_SETS = {
-    "cancer": (("breast-cancer_scale", "breast-cancer_scale"), (350, 150, 183), ("2", "4")),
-    "diabetes": (("diabetes_scale", "diabetes_scale"), (350, 150, 268), ("-1", "+1")),
-    "adult": (("a1a.t", "a1a"), (21_669, 9_287, 1_605), ("-1", "+1")),  # 21,669 = 30,956 * 7 // 10
-}
-
-
-@pytest.mark.parametrize("name", REAL_SETS)
-def test_a_real_set_is_divided_as_published(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (train, test), expected, classes = REAL_SETS[name]
-    (tmp_path / "libsvm").mkdir()
-    for file in {train, test}:
-        if not (PUBLIC / "libsvm" / file).is_file():
-            pytest.skip(f"RDIA_DATA has no libsvm/{file}")
-        (tmp_path / "libsvm" / file).symlink_to((PUBLIC / "libsvm" / file).resolve())
-    dataset = load(name, tmp_path, 1)
-    assert sizes(dataset) == expected
-    assert dataset.classes == classes
-    assert caplog.text == ""
-    columns = dataset.train.x.shape[1]
-    for part, file in ((dataset.train, train), (dataset.validation, train), (dataset.test, test)):
-        x, y = load_svmlight_file(str(PUBLIC / "libsvm" / file), n_features=columns)
-        assert dense(part.x).tolist() == x[part.rows].toarray().tolist()
-        assert [float(classes[label]) for label in part.labels] == y[part.rows].tolist()
-
-
-def test_the_facts_of_the_sets_are_those_of_the_libsvm_page() -> None:
-    """https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/binary.html; the numbers of training rows are the paper's."""
-    facts = {name: (entry.rows, entry.columns, entry.n_train) for name, entry in LIBSVM_SETS.items()}
-    assert facts == {
-        "cancer": (683, 10, 500),
-        "diabetes": (768, 8, 500),
-        "adult": (30_956, 123, None),
-        "a1a": (30_956, 123, None),
-        "news20": (19_996, 1_355_191, 15_000),
-        "realsim": (72_309, 20_958, 60_000),
-        "covtype": (581_012, 54, 400_000),
-        "skin": (245_057, 3, 220_000),
-        "avazu": (14_596_137, 1_000_000, None),
-        "criteo": (45_840_617, 1_000_000, None),
-    }
-    assert LIBSVM_TEST_ROWS == {"a1a": 1_605, "avazu-app.t": 1_719_304}
-
-
-# --- torchvision's sets
-
-
-def test_mnist_is_1_against_7_without_the_first_100_training_rows(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(1, 256, (140, 2, 2))
-    labels = np.arange(140) % 10
-    write_mnist(tmp_path, "train", pixels, labels)
-    write_mnist(tmp_path, "t10k", pixels[:20], labels[:20])
-    dataset = load("mnist", tmp_path, 1)
-    assert all_rows(dataset.train, dataset.validation) == [101, 107, 111, 117, 121, 127, 131, 137]
-    assert sizes(dataset) == (5, 3, 4)
-    assert dataset.test.rows.tolist() == [1, 7, 11, 17]
-    assert dataset.classes == ("7", "1")
-    for part in (dataset.train, dataset.validation, dataset.test):
-        assert [int(dataset.classes[label]) for label in part.labels] == labels[part.rows].tolist()
-        np.testing.assert_array_equal(part.x, pixels[part.rows].reshape(-1, 4) / 255)
-
-
-@pytest.mark.skipif(not (PUBLIC / "MNIST" / "raw").is_dir(), reason="RDIA_DATA has no MNIST/raw")
-def test_the_real_mnist_has_9088_3895_and_2163_rows(tmp_path: Path) -> None:
-    (tmp_path / "MNIST").mkdir()
-    (tmp_path / "MNIST" / "raw").symlink_to((PUBLIC / "MNIST" / "raw").resolve())
-    dataset = load("mnist", tmp_path, 1)
-    assert sizes(dataset) == (9_088, 3_895, 2_163)  # experiments.md
-    for file, part in (("train", dataset.train), ("train", dataset.validation), ("t10k", dataset.test)):
-        labels = np.fromfile(PUBLIC / "MNIST" / "raw" / f"{file}-labels-idx1-ubyte", np.uint8)[8:]
-        pixels = np.memmap(PUBLIC / "MNIST" / "raw" / f"{file}-images-idx3-ubyte", np.uint8, "r", offset=16).reshape(-1, 784)
-        assert np.array_equal(np.where(part.labels == 1, 1, 7), labels[part.rows])
-        np.testing.assert_allclose(dense(part.x[:500]), pixels[part.rows[:500]] / 255, rtol=1e-15)  # CSR multiplies by 1 / 255
-    rows = all_rows(dataset.train, dataset.validation)
-    assert rows[0] >= 100
-    assert rows == sorted(set(rows))
-
-
-def test_cifar10_is_cat_against_dog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (10, 3072), dtype=np.uint8)
-    (tmp_path / "cifar-10-batches-py").mkdir()
-    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
-        batch = pickle.dumps({"data": pixels, "labels": list(range(10))}, protocol=4)
-        (tmp_path / "cifar-10-batches-py" / name).write_bytes(batch)
-        monkeypatch.setitem(images.CIFAR_MD5, name, hashlib.md5(batch).hexdigest())
-    dataset = load("cifar10", tmp_path, 1)
-    assert all_rows(dataset.train, dataset.validation) == [3, 5, 13, 15, 23, 25, 33, 35, 43, 45]
-    assert dataset.classes == ("5", "3")  # the page of CIFAR-10: 3 is cat, 5 is dog
-    assert dataset.test.labels.tolist() == [1, 0]
-    np.testing.assert_array_equal(dataset.test.x, pixels[[3, 5]] / 255)
-
-
-def test_svhn_is_1_against_7(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (2, 2, 3, 20), dtype=np.uint8)
-    for path in (tmp_path / "train_32x32.mat", tmp_path / "test_32x32.mat"):
-        scipy.io.savemat(path, {"X": pixels, "y": np.arange(20, dtype=np.uint8)[:, np.newaxis] % 10 + 1})
-        monkeypatch.setitem(images.SVHN_MD5, path.name, hashlib.md5(path.read_bytes()).hexdigest())
-    dataset = load("svhn", tmp_path, 1)
-    assert all_rows(dataset.train, dataset.validation) == [0, 6, 10, 16]
-    assert dataset.classes == ("7", "1")
-    assert dataset.test.labels.tolist() == [1, 0, 1, 0]
-    assert (dense(dataset.test.x)[1] * 255).round().tolist() == pixels[..., 6].transpose(2, 0, 1).ravel().tolist()
-
-
 # --- A user's .npz
 
 
@@ -404,7 +189,7 @@ def test_labels_of_bytes_are_text(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=np.eye(20), y_train=np.char.encode(y, "utf-8"))
     assert load(str(tmp_path / "a.npz"), tmp_path, 1).classes == ("käse", "wurst")
     np.savez(tmp_path / "a.npz", x_train=np.eye(20), y_train=np.char.encode(y, "latin-1"))
-    with pytest.raises(InputError, match=r"y_train holds bytes that are no UTF-8"):
+    with pytest.raises(InputError, match=r"y_train holds bytes that are not UTF-8"):
         load(str(tmp_path / "a.npz"), tmp_path, 1)
 
 
@@ -417,7 +202,7 @@ def test_labels_of_two_kinds_are_named(tmp_path: Path) -> None:
 # --- A user's pictures
 
 
-def save_pictures(folder: Path, start: int, n: int) -> None:
+def save_shades(folder: Path, start: int, n: int) -> None:
     """Pictures all of one shade, which is their name."""
     folder.mkdir(parents=True)
     for shade in range(start, start + n):
@@ -426,8 +211,8 @@ def save_pictures(folder: Path, start: int, n: int) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_picture_folder_is_shuffled_so_that_each_part_has_both_classes(seed: int, tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train" / "cat", 100, 25)
-    save_pictures(tmp_path / "train" / "dog", 200, 25)
+    save_shades(tmp_path / "train" / "cat", 100, 25)
+    save_shades(tmp_path / "train" / "dog", 200, 25)
     dataset = load(str(tmp_path), tmp_path, seed)
     assert sizes(dataset) == (28, 12, 10)
     assert dataset.classes == ("cat", "dog")
@@ -440,9 +225,9 @@ def test_a_picture_folder_is_shuffled_so_that_each_part_has_both_classes(seed: i
 
 
 def test_pictures_are_shuffled_beside_a_test_folder_too(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train" / "cat", 100, 25)
-    save_pictures(tmp_path / "train" / "dog", 200, 25)
-    save_pictures(tmp_path / "test" / "dog", 0, 2)
+    save_shades(tmp_path / "train" / "cat", 100, 25)
+    save_shades(tmp_path / "train" / "dog", 200, 25)
+    save_shades(tmp_path / "test" / "dog", 0, 2)
     dataset = load(str(tmp_path), tmp_path, 1)
     assert sizes(dataset) == (35, 15, 2)
     assert set(dataset.validation.labels) == {0, 1}
@@ -450,8 +235,8 @@ def test_pictures_are_shuffled_beside_a_test_folder_too(tmp_path: Path) -> None:
 
 def test_val_and_test_folders_are_those_parts(tmp_path: Path) -> None:
     for part, start, n in (("train", 0, 10), ("val", 100, 3), ("test", 200, 2)):
-        save_pictures(tmp_path / part / "cat", start, n)
-        save_pictures(tmp_path / part / "dog", start + 50, n)
+        save_shades(tmp_path / part / "cat", start, n)
+        save_shades(tmp_path / part / "dog", start + 50, n)
     dataset = load(str(tmp_path), tmp_path, 1)
     assert sizes(dataset) == (20, 6, 4)
     assert sorted(dataset.train.rows) == list(range(20))
@@ -462,35 +247,35 @@ def test_val_and_test_folders_are_those_parts(tmp_path: Path) -> None:
 
 
 def test_labels_of_a_part_without_one_class_stay_the_same(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train" / "cat", 0, 10)
-    save_pictures(tmp_path / "train" / "dog", 50, 10)
-    save_pictures(tmp_path / "test" / "dog", 200, 2)
+    save_shades(tmp_path / "train" / "cat", 0, 10)
+    save_shades(tmp_path / "train" / "dog", 50, 10)
+    save_shades(tmp_path / "test" / "dog", 200, 2)
     assert load(str(tmp_path), tmp_path, 1).test.labels.tolist() == [1, 1]
 
 
 def test_a_class_that_training_has_not_is_refused(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train" / "cat", 0, 10)
-    save_pictures(tmp_path / "train" / "dog", 50, 10)
-    save_pictures(tmp_path / "test" / "bird", 200, 2)
+    save_shades(tmp_path / "train" / "cat", 0, 10)
+    save_shades(tmp_path / "train" / "dog", 50, 10)
+    save_shades(tmp_path / "test" / "bird", 200, 2)
     with pytest.raises(InputError, match="test: has the label bird, which no training sample has"):
         load(str(tmp_path), tmp_path, 1)
 
 
 def test_what_is_no_picture_file_or_folder_is_named(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
-        save_pictures(tmp_path / "train" / name, 0, 10)
+        save_shades(tmp_path / "train" / name, 0, 10)
     (tmp_path / "test").write_text("not pictures")
     with pytest.raises(InputError, match=r"/test: is a file, expected a folder of .*/test/CLASS/\*\.png; rename it"):
         load(str(tmp_path), tmp_path, 1)
     (tmp_path / "test").unlink()
     os.mkfifo(tmp_path / "train" / "cat" / "pipe.png")
-    with pytest.raises(InputError, match=r"pipe\.png: is not a picture that can be read \(it is no file\)"):
+    with pytest.raises(InputError, match=r"pipe\.png: cannot be read as a picture \(it is not a file\)"):
         load(str(tmp_path), tmp_path, 1)
 
 
 def test_a_test_picture_of_another_size_is_named(tmp_path: Path) -> None:
-    save_pictures(tmp_path / "train" / "cat", 0, 10)
-    save_pictures(tmp_path / "train" / "dog", 50, 10)
+    save_shades(tmp_path / "train" / "cat", 0, 10)
+    save_shades(tmp_path / "train" / "dog", 50, 10)
     (tmp_path / "test" / "cat").mkdir(parents=True)
     Image.fromarray(np.zeros((3, 3), dtype=np.uint8)).save(tmp_path / "test" / "cat" / "9.png")
     with pytest.raises(InputError, match=r"/test/cat/9\.png: is \(3, 3\), the others are \(2, 2\)"):
@@ -531,3 +316,199 @@ def test_columns_that_no_row_uses_cost_nothing(tmp_path: Path) -> None:
 def test_a_few_fractions_may_be_classes(tmp_path: Path) -> None:
     path = write(tmp_path / "a", "".join(f"{row % 3 / 2} 1:{row + 1}\n" for row in range(30)))
     assert load(str(path), tmp_path, 1).classes == ("0.0", "0.5", "1.0")
+
+
+# --- Pictures for networks
+
+
+def test_digits_are_all_ten_classes_in_two_parts() -> None:
+    pictures, target = load_pictures("digits", Path("absent"), 1), load_digits().target
+    assert (pictures.train.x.shape, pictures.test.x.shape) == ((1438, 1, 8, 8), (359, 1, 8, 8))
+    assert (pictures.train.x.dtype, pictures.train.x.max()) == (np.float32, 1)
+    assert pictures.classes == tuple("0123456789")
+    assert len(pictures.validation.labels) == 0
+    assert pictures.notes == ()
+    for part in (pictures.train, pictures.test):
+        assert part.labels.tolist() == target[part.rows].tolist()
+        assert (part.x * 16).reshape(-1, 64).tolist() == load_digits().data[part.rows].tolist()
+
+
+def test_rows_and_pictures_of_a_set_are_cut_alike() -> None:
+    """The same permutation, and the same test rows, of which rows take 30% of the others for validation."""
+    order = generator(3, "split").permutation(1797)
+    rows, pictures = load("digits10", Path("absent"), 3), load_pictures("digits", Path("absent"), 3)
+    assert all_rows(rows.train, rows.validation) == pictures.train.rows.tolist() == order[:1438].tolist()
+    assert rows.test.rows.tolist() == pictures.test.rows.tolist() == order[1438:].tolist()
+    assert (dense(rows.test.x) * 16).tolist() == (pictures.test.x * 16).reshape(-1, 64).tolist()
+    assert rows.test.labels.tolist() == pictures.test.labels.tolist()
+
+
+def save_pictures(folder: Path, classes: list[str], n: int, mode: str = "L") -> None:
+    """Pictures 5 by 6, of a shade or colour that tells the class and the number."""
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(n):
+            colour = (40 * label + number) if mode == "L" else (40 * label, number, 7)
+            Image.new(mode, (6, 5), color=colour).save(folder / name / f"{number}.png")
+
+
+def test_a_folder_of_colour_pictures_is_channels_first_and_shuffled(tmp_path: Path) -> None:
+    save_pictures(tmp_path / "train", ["cat", "dog", "owl"], 4, mode="RGB")
+    save_pictures(tmp_path / "test", ["dog", "owl"], 2, mode="RGB")
+    pictures = load_pictures(str(tmp_path), Path(), 1)
+    assert pictures.classes == ("cat", "dog", "owl")
+    assert pictures.train.x.shape == (12, 3, 5, 6)
+    assert pictures.train.rows.tolist() == generator(1, "split").permutation(12).tolist()
+    assert pictures.train.x[:, :, 0, 0].tolist() == [[40 * (row // 4), row % 4, 7] for row in pictures.train.rows]
+    assert pictures.train.labels.tolist() == [row // 4 for row in pictures.train.rows]
+    assert pictures.test.labels.tolist() == [1, 1, 2, 2]
+    assert pictures.files == tuple(f"{name}/{number}.png" for name in pictures.classes for number in range(4))
+    assert pictures.notes == ()
+
+
+def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> None:
+    save_pictures(tmp_path / "train", ["a", "b"], 10)
+    pictures = load_pictures(str(tmp_path), Path(), 1)
+    order = generator(1, "split").permutation(20)
+    assert [part.rows.tolist() for part in (pictures.train, pictures.test)] == [order[:16].tolist(), order[16:].tolist()]
+    for part in (pictures.train, pictures.test):
+        assert part.x[:, 0, 0, 0].tolist() == [40 * (row // 10) + row % 10 for row in part.rows]
+    assert pictures.files == tuple(f"{name}/{number}.png" for name in "ab" for number in range(10))
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((5, 7), (5, 1, 1, 7)),
+        ((5, 4, 6), (5, 1, 4, 6)),
+        ((5, 4, 6, 3), (5, 3, 4, 6)),
+        ((5, 3, 4, 6), (5, 3, 4, 6)),
+        ((5, 2, 2, 2, 2), (5, 1, 1, 16)),
+    ],
+)
+@pytest.mark.parametrize(("dtype", "kept"), [(np.uint8, np.uint8), (np.float64, np.float32)])
+def test_arrays_of_any_shape_become_pictures(
+    shape: tuple[int, ...], expected: tuple[int, ...], dtype: type, kept: type, tmp_path: Path
+) -> None:
+    x = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=["a", "b", "a", "b", "c"], x_test=x, y_test=["c"] * 5)
+    pictures = load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+    assert (pictures.train.x.shape, pictures.train.x.dtype) == (expected, kept)
+    assert (pictures.classes, pictures.test.labels.tolist()) == (("a", "b", "c"), [2] * 5)
+    assert (pictures.train.rows.tolist(), pictures.files) == ([*range(5)], None)
+    last = np.moveaxis(x, -1, 1) if shape == (5, 4, 6, 3) else x
+    assert pictures.train.x.ravel().tolist() == last.ravel().tolist()
+
+
+def test_numbers_that_networks_cannot_hold_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.eye(10) * 1e39, y_train=np.arange(10) % 2)
+    with pytest.raises(InputError, match=r"^features go up to 1e\+39, networks take 3.4e\+38 at most; scale the features$"):
+        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing.npz", "no such data set or file; expected a path, or one of digits, mnist, cifar10, cifar100, svhn$"),
+        ("imagenet", "no such data set or file"),
+        ("file.txt", r"is neither an \.npz file nor a folder of pictures; use RDIA\.py for other files$"),
+    ],
+)
+def test_what_is_no_set_of_pictures_is_named(name: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("1 1:1\n")
+    with pytest.raises(InputError, match=f"^--dataset {tmp_path / name}: {message}"):
+        load_pictures(str(tmp_path / name), Path(), 1)
+
+
+def test_too_few_samples_to_take_a_test_part_from_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.eye(4), y_train=[0, 1, 0, 1])
+    with pytest.raises(InputError, match=r"a\.npz: 4 rows leave no test rows; add rows$"):
+        load_pictures(str(tmp_path / "a.npz"), Path(), 1)
+
+
+# --- Which rows are for validation
+
+
+FROM_TEST = Validation("test")
+
+
+def test_validation_rows_are_the_last_30_percent_of_the_training_rows_or_as_many_as_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", numbered(20))
+    write(tmp_path / "a.t", numbered(7, start=100))
+    for asked, count in ((Validation(), 6), (Validation("train", 3), 3)):
+        dataset = load(str(path), tmp_path, 1, asked)
+        assert dataset.train.rows.tolist() == [*range(20 - count)]
+        assert dataset.validation.rows.tolist() == [*range(20 - count, 20)]
+    with pytest.raises(InputError, match=r"20 rows leave no training rows; give a smaller --n_validation than 20$"):
+        load(str(path), tmp_path, 1, Validation("train", 20))
+
+
+def test_validation_rows_are_drawn_from_the_test_rows_100_half_of_them_or_as_many_as_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", numbered(20))
+    for n, asked, count in ((300, FROM_TEST, 100), (9, FROM_TEST, 4), (300, Validation("test", 7), 7)):
+        write(tmp_path / "a.t", numbered(n, start=100))
+        dataset = load(str(path), tmp_path, 1, asked)
+        drawn = generator(1, "split").permutation(n)
+        assert dataset.train.rows.tolist() == [*range(20)]
+        assert dataset.validation.rows.tolist() == sorted(drawn[:count].tolist())
+        assert dataset.test.rows.tolist() == sorted(drawn[count:].tolist())
+        assert_rows_are_the_sources(dataset.validation, dataset.test, start=100)
+    with pytest.raises(InputError, match=r"leave no test rows; give a smaller --n_validation than 300$"):
+        load(str(path), tmp_path, 1, Validation("test", 300))
+
+
+def test_rows_are_not_drawn_where_the_data_have_validation_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", numbered(20))
+    write(tmp_path / "a.val", numbered(5, start=200))
+    assert sizes(load(str(path), tmp_path, 1, FROM_TEST)) == (16, 5, 4)
+    with pytest.raises(InputError, match=rf"^--n_validation 3: {path} has validation rows of its own, all of them used; leave it"):
+        load(str(path), tmp_path, 1, Validation("train", 3))
+
+
+# --- Notes on a user's own data
+
+
+OWN_TRAIN_ROWS = (
+    "24 of your own training rows are used for validation: their labels count as true, and they are not examined themselves;"
+    " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
+)
+OWN_TEST_ROWS = (
+    "10 of your own test rows are used for validation: their labels count as true, and they are not tested on themselves;"
+    " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
+)
+OWN_TEST = (
+    "20 of your own training rows are used for the test: their labels count as true, and they are not examined themselves;"
+    " better give rows that you have checked as x_test and y_test, or in test/"
+)
+
+
+def test_a_user_is_told_which_of_the_rows_are_not_examined(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x_train=np.arange(100)[:, np.newaxis] + 1.0, y_train=np.arange(100) % 2)
+    name = str(tmp_path / "a.npz")
+    assert load(name, tmp_path, 1).notes == (OWN_TRAIN_ROWS,)
+    assert load(name, tmp_path, 1, FROM_TEST).notes == (OWN_TEST_ROWS,)
+    assert load_pictures(name, tmp_path, 1).notes == (OWN_TEST,)
+    write(tmp_path / "a", numbered(50))
+    write(tmp_path / "a.val", numbered(5, start=200))
+    assert load(str(tmp_path / "a"), tmp_path, 1).notes == ()
+    assert load("wdbc", tmp_path, 1).notes == load("wdbc", tmp_path, 1, FROM_TEST).notes == ()
+
+
+def test_a_user_is_told_of_a_sorted_file_and_of_classes_without_validation_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", "".join(f"{row // 10} 1:{row + 1}\n" for row in range(30)))
+    write(tmp_path / "a.t", "0 1:1\n1 1:1\n")
+    dataset = load(str(path), tmp_path, 1)
+    assert dataset.notes[1:] == (
+        "the validation rows are all of class 2: is the file sorted?",
+        "no validation row is of class 0, 1: little can be said of such labels; add some",
+    )
+
+
+# --- Which sets --block_rows and --dask are for
+
+
+def test_rows_elsewhere_are_for_libsvm_files(tmp_path: Path) -> None:
+    for name in ("cancer", "avazu", "a.svm", "absent", str(tmp_path / "a.gz")):
+        assert is_libsvm(name)
+    for name in ("wdbc", "digits10", "mnist", "svhn", "a.npz", str(tmp_path)):
+        assert not is_libsvm(name)
