@@ -41,10 +41,11 @@ def flag_tables(parser: Parser) -> str:
 
 
 def _row(action: argparse.Action) -> str:
-    found = DEFAULT.fullmatch(action.help or "")
-    meaning, default = (found["meaning"], found["default"]) if found else (action.help or "", "")
+    text = (action.help or "").replace("%%", "%")
+    found = DEFAULT.fullmatch(text)
+    meaning, default = (found["meaning"], found["default"]) if found else (text, "")
     name = ", ".join(f"`{name}`" for name in action.option_strings) or f"`{action.dest}`"
-    return f"| {name} | {default} | {meaning.replace('%%', '%')} |"
+    return f"| {name} | {default} | {meaning} |"
 
 
 def number(expected: str, accept: Callable[[float], bool]) -> Callable[[str], float]:

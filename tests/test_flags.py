@@ -126,6 +126,9 @@ def test_the_table_of_flags_has_every_flag_in_its_group_with_its_default() -> No
     table = flag_tables(small_parser())
     assert table.startswith("**options**\n\n| flag | default | meaning |\n| --- | --- | --- |\n| `--noise` | ")
     assert "--help" not in table
+    table = flag_tables(rdia_parser())
+    assert "\n| `--n_validation` | 30% of the training rows; 100 of the test rows | how many validation rows |\n" in table
+    assert "\n| `--gpu` | networks: the first, else the CPU; linear models: the CPU | number of the GPU |\n" in table
 
 
 @pytest.mark.parametrize("parser", [rdia_parser(), ls_parser()], ids=["RDIA", "RDIA-LS"])

@@ -393,19 +393,6 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Inv
     assert not list((tmp_path / "libsvm").iterdir())
 
 
-def test_a_fault_of_the_program_keeps_its_traceback(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run.rdia, "judge", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        invoke()
-
-
-def test_a_reader_that_leaves_is_no_fault() -> None:
-    command = f"{sys.executable} RDIA.py --json | head -c 1"
-    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert ended.stdout == "{"
-    assert ended.stderr == ""
-
-
 LIBSVM = Path(os.environ.get("RDIA_DATA", "")) / "libsvm"
 
 

@@ -172,11 +172,6 @@ def test_a_flip_changes_the_validation_loss_as_predicted(tmp_path: Path) -> None
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
 
 
-def example(heading: str) -> str:
-    """The first Python block after a line of the README."""
-    return (ROOT / "README.md").read_text().partition(heading)[2].partition("```python\n")[2].partition("```")[0]
-
-
 def test_slope_and_correlation_of_a_known_line() -> None:
     slope, correlation = slope_and_correlation(np.array([-1.0, 1, 2]), np.array([-3.0, 3, 6]))
     assert (slope, correlation) == (pytest.approx(3), pytest.approx(1))
