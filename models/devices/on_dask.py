@@ -30,10 +30,12 @@ def connect(address: str) -> Iterator[Any]:
     """A connection to a scheduler with workers. Raises `InputError`, also where scheduler or workers are lost meanwhile."""
     try:
         from dask.distributed import CancelledError, Client, KilledWorker
+        from distributed.client import ClosedClientError
         from distributed.comm import CommClosedError
     except ImportError as error:
         raise InputError(f"--dask {address}: Dask is not installed; run `pip install distributed`, or leave --dask out") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
     try:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
@@ -57,7 +59,7 @@ def connect(address: str) -> Iterator[Any]:
                 f"--dask {address}: one worker after another died of the same block, probably out of memory; start more workers,"
                 " or give them more memory"
             ) from error
-        except (CancelledError, CommClosedError) as error:
+        except (CancelledError, CommClosedError, ClosedClientError) as error:
             raise InputError(
                 f"--dask {address}: the scheduler, or what a worker held, is lost; start them again, and run this again"
             ) from error
