@@ -60,4 +60,4 @@ def only_writer(folder: Path, flag: str) -> Iterator[None]:
 def refuse_endless(path: Path, flag: str) -> None:
     """Raise `InputError`, naming `flag`, for a pipe or a device, which may never end and cannot be read twice."""
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise InputError(f"{flag} {path}: is a pipe or a device, expected a file; write it to one first")
+        raise InputError(f"{flag} {path}: is a pipe or a device, expected a file; write its content to a file")

@@ -13,7 +13,7 @@ from data.libsvm import OPENERS, LibsvmFile, read_libsvm
 from data.source import Labelled, Source, source_of
 
 Read: TypeAlias = Callable[[Path], LibsvmFile]
-Renumber: TypeAlias = Callable[[np.ndarray], np.ndarray]
+Renumber: TypeAlias = Callable[[np.ndarray], Any]  # column numbers to others, (m,) to (m,)
 
 
 def packed_or_plain(path: Path) -> Path | None:
@@ -32,7 +32,7 @@ def libsvm_file(path: Path, read: Read = read_libsvm) -> Source:
 def libsvm_source(paths: Mapping[str, Path], read: Read = read_libsvm) -> Source:
     """Read the files of one set, and bring them to the same columns: the format counts them from 1, some files from 0."""
     files = {role: read(path) for role, path in paths.items()}
-    first = min(1, *(least_column(file.x) for file in files.values()), 1)
+    first = min(1, *(least_column(file.x) for file in files.values()))
     columns = max(0, max(file.x.shape[1] for file in files.values()) - first)
     number: Renumber = partial(np.add, -first)
     if columns > sum(file.x.nnz for file in files.values()):  # a column without values has the weight 0

@@ -44,11 +44,7 @@ def _plain_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         return read_arrays(path, lambda name: name[:2] in {"x_", "y_"})
     except (OSError, ValueError) as error:
-        reason = (
-            "it holds Python objects, such as names that are not y.astype(str), or is no archive"
-            if "pickle" in str(error)
-            else error
-        )
+        reason = "it holds Python objects (save names as y.astype(str)), or is not an archive" if "pickle" in str(error) else error
         raise InputError(f"{path}: is not an .npz of plain arrays ({reason}); write it with numpy.savez") from error
 
 

@@ -1,6 +1,6 @@
 """Rows in a temporary file: a CSR matrix whose arrays are mapped into memory, for data that memory cannot hold.
 
-The file has no name (`tempfile`, in TMPDIR), so nothing of it is left when the program ends.
+The file has no name, so nothing of it is left when the program ends. It lies in TMPDIR, which should be on a disk, not in memory.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ class DiskMatrix(sp.csr_array):
         pieces = (super(DiskMatrix, self).__getitem__(part) for part in np.array_split(places, 1 + values // VALUES))
         return next(pieces) if values < VALUES else on_disk(pieces, self.shape[1])
 
-    def renumbered(self, number: Callable[[np.ndarray], np.ndarray], columns: int) -> "DiskMatrix":
+    def renumbered(self, number: Callable[[np.ndarray], Any], columns: int) -> "DiskMatrix":
         """The same rows with so many columns; `number` gives their numbers from those of now. The file is changed in place."""
         for start in range(0, self.nnz, VALUES):
             piece = self.indices[start : start + VALUES]

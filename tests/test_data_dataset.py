@@ -390,7 +390,7 @@ def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> N
 def test_arrays_of_any_shape_become_pictures(
     shape: tuple[int, ...], expected: tuple[int, ...], dtype: type, kept: type, tmp_path: Path
 ) -> None:
-    x = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    x: np.ndarray = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
     np.savez(tmp_path / "a.npz", x_train=x, y_train=["a", "b", "a", "b", "c"], x_test=x, y_test=["c"] * 5)
     pictures = load_pictures(str(tmp_path / "a.npz"), Path(), 1)
     assert (pictures.train.x.shape, pictures.train.x.dtype) == (expected, kept)

@@ -8,8 +8,9 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -261,11 +262,11 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torchvision.datasets.utils._get_redirect_url", refuse)
 
 
-def write_cifar(data_dir: Path, kind: type, batches: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+def write_cifar(data_dir: Path, kind: Any, batches: Mapping[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches, which then pass for the published ones."""
-    folder = data_dir / kind.base_folder  # type: ignore[attr-defined]
+    folder = data_dir / kind.base_folder
     folder.mkdir()
-    meta = kind.meta  # type: ignore[attr-defined]
+    meta = kind.meta
     for name, batch in {**batches, meta["filename"]: {meta["key"]: ["a", "b"]}}.items():
         (folder / name).write_bytes(pickle.dumps(batch, protocol=2))
     published = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in (*batches, meta["filename"])}
@@ -307,7 +308,7 @@ def test_cifar10_as_pictures_has_all_classes_channels_first(cifar10: np.ndarray,
 
 def test_cifar100_has_fine_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels, fine = some_bytes(2, 2, 3072), {"train": [99, 7], "test": [0, 41]}
-    batches: dict[str, object] = {
+    batches = {
         part: {"data": rows, "fine_labels": fine[part], "coarse_labels": [1, 2]} for part, rows in zip(fine, pixels, strict=True)
     }
     write_cifar(tmp_path, datasets.CIFAR100, batches, monkeypatch)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.dataset import Validation, load
+from data.dataset import Dataset, Validation, load
 from data.errors import InputError
 from data.libsvm import parse_libsvm
-from influence import Fit, logistic_influence
-from influence.rows import each, times
+from influence import Fit, Influence, logistic_influence
+from influence.rows import as_row_vector, each, times
 from models.devices.on_dask import cluster, connect
 from models.logistic_regression import fit_logistic, gradient
 from tests.benchmarks.generate import write_avazu_like
@@ -37,6 +37,12 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
     return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+
+
+def influence_at(w: np.ndarray, data: Dataset) -> Influence:
+    """Influences at some weights, wherever the rows lie."""
+    train, validation = (Fit(x, as_row_vector(x, labels), each(x, times, shared=(w,))) for x, labels, _ in data[:2])
+    return logistic_influence(train, validation, C, rtol=1e-12)
 
 
 @pytest.mark.parametrize("block_bytes", [3000, pytest.param(2**27, marks=pytest.mark.slow)])
@@ -63,17 +69,7 @@ def test_rows_fit_and_influence_on_two_workers_are_those_in_memory(
             at_zero = np.linalg.norm(gradient(np.zeros_like(w), memory.train.x, labels, C))
             assert np.linalg.norm(gradient(w, memory.train.x, labels, C)) <= 1.001e-7 * at_zero
             w = weighted_fit(memory.train.x.toarray(), labels, np.ones(len(labels)))
-            found, expected = (
-                logistic_influence(
-                    *(
-                        Fit(part.x, part.x.vector(part.labels) if way is spread else part.labels, each(part.x, times, shared=(w,)))
-                        for part in way[:2]
-                    ),
-                    C,
-                    rtol=1e-12,
-                )
-                for way in (spread, memory)
-            )
+            found, expected = influence_at(w, spread), influence_at(w, memory)
             np.testing.assert_allclose(x.numbers(found.phi), expected.phi, rtol=1e-8, atol=1e-14)
             np.testing.assert_allclose(x.numbers(found.eta), expected.eta, rtol=1e-8, atol=1e-14)
             path.with_name("a.svm.t").unlink(missing_ok=True)
