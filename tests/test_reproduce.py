@@ -5,17 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
 
 from data.errors import InputError
-from Figure import deep_targets, gamma_plot, linear_targets, noise_plot, recipe, reproduce
+from Figure import deep_targets, linear_targets, recipe, reproduce
 from Figure.compare import COMPARED, Comparison
 from Figure.deep_targets import deep_table, objective_table, warmup_table
 from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence, slope_and_correlation
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
 from Figure.lines import Store
-from Figure.tables import documents, marked, mean_sd, place_of, sample_sd, seeds
+from Figure.tables import documents, marked, mean_sd, place_of, seeds
 from Figure.target import Output
 from models.settings import FAST
 from run.records import ROOT, Record
@@ -202,30 +201,6 @@ def test_a_table_goes_between_its_markers_and_nowhere_else(tmp_path: Path, monke
 def test_the_documents_are_the_readme_and_the_pages_of_docs() -> None:
     assert documents()[0] == ROOT / "README.md"
     assert all(path.parent == ROOT / "docs" and path.suffix == ".md" for path in documents()[1:])
-
-
-def test_a_sample_standard_deviation_divides_by_n_minus_1() -> None:
-    np.testing.assert_allclose(sample_sd([[1.0, 5.0], [3.0, 5.0]]), [2**0.5, 0.0])  # of two: their distance over sqrt 2
-    assert sample_sd([7.0]) == 0.0
-
-
-def band(figure: Any, axes: int, place: int) -> list[float]:
-    """The least and the largest height of a band in a figure."""
-    heights = figure.axes[axes].collections[place].get_paths()[0].vertices[:, 1]
-    return [heights.min(), heights.max()]
-
-
-def test_bands_are_one_sample_standard_deviation_as_in_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
-    for module in (noise_plot, gamma_plot):
-        monkeypatch.setattr(module, "save_figure", lambda figure, _: drawn.append(figure))
-    lines = [compare_line("mnist", 0.2, seed, RDIA=loss) for seed, loss in ((1, 0.1), (2, 0.3))]
-    noise_plot.draw_noise(lines, linear_targets.NOISE_SETS, linear_targets.NOISES, tmp_path)
-    assert band(drawn[0], 0, COMPARED.index("RDIA")) == pytest.approx([0.2 - 0.02**0.5, 0.2 + 0.02**0.5])
-    curves = [{"noise_rate": 0.8, "gamma": 0.4, "test_accuracy": [last - 1, last]} for last in (80.0, 84.0)]
-    gamma_plot.draw_gamma(curves, (0.2, 0.8), (0.2, 0.4), tmp_path)
-    assert band(drawn[1], 1, 0) == pytest.approx([81 - 8**0.5, 82 + 8**0.5])
-    pyplot.close("all")
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from data.libsvm_parts import Read, Renumber, least_column, renumbered, used_col
 
 Future: TypeAlias = Any  # distributed.Future
 CONNECT = 10  # seconds to wait for a scheduler
-BLOCK_BYTES = 2**27  # of text in one block, where there are more of these than threads
+BLOCK_TEXT = 2**27  # bytes of a file in one block, where there are more of these than threads
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def read_on_workers(there: Cluster, path: Path) -> LibsvmFile:
     """A LIBSVM file, each range of it read by the worker that will hold it. Raises `InputError`."""
     if path.suffix in OPENERS:
         raise InputError(f"{path}: is compressed, and a worker reads a part of a file; unpack it")
-    count = max(sum(there.client.nthreads().values()), path.stat().st_size // BLOCK_BYTES)
+    count = max(sum(there.client.nthreads().values()), path.stat().st_size // BLOCK_TEXT)
     read = [there.submit(read_range, path.resolve(), *ends) for ends in line_ranges(path, count)]
     labels = there.ask(_labels, read)
     spelling: dict[float, str] = {}
