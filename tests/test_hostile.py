@@ -171,7 +171,7 @@ def test_a_checkpoint_any_part_of_which_is_damaged_or_missing_is_refused(tmp_pat
 )
 def test_a_checkpoint_that_is_not_a_runs_is_refused(config: object, lines: object, tmp_path: Path) -> None:
     save_checkpoint(tmp_path, Checkpoint(config, "", lines, {}))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="is damaged, or no checkpoint of this version"):
+    with pytest.raises(InputError, match="is damaged, or was written by another version"):
         read_checkpoint(tmp_path)
 
 

@@ -44,7 +44,7 @@ def test_rows_fit_and_influence_on_two_workers_are_those_in_memory(
     block_bytes: int, dask: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of two blocks, and of more; with a test file, and of rows that are shuffled without one."""
-    monkeypatch.setattr("models.devices.on_dask.BLOCK_TEXT", block_bytes)
+    monkeypatch.setattr("models.devices.on_dask.DASK_BLOCK_BYTES", block_bytes)
     path = labelled_file(tmp_path, 300)
     with cluster(dask.address) as read:
         for asked in (Validation(), Validation("test")):

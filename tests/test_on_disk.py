@@ -18,7 +18,7 @@ from data.libsvm import parse_libsvm, read_on_disk
 from data.on_disk import DiskMatrix, on_disk
 from influence.logistic import hessian_diagonal
 from models.logistic_regression import fit_logistic, gradient
-from page.review import kept
+from page.review import load_review
 from tests.blocks import assert_same, labelled_file, matrix, rdia
 from tests.invoke import ROOT, Invoke, script
 from tests.problems import C, weighted_fit
@@ -229,7 +229,7 @@ def test_a_review_of_a_run_on_disk_is_the_one_in_memory(tmp_path: Path, invoke: 
     for kind, flags in kinds.items():
         rdia(invoke, path, tmp_path / kind, "--audit", tmp_path / f"{kind}.html", *flags)
         assert (tmp_path / f"{kind}.html").exists()
-    memory, disk = (kept(tmp_path / kind) for kind in kinds)
+    memory, disk = (load_review(tmp_path / kind) for kind in kinds)
     assert disk.facts["run"] == memory.facts["run"]
     assert sorted(disk.rows) == sorted(memory.rows)
     mine, its = np.argsort(disk.rows), np.argsort(memory.rows)  # which is first of two that are as harmful is a matter of digits

@@ -341,7 +341,7 @@ ROWS = [f"{label} 1:{row / 7} 2:{row % 3}" for row in range(20) for label in (0,
 FILES = {
     "empty": ("", "is empty"),
     "one class": ("\n".join(ROWS[::2]), "has one class (0)"),
-    "nan": ("\n".join([*ROWS, "1 1:nan"]), "line 41 is '1 1:nan'"),
+    "nan": ("\n".join([*ROWS, "1 1:nan"]), "line 41"),
     "a ragged line": ("\n".join([*ROWS, "1 1:2 7"]), "line 41 is '1 1:2 7'"),
     "comma-separated": ("a,b,label\n1,2,0\n", "line 1 is 'a,b,label'"),
     "too few rows": ("0 1:1\n1 1:2\n", "leave no"),

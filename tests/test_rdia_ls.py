@@ -255,7 +255,7 @@ def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: P
     flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--init_epoch", 3, "--n_epoch")
     said = invoke(*flags, 3).err
     assert said.startswith(
-        "note: --n_epoch 3: the run ends within the warm-up of 3 epochs\nnote: 60 of your own training rows are used for the"
+        "note: --n_epoch 3: the run ends within the warm-up of 3 epochs\nnote: 60 of your own training rows are used for the t"
     )
     assert said.count("\n") == 2
     assert invoke(*flags, 3, "--quiet").err == ""

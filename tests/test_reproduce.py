@@ -14,7 +14,7 @@ from Figure.flips import Flips, flip_each
 from Figure.influence_plot import draw_influence, slope_and_correlation
 from Figure.linear_targets import ALPHA_NOISES, ALPHAS, best_in_bold, methods_table, noise_table
 from Figure.lines import Store
-from Figure.tables import documents, marked, mean_sd, place_of, seeds
+from Figure.tables import documents, marked, mean_sd, place_of, sample_sd, seeds
 from Figure.target import Output
 from models.settings import FAST
 from run.records import ROOT, Record
@@ -201,6 +201,17 @@ def test_a_table_goes_between_its_markers_and_nowhere_else(tmp_path: Path, monke
 def test_the_documents_are_the_readme_and_the_pages_of_docs() -> None:
     assert documents()[0] == ROOT / "README.md"
     assert all(path.parent == ROOT / "docs" and path.suffix == ".md" for path in documents()[1:])
+
+
+def test_a_sample_standard_deviation_divides_by_n_minus_1() -> None:
+    np.testing.assert_allclose(sample_sd([[1.0, 5.0], [3.0, 5.0]]), [2**0.5, 0.0])  # of two: their distance over sqrt 2
+    assert sample_sd([7.0]) == 0.0
+
+
+def band(figure: Any, axes: int, place: int) -> list[float]:
+    """The least and the largest height of a band in a figure."""
+    heights = figure.axes[axes].collections[place].get_paths()[0].vertices[:, 1]
+    return [heights.min(), heights.max()]
 
 
 @pytest.mark.slow

@@ -344,7 +344,7 @@ def test_a_table_goes_into_the_document_that_has_a_place_for_it(tmp_path: Path, 
     assert [path.name for path in documents()] == ["README.md", "a.md", "b.md"]
     assert place_of("deeper") == tmp_path / "README.md"
     assert place_of("b") == tmp_path / "docs" / "b.md"
-    with pytest.raises(InputError, match="a place for the table 'deep'; expected the lines <!-- deep --> and <!-- /deep -->"):
+    with pytest.raises(InputError, match="a place for the table deep; add the lines <!-- deep --> and <!-- /deep -->"):
         place_of("deep")
     Output(tmp_path, own=False).table("b", "| new |")
     assert (tmp_path / "docs" / "b.md").read_text() == "<!-- b -->\n| new |\n<!-- /b -->\n"

@@ -22,7 +22,7 @@ from data.libsvm_parts import Read, Renumber, least_column, renumbered, used_col
 
 Future: TypeAlias = Any  # distributed.Future
 CONNECT = 10  # seconds to wait for a scheduler
-BLOCK_TEXT = 2**27  # bytes of a file in one block, where there are more of these than threads
+DASK_BLOCK_BYTES = 2**27  # of text in one block, where there are more of these than threads
 
 
 @contextmanager
@@ -30,10 +30,12 @@ def connect(address: str) -> Iterator[Any]:
     """A connection to a scheduler with workers. Raises `InputError`, also where scheduler or workers are lost meanwhile."""
     try:
         from dask.distributed import CancelledError, Client, KilledWorker
+        from distributed.client import ClosedClientError
         from distributed.comm import CommClosedError
     except ImportError as error:
         raise InputError(f"--dask {address}: Dask is not installed; run `pip install distributed`, or leave --dask out") from error
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is said below, in one line
     try:
         client = Client(address, timeout=CONNECT)
     except (OSError, ValueError, TypeError) as error:
@@ -57,7 +59,7 @@ def connect(address: str) -> Iterator[Any]:
                 f"--dask {address}: one worker after another died of the same block, probably out of memory; start more workers,"
                 " or give them more memory"
             ) from error
-        except (CancelledError, CommClosedError) as error:
+        except (CancelledError, CommClosedError, ClosedClientError) as error:
             raise InputError(
                 f"--dask {address}: the scheduler, or what a worker held, is lost; start them again, and run this again"
             ) from error
@@ -155,7 +157,7 @@ def read_on_workers(there: Cluster, path: Path) -> LibsvmFile:
     """A LIBSVM file, each range of it read by the worker that will hold it. Raises `InputError`."""
     if path.suffix in OPENERS:
         raise InputError(f"{path}: is compressed, and a worker reads a part of a file; unpack it")
-    count = max(sum(there.client.nthreads().values()), path.stat().st_size // BLOCK_TEXT)
+    count = max(sum(there.client.nthreads().values()), path.stat().st_size // DASK_BLOCK_BYTES)
     read = [there.submit(read_range, path.resolve(), *ends) for ends in line_ranges(path, count)]
     labels = there.ask(_labels, read)
     spelling: dict[float, str] = {}

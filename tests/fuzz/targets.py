@@ -24,7 +24,7 @@ from Figure.lines import Run, Store
 from models.devices.ranks import ALONE
 from models.training import Epoch, snapshot
 from page.render import html_page
-from page.review import keep, kept
+from page.review import load_review, save_review
 from run.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
 from run.decisions import read_decisions
 from run.ls_flags import ls_config, ls_parser
@@ -227,14 +227,14 @@ def _use_checkpoint(path: Path) -> None:
 
 
 def _audit() -> list[Named]:
-    keep(a_review(12, 3, shape=(4, 4)), Path())
+    save_review(a_review(12, 3, shape=(4, 4)), Path())
     first = Path("audit.npz").read_bytes()
-    keep(a_review(12, 2), Path())
+    save_review(a_review(12, 2), Path())
     return [("audit.npz", first), ("audit.npz", Path("audit.npz").read_bytes())]
 
 
 def _use_audit(path: Path) -> None:
-    html_page(kept(path.parent))
+    html_page(load_review(path.parent))
 
 
 def stop(*_: object, **__: object) -> None:
