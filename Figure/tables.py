@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from data.errors import InputError
 from run.records import ROOT, Record, write_text
@@ -17,8 +18,14 @@ def mean_sd(values: Sequence[float], digits: int = 4) -> str:
     """`mean ± sample standard deviation`; only the mean for one value; a dash for none."""
     if not len(values):
         return "-"
-    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    spread = f" ± {sample_sd(values):.{digits}f}" if len(values) > 1 else ""
     return f"{np.mean(values):.{digits}f}{spread}"
+
+
+def sample_sd(values: npt.ArrayLike) -> np.ndarray:
+    """Standard deviation over the first axis of (n, ...), with n - 1 in the denominator; 0 for n = 1."""
+    found = np.asarray(values, dtype=float)
+    return found.std(axis=0, ddof=min(1, len(found) - 1))
 
 
 def marked(values: Sequence[float], published: float) -> str:
