@@ -172,10 +172,11 @@ def test_ctrl_c_ends_a_run_of_rdia_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_ends_a_sweep_in_one_line_and_what_has_ended_is_kept(jobs: int, tmp_path: Path) -> None:
-    """Before it, joblib may print warnings of its processes."""
+    """With two processes joblib adds a warning or two, but no traceback."""
     flags = ["-m", "Figure.reproduce", "methods", "--seeds", 1000, "--jobs", jobs, "--data_dir", tmp_path / "none"]
     said = interrupted([*flags, "--result_dir", tmp_path], (tmp_path / "compare.jsonl").exists)
-    assert said[-1] == "Figure.reproduce: interrupted; the same command continues"
+    assert said.count("Figure.reproduce: interrupted; the same command continues") == 1
+    assert len(said) <= (1 if jobs == 1 else 5)
     assert not any("Traceback" in line for line in said)
     assert lines(tmp_path / "compare.jsonl")
     assert names(tmp_path) == {"compare.jsonl"}
