@@ -168,7 +168,7 @@ def test_one_sample_relabeled_by_r_and_fitted_again_lowers_the_loss_as_predicted
 
 def test_the_diagonal_preconditioner_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     w, found = influence()
-    monkeypatch.setattr(softmax, "LARGEST", 0)
+    monkeypatch.setattr(softmax, "LARGEST_FACTORS", 0)
     again, other = influence()
     np.testing.assert_allclose(again, w, atol=1e-6)
     np.testing.assert_allclose(other.phi, found.phi, rtol=1e-5, atol=1e-8)
@@ -177,7 +177,7 @@ def test_the_diagonal_preconditioner_gives_the_same(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("largest", [0, 10**8])
 def test_the_preconditioner_is_what_its_factors_say(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(softmax, "LARGEST", largest)
+    monkeypatch.setattr(softmax, "LARGEST_FACTORS", largest)
     logits = WINE.x @ np.random.default_rng(3).standard_normal((K, 13)).T
     parts = softmax.softmax_preconditioner(WINE.x, probabilities(logits), C)
     back, to = (np.array([part(row) for row in np.eye(K * 13)]).T for part in (parts.back, parts.to))
@@ -204,7 +204,7 @@ def preconditioner_by_loop(x: np.ndarray, p: np.ndarray) -> np.ndarray:
 def test_the_preconditioner_is_its_definition_and_past_the_memory_the_diagonal(
     spare: int, n: int, kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(softmax, "LARGEST", K * 13**2 + spare)
+    monkeypatch.setattr(softmax, "LARGEST_FACTORS", K * 13**2 + spare)
     x = WINE.x[:n]
     p = probabilities(x @ np.random.default_rng(3).standard_normal((K, 13)).T / 10)
     product = softmax.softmax_hvp(x, p, C)
