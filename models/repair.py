@@ -1,0 +1,332 @@
+"""Repair of wrong labels by cross-fitting over trusted rows: candidates, their pool, soft labels, and fits on those.
+
+Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and on the training rows without part h. It
+scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it, and what is chosen
+for a fold has not seen its trusted rows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from influence.logistic import Matrix
+from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
+from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
+from models.soft_regression import fit_soft, one_hot, stacked
+
+GRID = (0.01, 0.1, 1.0, 10.0, 100.0)  # values of C
+FOLDS = 5  # of the trusted rows
+SMALL = 1_000  # training rows up to which they are cut into 4 parts, else into 2: half of a small set fits worse
+TRUSTED_WEIGHTS = (1.0, 10.0)  # of a trusted row beside a training row
+ROUNDS = 2  # of fits on soft labels
+SOFT_SHARE = 0.7  # of the pool's prior, for the fits on soft labels
+POOL_ROWS = 300  # training rows in the pool's likelihood
+PHI_RTOL = 1e-3  # of the solve for Phi, of which the sign and the order are used
+LEAST_TRUSTED = 10
+
+Progress = Callable[[int, int], None]
+Key = tuple[int, int]  # (f, h)
+
+
+class TooFewTrustedError(ValueError):
+    """Trusted rows that cannot be cut into folds."""
+
+
+class Candidate(NamedTuple):
+    """A way to fit, at one C."""
+
+    family: str
+    C: float
+    trusted_weight: float = 1.0  # of a trusted row beside a training row
+
+
+class Labelled(NamedTuple):
+    """Training rows with their given labels, and trusted rows."""
+
+    x: Matrix  # (n, d)
+    given: np.ndarray  # (n,)
+    x_trusted: Matrix  # (m, d)
+    trusted: np.ndarray  # (m,)
+    classes: int
+
+
+class View(NamedTuple):
+    """What a pool says, made without the trusted rows of one fold."""
+
+    weights: np.ndarray  # a (M,)
+    probabilities: np.ndarray  # (n, K) of the training rows' true labels by features alone, held out
+    posterior: Posterior
+
+
+class Repaired(NamedTuple):
+    """The repaired model and labels, and scores; no row is scored by a fit that has seen it."""
+
+    weights: np.ndarray  # (K, d)
+    labels: np.ndarray  # q (n, K): P(true label | features, given label)
+    probabilities: np.ndarray  # (n, K) of the true label by features alone
+    p_wrong: np.ndarray  # (n,) 1 - q of the given label
+    phi: np.ndarray  # (n,) for the trusted rows' loss, of the fit on the given labels
+    self_confidence: np.ndarray  # (n,) probability of the given label by the training rows alone
+    trusted_confidence: np.ndarray  # (n,) the same by the trusted rows alone
+    held_out: np.ndarray  # (m, K) probabilities of the trusted rows
+    scores: np.ndarray  # (n,) p_wrong, each by a pool made without one fold, as for the trusted rows
+    trusted_scores: np.ndarray  # (m,) the same of the trusted rows' labels
+    candidates: list[Candidate]
+    shares: np.ndarray  # a (M,) of the candidates in the pool
+
+
+def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """The fold of each row, (n,), balanced within each label."""
+    order = np.lexsort((rng.random(len(labels)), labels))
+    fold = np.empty(len(labels), dtype=np.int64)
+    fold[order] = (np.arange(len(labels)) + rng.integers(count)) % count
+    return fold
+
+
+def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Rows that confident learning calls wrong, (n,) bool (Northcutt et al. 2021).
+
+    The likeliest class is not the given one, and some other class is above its own mean self-confidence. p: (n, K), held out.
+    """
+    bar = np.array([p[given == k, k].mean() if (given == k).any() else 1.0 for k in range(p.shape[1])])
+    sure = np.where(p >= bar - 1e-6, p, -1.0)
+    return (sure.max(axis=1) > 0) & (sure.argmax(axis=1) != given) & (p.argmax(axis=1) != given)
+
+
+class CrossFits:
+    """The two-way folds, and the held-out logits of every candidate that is fitted."""
+
+    def __init__(self, data: Labelled, rng: np.random.Generator) -> None:
+        n, m, K = len(data.given), len(data.trusted), data.classes
+        self.data, self.parts = data, 4 if n <= SMALL else 2
+        self.fold, self.part = balanced_folds(data.trusted, FOLDS, rng), balanced_folds(data.given, self.parts, rng)
+        self.null_part = rng.integers(self.parts, size=m)  # whose fits alone score a trusted row as training rows are scored
+        self.train = [np.flatnonzero(self.part != h) for h in range(self.parts)]
+        self.kept = [np.flatnonzero(self.fold != f) for f in range(FOLDS + 1)]
+        self.x_train = [data.x[rows] for rows in self.train]
+        self.x_kept = [data.x_trusted[rows] for rows in self.kept]
+        self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
+        self.final: dict[Candidate, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
+        self.trusted_logits: dict[Candidate, np.ndarray] = {}  # (m, K), the mean over the parts
+        self.null_logits: dict[Candidate, np.ndarray] = {}  # (m, K), by one part
+        self.train_logits: dict[Candidate, np.ndarray] = {}  # (F + 1, n, K) float32
+        self._shape = (n, m, K)
+
+    def keys(self) -> Iterator[Key]:
+        """All (f, h)."""
+        return ((f, h) for f in range(FOLDS + 1) for h in range(self.parts))
+
+    def penalty(self, C: float) -> float:
+        """C of softmax regression that makes it, for two classes, logistic regression with that C: its penalty counts w twice."""
+        return C / 2 if self.data.classes == 2 else C
+
+    def put(self, candidate: Candidate, key: Key, W: np.ndarray) -> None:
+        """Keep what a fit says of the rows that it has not seen."""
+        (f, h), (n, m, K) = key, self._shape
+        if candidate not in self.final:
+            self.final[candidate] = np.zeros_like(W)
+            self.trusted_logits[candidate], self.null_logits[candidate] = np.zeros((2, m, K))
+            self.train_logits[candidate] = np.zeros((FOLDS + 1, n, K), dtype=np.float32)
+        own = np.flatnonzero(self.part == h)
+        self.train_logits[candidate][f, own] = self.data.x[own] @ W.T
+        if f == FOLDS:
+            self.final[candidate] += W / self.parts
+            return
+        rows = np.flatnonzero(self.fold == f)
+        logits = self.data.x_trusted[rows] @ W.T
+        self.trusted_logits[candidate][rows] += logits / self.parts
+        mine = self.null_part[rows] == h
+        self.null_logits[candidate][rows[mine]] = logits[mine]
+
+    def fit_both(
+        self, candidate: Candidate, key: Key, targets: np.ndarray, start: np.ndarray, keep: np.ndarray | None = None
+    ) -> np.ndarray:
+        """A fit on training rows with soft labels (n, K), some of them left out (`keep` (n,) bool), and trusted rows."""
+        f, h = key
+        rows, trusted = self.train[h], self.kept[f]
+        weights = np.ones(len(rows)) if keep is None else keep[rows].astype(float)
+        weights = np.append(weights, np.full(len(trusted), candidate.trusted_weight))
+        both = np.vstack([targets[rows], self.targets_trusted[trusted]])
+        W = fit_soft(stacked(self.x_train[h], self.x_kept[f]), both, self.penalty(candidate.C), weights, start)
+        self.put(candidate, key, W)
+        return W
+
+    def loss(self, candidate: Candidate) -> float:
+        """Summed log-loss of the trusted rows, held out, and of the given labels, as much as `TRAINING_WORTH` rows of it."""
+        trusted = -log_softmax(self.trusted_logits[candidate], axis=1)[np.arange(len(self.data.trusted)), self.data.trusted]
+        noisy = -log_softmax(self.train_logits[candidate][FOLDS], axis=1)[np.arange(len(self.data.given)), self.data.given]
+        return float(trusted.sum() + TRAINING_WORTH * noisy.mean())
+
+    def best(self, families: Sequence[str]) -> Candidate:
+        """The candidate of these families with the least loss."""
+        return min((candidate for candidate in self.final if candidate.family in families), key=self.loss)
+
+
+Starts = dict[tuple[float, int], np.ndarray]  # (C, h) -> weights of the fit on the given labels
+
+
+def fit_simple(fits: CrossFits) -> Starts:
+    """The candidates that everyone has: training rows alone, trusted rows alone, both with trusted rows once or ten times."""
+    starts: Starts = {}
+    for h in range(fits.parts):
+        W = None
+        for C in GRID:
+            W = fit_soft(fits.x_train[h], fits.targets[fits.train[h]], fits.penalty(C), np.ones(len(fits.train[h])), W)
+            starts[C, h] = W
+            for f in range(FOLDS + 1):
+                fits.put(Candidate("train", C), (f, h), W)
+    for f in range(FOLDS + 1):
+        W = None
+        for C in GRID:
+            W = fit_soft(fits.x_kept[f], fits.targets_trusted[fits.kept[f]], fits.penalty(C), np.ones(len(fits.kept[f])), W)
+            for h in range(fits.parts):
+                fits.put(Candidate("trusted", C), (f, h), W)
+    for key in fits.keys():
+        for C in GRID:
+            W = starts[C, key[1]]
+            for weight in TRUSTED_WEIGHTS:
+                W = fits.fit_both(Candidate("both", C, weight), key, fits.targets, W)
+    return starts
+
+
+def influences(fits: CrossFits, key: Key, C: float, W: np.ndarray) -> LabelInfluence:
+    """Influence of the training rows of a fit on its trusted rows' loss."""
+    f, h = key
+    train = SoftmaxFit(fits.x_train[h], fits.data.given[fits.train[h]], fits.x_train[h] @ W.T)
+    trusted = SoftmaxFit(fits.x_kept[f], fits.data.trusted[fits.kept[f]], fits.x_kept[f] @ W.T)
+    return softmax_influence(train, trusted, fits.penalty(C), PHI_RTOL)
+
+
+def fit_changed(fits: CrossFits, key: Key, C: float, start: np.ndarray, weight: float, wrong: np.ndarray) -> np.ndarray:
+    """The candidates that drop or relabel what Phi or confident learning calls wrong, each with the trusted rows."""
+    rows = fits.train[key[1]]
+    found = influences(fits, key, C, start)
+    harmful = np.zeros(len(fits.data.given), dtype=bool)
+    harmful[rows] = found.phi > 0
+    worst = np.zeros_like(harmful)
+    worst[rows[np.argsort(-found.phi, kind="stable")[: harmful.sum() // 2]]] = True
+    best = fits.targets.copy()
+    best[rows[found.phi > 0]] = one_hot(found.eta_labels.argmin(axis=1)[found.phi > 0], fits.data.classes)
+    fits.fit_both(Candidate("without harmful", C, weight), key, fits.targets, start, ~harmful)
+    fits.fit_both(Candidate("without half of harmful", C, weight), key, fits.targets, start, ~worst)
+    fits.fit_both(Candidate("without confidently wrong", C, weight), key, fits.targets, start, ~wrong)
+    return fits.fit_both(Candidate("best label", C, weight), key, best, start)
+
+
+def pool(fits: CrossFits, rng: np.random.Generator) -> list[View]:
+    """The pool for each fold, made without its trusted rows, and for f = F with all."""
+    data, candidates = fits.data, list(fits.final)
+    prior = prior_of(candidates)
+    some = rng.permutation(len(data.given))[:POOL_ROWS]
+    logits = np.array([fits.trusted_logits[candidate] for candidate in candidates])
+    views = []
+    for f in range(FOLDS + 1):
+        rows, train = fits.kept[f], np.array([fits.train_logits[candidate][f] for candidate in candidates])
+        first = pool_weights(logits[:, rows], data.trusted[rows], prior)
+        said = posterior(softmax(np.tensordot(first, train, 1), axis=1), data.given)
+        noisy = Noisy(train[:, some].astype(np.float64), data.given[some], said.transition)
+        weights = pool_weights(logits[:, rows], data.trusted[rows], prior, noisy)
+        p = softmax(np.tensordot(weights, train, 1), axis=1)
+        views.append(View(weights, p, posterior(p, data.given)))
+    return views
+
+
+def prior_of(candidates: Sequence[Candidate]) -> np.ndarray:
+    """Uniform over families and weights, then over C; of the fits on soft labels, once they are there, `SOFT_SHARE`. (M,)"""
+    families = [(candidate.family, candidate.trusted_weight) for candidate in candidates]
+    prior = np.array([1.0 / families.count(family) for family in families])
+    soft = np.array([candidate.family == "soft" for candidate in candidates])
+    prior[~soft] /= prior[~soft].sum()
+    if soft.any():
+        prior = np.where(soft, SOFT_SHARE / soft.sum(), (1.0 - SOFT_SHARE) * prior)
+    return prior
+
+
+def repair(data: Labelled, rng: np.random.Generator, progress: Progress = lambda *_: None) -> Repaired:
+    """Repair the labels of training rows and the model, by trusted rows. Raises `TooFewTrustedError`, `SolverError`.
+
+    progress: called with how many of the stages are done, and their number.
+    """
+    if len(data.trusted) < LEAST_TRUSTED:
+        raise TooFewTrustedError(f"there are {len(data.trusted)} trusted rows, expected {LEAST_TRUSTED} or more")
+    fits = CrossFits(data, rng)
+    starts = fit_simple(fits)
+    progress(1, 3 + ROUNDS)
+    chosen, alone = fits.best(["both"]), fits.best(["train"])
+    wrong = confidently_wrong(softmax(fits.train_logits[alone][FOLDS].astype(float), axis=1), data.given)
+    place = GRID.index(chosen.C)
+    near = GRID[max(0, place - 1) : place + 2]
+    soft: dict[tuple[float, Key], np.ndarray] = {}
+    for key in fits.keys():
+        for C in near:
+            soft[C, key] = fit_changed(fits, key, C, starts[C, key[1]], chosen.trusted_weight, wrong)
+    progress(2, 3 + ROUNDS)
+    for done in range(ROUNDS):
+        views = pool(fits, rng)
+        clear(fits, "soft")
+        for (C, key), start in soft.items():
+            W = start
+            for weight in sorted({1.0, chosen.trusted_weight}):
+                W = fits.fit_both(Candidate("soft", C, weight), key, views[key[0]].posterior.labels, W)
+            soft[C, key] = W
+        progress(3 + done, 3 + ROUNDS)
+    return repaired(fits, pool(fits, rng), phi_of(fits, starts, chosen.C), rng)
+
+
+def clear(fits: CrossFits, family: str) -> None:
+    """Forget the candidates of a family: they are fitted again."""
+    for candidate in [candidate for candidate in fits.final if candidate.family == family]:
+        for kept in (fits.final, fits.trusted_logits, fits.null_logits, fits.train_logits):
+            del kept[candidate]  # type: ignore[attr-defined]
+
+
+def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
+    """Phi of each training row by the fit on the given labels of the other parts, (n,), held out."""
+    phi = np.zeros(len(fits.data.given))
+    for h in range(fits.parts):
+        W, own = starts[C, h], np.flatnonzero(fits.part == h)
+        solution = influences(fits, (FOLDS, h), C, W).solution.vector.reshape(W.shape)
+        x = fits.data.x[own]
+        slope = softmax(x @ W.T, axis=1) - fits.targets[own]
+        phi[own] = -fits.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
+    return phi
+
+
+def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random.Generator) -> Repaired:
+    """The result, from the last pools."""
+    data, candidates, last = fits.data, list(fits.final), views[FOLDS]
+    rows, places = np.arange(len(data.given)), np.arange(len(data.trusted))
+    fold = rng.integers(FOLDS, size=len(rows))  # a training row's score, too, is by a pool made without one fold
+    scores = np.array([view.posterior.labels[rows, data.given] for view in views])[fold, rows]
+    held_out, null = np.zeros((2, len(places), data.classes))
+    for f, view in enumerate(views[:FOLDS]):
+        mine = np.flatnonzero(fits.fold == f)
+        held_out[mine] = softmax(pooled(view.weights, fits.trusted_logits, mine), axis=1)
+        joint = softmax(pooled(view.weights, fits.null_logits, mine), axis=1) * view.posterior.transition[:, data.trusted[mine]].T
+        null[mine] = joint / joint.sum(axis=1, keepdims=True)
+
+    def confidence(family: str) -> np.ndarray:
+        logits = fits.train_logits[fits.best([family])][FOLDS].astype(float)
+        return softmax(logits, axis=1)[rows, data.given]
+
+    return Repaired(
+        weights=np.tensordot(last.weights, np.array([fits.final[candidate] for candidate in candidates]), 1),
+        labels=last.posterior.labels,
+        probabilities=last.probabilities,
+        p_wrong=1.0 - last.posterior.labels[rows, data.given],
+        phi=phi,
+        self_confidence=confidence("train"),
+        trusted_confidence=confidence("trusted"),
+        held_out=held_out,
+        scores=1.0 - scores,
+        trusted_scores=1.0 - null[places, data.trusted],
+        candidates=candidates,
+        shares=last.weights,
+    )
+
+
+def pooled(weights: np.ndarray, logits: dict[Candidate, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """sum_m a_m z_m of some rows, (rows, K)."""
+    return np.tensordot(weights, np.array([each[rows] for each in logits.values()]), 1)
