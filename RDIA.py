@@ -77,7 +77,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     stages.close()
     say(repair_notes(found, config))
     if flags.result_dir:
-        save_repair(found, config, flags.result_dir)
+        save_repair(found, flags.result_dir)
     return printed(flags, found.record, describe(config.dataset, found.dataset), repair_table(found.record))
 
 

@@ -152,7 +152,7 @@ def repair_notes(found: Found, config: Config) -> list[str]:
     return notes
 
 
-def save_repair(found: Found, config: Config, folder: Path) -> None:
+def save_repair(found: Found, folder: Path) -> None:
     """Write ranking.csv anew, and append the run to results.jsonl. Raises `InputError`."""
     write_csv(folder / "ranking.csv", *ranking(found))
     append_line(folder / "results.jsonl", {**found.record, **environment()})
