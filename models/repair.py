@@ -1,6 +1,6 @@
 """Repair of wrong labels by cross-fitting over trusted rows: candidates, their pool, soft labels, and fits on those.
 
-Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and on the training rows without part
+Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and on the training rows without part h.
 h. It scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it. The pool of
 a fold is weighted by trusted rows of the other folds alone; its labels have a trace in it all the same, as the fits that score those
 other folds were made on them, and as C is chosen by all trusted rows.
