@@ -1,9 +1,9 @@
 """Repair of wrong labels by cross-fitting over trusted rows: candidates, their pool, soft labels, and fits on those.
 
-Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and on the training rows without part h.
-h. It scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it. The pool of
-a fold is weighted by trusted rows of the other folds alone; its labels have a trace in it all the same, as the fits that score those
-other folds were made on them, and as C is chosen by all trusted rows.
+Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and the training rows without part h.
+It scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it. The pool of a
+fold is weighted by trusted rows of the other folds alone; its labels have a trace in it all the same, as the fits that score those
+folds were made on them, and as C is chosen by all trusted rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -204,17 +204,17 @@ def fit_simple(fits: CrossFits) -> Starts:
 def influences(fits: CrossFits, key: Key, C: float, W: np.ndarray) -> LabelInfluence:
     """Influence of the training rows of a fit on its trusted rows' loss.
 
-    A row of weight s is one whose features are sqrt(s) times as large, at the same logits: the curvature is that of the weighted fit,
+    A row of weight s is one whose features are sqrt(s) times as large, at the same logits: the curvature is the weighted fit's,
     Phi and eta are those of weight 1 times sqrt(s), of the same sign.
     """
     f, h = key
     x, root = fits.x_train[h], np.sqrt(fits.weights[fits.train[h]])
-    train = SoftmaxFit(scaled(x, root), fits.data.given[fits.train[h]], x @ W.T)
+    train = SoftmaxFit(times_rows(x, root), fits.data.given[fits.train[h]], x @ W.T)
     trusted = SoftmaxFit(fits.x_kept[f], fits.data.trusted[fits.kept[f]], fits.x_kept[f] @ W.T)
     return softmax_influence(train, trusted, fits.penalty(C), PHI_RTOL)
 
 
-def scaled(x: Matrix, factors: np.ndarray) -> Matrix:
+def times_rows(x: Matrix, factors: np.ndarray) -> Matrix:
     """Each row times its factor. x: (n, d), factors: (n,)."""
     return sp.csr_array(sp.diags_array(factors) @ x) if sp.issparse(x) else x * factors[:, None]
 
