@@ -59,10 +59,10 @@ def row_noise(p: np.ndarray, given: np.ndarray, by_given: np.ndarray, steps: int
 def count_wrong(p: np.ndarray, labels: np.ndarray, given: np.ndarray, by_given: np.ndarray, held_out: np.ndarray) -> WrongLabels:
     """How many given labels are wrong, with an interval that covers 90%.
 
-    p: (n, K) of the true label by features alone. labels: q (n, K), with the given label. by_given: as in `row_noise`. held_out: (m,)
-    held-out probabilities of the trusted rows' labels. Three readings: Q, noise that depends on the class; B, `row_noise`; D, noise that
-    is a function of the row. The estimate is the mean of Q and B; the interval goes from the least of Q and B to the most of all, each
-    widened by the standard error that the trusted rows leave.
+    p: (n, K) of the true label by features alone. labels: q (n, K), with the given label. by_given: as in `row_noise`. held_out:
+    (m,) held-out probabilities of the trusted rows' labels. Three readings: Q, noise that depends on the class; B, `row_noise`; D,
+    noise that is a function of the row. The estimate is the mean of Q and B; the interval goes from the least of Q and B to the
+    most of all, each widened by the standard error that the trusted rows leave.
     """
     rows, n = np.arange(len(given)), len(given)
     by_class, by_features = 1.0 - labels[rows, given].mean(), 1.0 - p[rows, given].mean()

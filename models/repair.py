@@ -1,18 +1,21 @@
 """Repair of wrong labels by cross-fitting over trusted rows: candidates, their pool, soft labels, and fits on those.
 
-Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and on the training rows without part h. It
-scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it, and what is chosen
-for a fold has not seen its trusted rows.
+Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and the training rows without part h.
+It scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it. The pool of a
+fold is weighted by trusted rows of the other folds alone; its labels have a trace in it all the same, as the fits that score those
+folds were made on them, and as C is chosen by all trusted rows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
 from influence.logistic import Matrix
 from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
+from models.choose import Progress, silent
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
 from models.soft_regression import fit_soft, one_hot, stacked
 
@@ -20,14 +23,13 @@ GRID = (0.01, 0.1, 1.0, 10.0, 100.0)  # values of C
 FOLDS = 5  # of the trusted rows
 SMALL = 1_000  # training rows up to which they are cut into 4 parts, else into 2: half of a small set fits worse
 TRUSTED_WEIGHTS = (1.0, 10.0)  # of a trusted row beside a training row
-ROUNDS = 2  # of fits on soft labels
+SOFT_ROUNDS = 2  # of fits on soft labels
 SOFT_SHARE = 0.7  # of the pool's prior, for the fits on soft labels
 POOL_ROWS = 300  # training rows in the pool's likelihood
 PHI_RTOL = 1e-3  # of the solve for Phi, of which the sign and the order are used
 LEAST_TRUSTED = 10
 SIMPLE = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
 
-Progress = Callable[[int, int], None]
 Key = tuple[int, int]  # (f, h)
 
 
@@ -35,7 +37,7 @@ class TooFewTrustedError(ValueError):
     """Trusted rows that cannot be cut into folds."""
 
 
-class Candidate(NamedTuple):
+class CandidateFit(NamedTuple):
     """A way to fit, at one C."""
 
     family: str
@@ -43,7 +45,7 @@ class Candidate(NamedTuple):
     trusted_weight: float = 1.0  # of a trusted row beside a training row
 
 
-class Labelled(NamedTuple):
+class RepairData(NamedTuple):
     """Training rows with their given labels, and trusted rows."""
 
     x: Matrix  # (n, d)
@@ -51,6 +53,7 @@ class Labelled(NamedTuple):
     x_trusted: Matrix  # (m, d)
     trusted: np.ndarray  # (m,)
     classes: int
+    weights: np.ndarray | None = None  # (n,) of the training rows in every fit, 0 or more; None: 1 each
 
 
 class View(NamedTuple):
@@ -81,7 +84,7 @@ class Repaired(NamedTuple):
     held_out: np.ndarray  # (m, K) probabilities of the trusted rows
     scores: np.ndarray  # (n,) p_wrong, each by a pool made without one fold, as for the trusted rows
     trusted_scores: np.ndarray  # (m,) the same of the trusted rows' labels
-    candidates: list[Candidate]
+    candidates: list[CandidateFit]
     shares: np.ndarray  # a (M,) of the candidates in the pool
     methods: dict[str, Simple]  # "Repaired", and what a user would do otherwise, each at its best C
 
@@ -107,7 +110,7 @@ def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
 class CrossFits:
     """The two-way folds, and the held-out logits of every candidate that is fitted."""
 
-    def __init__(self, data: Labelled, rng: np.random.Generator) -> None:
+    def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
         n, m, K = len(data.given), len(data.trusted), data.classes
         self.data, self.parts = data, 4 if n <= SMALL else 2
         self.fold, self.part = balanced_folds(data.trusted, FOLDS, rng), balanced_folds(data.given, self.parts, rng)
@@ -117,13 +120,14 @@ class CrossFits:
         self.x_train = [data.x[rows] for rows in self.train]
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
-        self.final: dict[Candidate, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
-        self.trusted_logits: dict[Candidate, np.ndarray] = {}  # (m, K), the mean over the parts
-        self.null_logits: dict[Candidate, np.ndarray] = {}  # (m, K), by one part
-        self.train_logits: dict[Candidate, np.ndarray] = {}  # (F + 1, n, K) float32
+        self.weights = np.ones(n) if data.weights is None else data.weights
+        self.final: dict[CandidateFit, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
+        self.trusted_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), the mean over the parts
+        self.null_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
+        self.train_logits: dict[CandidateFit, np.ndarray] = {}  # (F + 1, n, K) float32
         self._shape = (n, m, K)
 
-    def keys(self) -> Iterator[Key]:
+    def pairs(self) -> Iterator[Key]:
         """All (f, h)."""
         return ((f, h) for f in range(FOLDS + 1) for h in range(self.parts))
 
@@ -131,7 +135,7 @@ class CrossFits:
         """C of softmax regression that makes it, for two classes, logistic regression with that C: its penalty counts w twice."""
         return C / 2 if self.data.classes == 2 else C
 
-    def put(self, candidate: Candidate, key: Key, W: np.ndarray) -> None:
+    def put(self, candidate: CandidateFit, key: Key, W: np.ndarray) -> None:
         """Keep what a fit says of the rows that it has not seen."""
         (f, h), (n, m, K) = key, self._shape
         if candidate not in self.final:
@@ -149,26 +153,32 @@ class CrossFits:
         mine = self.null_part[rows] == h
         self.null_logits[candidate][rows[mine]] = logits[mine]
 
+    def forget(self, family: str) -> None:
+        """Remove the candidates of a family: they are fitted again."""
+        for candidate in [candidate for candidate in self.final if candidate.family == family]:
+            for kept in (self.final, self.trusted_logits, self.null_logits, self.train_logits):
+                del kept[candidate]
+
     def fit_both(
-        self, candidate: Candidate, key: Key, targets: np.ndarray, start: np.ndarray, keep: np.ndarray | None = None
+        self, candidate: CandidateFit, key: Key, targets: np.ndarray, start: np.ndarray, keep: np.ndarray | None = None
     ) -> np.ndarray:
         """A fit on training rows with soft labels (n, K), some of them left out (`keep` (n,) bool), and trusted rows."""
         f, h = key
         rows, trusted = self.train[h], self.kept[f]
-        weights = np.ones(len(rows)) if keep is None else keep[rows].astype(float)
+        weights = self.weights[rows] if keep is None else self.weights[rows] * keep[rows]
         weights = np.append(weights, np.full(len(trusted), candidate.trusted_weight))
         both = np.vstack([targets[rows], self.targets_trusted[trusted]])
         W = fit_soft(stacked(self.x_train[h], self.x_kept[f]), both, self.penalty(candidate.C), weights, start)
         self.put(candidate, key, W)
         return W
 
-    def loss(self, candidate: Candidate) -> float:
+    def loss(self, candidate: CandidateFit) -> float:
         """Summed log-loss of the trusted rows, held out, and of the given labels, as much as `TRAINING_WORTH` rows of it."""
         trusted = -log_softmax(self.trusted_logits[candidate], axis=1)[np.arange(len(self.data.trusted)), self.data.trusted]
         noisy = -log_softmax(self.train_logits[candidate][FOLDS], axis=1)[np.arange(len(self.data.given)), self.data.given]
-        return float(trusted.sum() + TRAINING_WORTH * noisy.mean())
+        return float(trusted.sum() + TRAINING_WORTH * np.average(noisy, weights=self.weights))
 
-    def best(self, families: Sequence[str]) -> Candidate:
+    def best(self, families: Sequence[str]) -> CandidateFit:
         """The candidate of these families with the least loss."""
         return min((candidate for candidate in self.final if candidate.family in families), key=self.loss)
 
@@ -182,30 +192,40 @@ def fit_simple(fits: CrossFits) -> Starts:
     for h in range(fits.parts):
         W = None
         for C in GRID:
-            W = fit_soft(fits.x_train[h], fits.targets[fits.train[h]], fits.penalty(C), np.ones(len(fits.train[h])), W)
+            W = fit_soft(fits.x_train[h], fits.targets[fits.train[h]], fits.penalty(C), fits.weights[fits.train[h]], W)
             starts[C, h] = W
             for f in range(FOLDS + 1):
-                fits.put(Candidate("train", C), (f, h), W)
+                fits.put(CandidateFit("train", C), (f, h), W)
     for f in range(FOLDS + 1):
         W = None
         for C in GRID:
             W = fit_soft(fits.x_kept[f], fits.targets_trusted[fits.kept[f]], fits.penalty(C), np.ones(len(fits.kept[f])), W)
             for h in range(fits.parts):
-                fits.put(Candidate("trusted", C), (f, h), W)
-    for key in fits.keys():
+                fits.put(CandidateFit("trusted", C), (f, h), W)
+    for key in fits.pairs():
         for C in GRID:
             W = starts[C, key[1]]
             for weight in TRUSTED_WEIGHTS:
-                W = fits.fit_both(Candidate("both", C, weight), key, fits.targets, W)
+                W = fits.fit_both(CandidateFit("both", C, weight), key, fits.targets, W)
     return starts
 
 
 def influences(fits: CrossFits, key: Key, C: float, W: np.ndarray) -> LabelInfluence:
-    """Influence of the training rows of a fit on its trusted rows' loss."""
+    """Influence of the training rows of a fit on its trusted rows' loss.
+
+    A row of weight s is one whose features are sqrt(s) times as large, at the same logits: the curvature is the weighted fit's,
+    Phi and eta are those of weight 1 times sqrt(s), of the same sign.
+    """
     f, h = key
-    train = SoftmaxFit(fits.x_train[h], fits.data.given[fits.train[h]], fits.x_train[h] @ W.T)
+    x, root = fits.x_train[h], np.sqrt(fits.weights[fits.train[h]])
+    train = SoftmaxFit(times_rows(x, root), fits.data.given[fits.train[h]], x @ W.T)
     trusted = SoftmaxFit(fits.x_kept[f], fits.data.trusted[fits.kept[f]], fits.x_kept[f] @ W.T)
     return softmax_influence(train, trusted, fits.penalty(C), PHI_RTOL)
+
+
+def times_rows(x: Matrix, factors: np.ndarray) -> Matrix:
+    """Each row times its factor. x: (n, d), factors: (n,)."""
+    return sp.csr_array(sp.diags_array(factors) @ x) if sp.issparse(x) else x * factors[:, None]
 
 
 def fit_changed(fits: CrossFits, key: Key, C: float, start: np.ndarray, weight: float, wrong: np.ndarray) -> np.ndarray:
@@ -218,10 +238,10 @@ def fit_changed(fits: CrossFits, key: Key, C: float, start: np.ndarray, weight: 
     worst[rows[np.argsort(-found.phi, kind="stable")[: harmful.sum() // 2]]] = True
     best = fits.targets.copy()
     best[rows[found.phi > 0]] = one_hot(found.eta_labels.argmin(axis=1)[found.phi > 0], fits.data.classes)
-    fits.fit_both(Candidate("without harmful", C, weight), key, fits.targets, start, ~harmful)
-    fits.fit_both(Candidate("without half of harmful", C, weight), key, fits.targets, start, ~worst)
-    fits.fit_both(Candidate("without confidently wrong", C, weight), key, fits.targets, start, ~wrong)
-    return fits.fit_both(Candidate("best label", C, weight), key, best, start)
+    fits.fit_both(CandidateFit("without harmful", C, weight), key, fits.targets, start, ~harmful)
+    fits.fit_both(CandidateFit("without half of harmful", C, weight), key, fits.targets, start, ~worst)
+    fits.fit_both(CandidateFit("without confidently wrong", C, weight), key, fits.targets, start, ~wrong)
+    return fits.fit_both(CandidateFit("best label", C, weight), key, best, start)
 
 
 def pool(fits: CrossFits, rng: np.random.Generator) -> list[View]:
@@ -242,7 +262,7 @@ def pool(fits: CrossFits, rng: np.random.Generator) -> list[View]:
     return views
 
 
-def prior_of(candidates: Sequence[Candidate]) -> np.ndarray:
+def prior_of(candidates: Sequence[CandidateFit]) -> np.ndarray:
     """Uniform over families and weights, then over C; of the fits on soft labels, once they are there, `SOFT_SHARE`. (M,)"""
     families = [(candidate.family, candidate.trusted_weight) for candidate in candidates]
     prior = np.array([1.0 / families.count(family) for family in families])
@@ -253,7 +273,7 @@ def prior_of(candidates: Sequence[Candidate]) -> np.ndarray:
     return prior
 
 
-def repair(data: Labelled, rng: np.random.Generator, progress: Progress = lambda *_: None) -> Repaired:
+def repair(data: RepairData, rng: np.random.Generator, progress: Progress = silent) -> Repaired:
     """Repair the labels of training rows and the model, by trusted rows. Raises `TooFewTrustedError`, `SolverError`.
 
     progress: called with how many of the stages are done, and their number.
@@ -262,33 +282,26 @@ def repair(data: Labelled, rng: np.random.Generator, progress: Progress = lambda
         raise TooFewTrustedError(f"there are {len(data.trusted)} trusted rows, expected {LEAST_TRUSTED} or more")
     fits = CrossFits(data, rng)
     starts = fit_simple(fits)
-    progress(1, 3 + ROUNDS)
+    progress(1, 3 + SOFT_ROUNDS)
     chosen, alone = fits.best(["both"]), fits.best(["train"])
     wrong = confidently_wrong(softmax(fits.train_logits[alone][FOLDS].astype(float), axis=1), data.given)
     place = GRID.index(chosen.C)
     near = GRID[max(0, place - 1) : place + 2]
     soft: dict[tuple[float, Key], np.ndarray] = {}
-    for key in fits.keys():
+    for key in fits.pairs():
         for C in near:
             soft[C, key] = fit_changed(fits, key, C, starts[C, key[1]], chosen.trusted_weight, wrong)
-    progress(2, 3 + ROUNDS)
-    for done in range(ROUNDS):
+    progress(2, 3 + SOFT_ROUNDS)
+    for done in range(SOFT_ROUNDS):
         views = pool(fits, rng)
-        clear(fits, "soft")
+        fits.forget("soft")
         for (C, key), start in soft.items():
             W = start
             for weight in sorted({1.0, chosen.trusted_weight}):
-                W = fits.fit_both(Candidate("soft", C, weight), key, views[key[0]].posterior.labels, W)
+                W = fits.fit_both(CandidateFit("soft", C, weight), key, views[key[0]].posterior.labels, W)
             soft[C, key] = W
-        progress(3 + done, 3 + ROUNDS)
+        progress(3 + done, 3 + SOFT_ROUNDS)
     return repaired(fits, pool(fits, rng), phi_of(fits, starts, chosen.C), rng)
-
-
-def clear(fits: CrossFits, family: str) -> None:
-    """Forget the candidates of a family: they are fitted again."""
-    for candidate in [candidate for candidate in fits.final if candidate.family == family]:
-        for kept in (fits.final, fits.trusted_logits, fits.null_logits, fits.train_logits):
-            del kept[candidate]  # type: ignore[attr-defined]
 
 
 def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
@@ -352,6 +365,6 @@ def simple_method(fits: CrossFits, family: str) -> Simple:
     return Simple(W, fits.trusted_logits[chosen])
 
 
-def pooled(weights: np.ndarray, logits: dict[Candidate, np.ndarray], rows: np.ndarray) -> np.ndarray:
+def pooled(weights: np.ndarray, logits: dict[CandidateFit, np.ndarray], rows: np.ndarray) -> np.ndarray:
     """sum_m a_m z_m of some rows, (rows, K)."""
     return np.tensordot(weights, np.array([each[rows] for each in logits.values()]), 1)

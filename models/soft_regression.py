@@ -1,4 +1,4 @@
-"""Softmax regression without an intercept on soft labels and weighted samples, to a rough tolerance: a repair makes dozens of fits."""
+"""Softmax regression without an intercept on soft labels and weighted samples, to a rough tolerance: a repair makes many fits."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,7 +10,7 @@ from influence.softmax import transposed
 
 ROUGH_TOLERANCE = 5e-4  # of the largest entry of grad J(0): held-out losses then change in the fifth digit
 MOST_ITERATIONS = 150
-PAIRS = 12  # that L-BFGS remembers
+LBFGS_PAIRS = 12  # that L-BFGS remembers
 
 
 def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
@@ -31,7 +31,7 @@ def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, star
         return float(value), (W + transposed(x, scale * (np.exp(log_p) - targets))).ravel()
 
     bound = ROUGH_TOLERANCE * float(np.abs(value_and_slope(np.zeros(begin.size))[1]).max(initial=0.0))
-    options = {"maxiter": MOST_ITERATIONS, "maxcor": PAIRS, "gtol": bound, "ftol": 1e-10}
+    options = {"maxiter": MOST_ITERATIONS, "maxcor": LBFGS_PAIRS, "gtol": bound, "ftol": 1e-10}
     return minimize(value_and_slope, begin.ravel(), jac=True, method="L-BFGS-B", options=options).x.reshape(begin.shape)
 
 

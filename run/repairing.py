@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.dataset import FROM_TRAIN, OWN_ROWS, Dataset, load
-from data.errors import InputError
 from data.libsvm import read_libsvm
 from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
+from models.examine import Examined, examine
 from models.metrics import evaluate, share
-from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
-from models.repair import Labelled, Repaired, Simple, TooFewTrustedError, repair
+from models.promise import benjamini_hochberg, count_wrong, p_values
+from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
 from run.rdia import Config
 from run.records import Record, append_line, environment, table_of, write_csv
 from run.stages import Stages
@@ -23,6 +23,7 @@ from run.stages import Stages
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
 SUGGESTED_FROM = 0.5  # probability of a suggested label; with more than two classes none is suggested below it
 UNSURE = "unsure"
+MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
 FEW_TRUSTED = 100  # rows below which a note says what can be expected
 
 
@@ -32,7 +33,7 @@ class Found(NamedTuple):
     record: Record  # the object that --json prints
     dataset: Dataset
     given: NoisyLabels  # training labels after noise
-    repaired: Repaired
+    repaired: Repaired | Examined  # without trusted rows
     listed: np.ndarray  # (n,) bool, the suspects at the level --fdr
 
 
@@ -45,17 +46,27 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         classes, trusted = len(dataset.classes), dataset.validation
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
     with stages("repair"):
-        data = Labelled(dataset.train.x, given.labels, trusted.x, trusted.labels, classes)
-        try:
-            repaired = repair(data, generator(config.seed, "repair"), stages.within)
-        except TooFewTrustedError as error:
-            raise InputError(f"--protocol auto: {error}; add trusted rows as FILE.val, x_val and y_val, or in val/") from error
+        data = RepairData(dataset.train.x, given.labels, trusted.x, trusted.labels, classes)
+        rng, few = generator(config.seed, "repair"), len(trusted.labels) < LEAST_TRUSTED
+        repaired = examine(data, rng, stages.within) if few else repair(data, rng, stages.within)
     with stages("evaluate"):
-        listed = benjamini_hochberg(p_values(repaired.scores, repaired.trusted_scores), config.fdr)
-        methods = {name: judged(method, dataset) for name, method in repaired.methods.items()}
-        wrong = wrong_labels(repaired, given.labels, trusted.labels)
-    record = recorded(config, Found({}, dataset, given, repaired, listed), methods, wrong)
-    return Found({**record, "seconds": stages.seconds}, dataset, given, repaired, listed)
+        found = Found({}, dataset, given, repaired, suspected(repaired, config.fdr))
+        methods = {name: judged(method, dataset) for name, method in methods_of(repaired).items()}
+    return found._replace(record={**repair_record(config, found, methods), "seconds": stages.seconds})
+
+
+def suspected(repaired: Repaired | Examined, fdr: float) -> np.ndarray:
+    """The suspects, (n,) bool: at the level `fdr`; without trusted rows, those whose label is more likely wrong than right."""
+    if isinstance(repaired, Examined):
+        return repaired.p_wrong > MORE_LIKELY
+    return benjamini_hochberg(p_values(repaired.scores, repaired.trusted_scores), fdr)
+
+
+def methods_of(repaired: Repaired | Examined) -> dict[str, Simple]:
+    """The fitted models by name, with their held-out logits of the trusted rows; of an examination it has none."""
+    if isinstance(repaired, Examined):
+        return {"Repaired": Simple(repaired.weights, np.zeros((0, len(repaired.weights))))}
+    return repaired.methods
 
 
 def own_data(config: Config) -> bool:
@@ -65,7 +76,9 @@ def own_data(config: Config) -> bool:
 
 def judged(method: Simple, dataset: Dataset) -> dict[str, Any]:
     """Metrics on the trusted rows, held out, and on the test rows, if there are any."""
-    found: dict[str, Any] = {"trusted": evaluate(two_class(method.held_out), dataset.validation.labels)._asdict()}
+    found: dict[str, Any] = {}
+    if len(method.held_out):
+        found["trusted"] = evaluate(two_class(method.held_out), dataset.validation.labels)._asdict()
     if len(dataset.test.labels):
         found["test"] = evaluate(two_class(dataset.test.x @ method.weights.T), dataset.test.labels)._asdict()
     return found
@@ -76,13 +89,15 @@ def two_class(logits: np.ndarray) -> np.ndarray:
     return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
-def wrong_labels(repaired: Repaired, given: np.ndarray, trusted: np.ndarray) -> WrongLabels:
-    """How many training labels are wrong."""
+def wrong_labels(repaired: Repaired | Examined, given: np.ndarray, trusted: np.ndarray) -> dict[str, float | None]:
+    """How many training labels are wrong; without trusted rows without an interval."""
+    if isinstance(repaired, Examined):
+        return {"estimate": float(repaired.p_wrong.sum()), "low": None, "high": None}
     held_out = repaired.held_out[np.arange(len(trusted)), trusted]
-    return count_wrong(repaired.probabilities, repaired.labels, given, repaired.self_confidence, held_out)
+    return count_wrong(repaired.probabilities, repaired.labels, given, repaired.self_confidence, held_out)._asdict()
 
 
-def recorded(config: Config, found: Found, methods: Record, wrong: WrongLabels) -> Record:
+def repair_record(config: Config, found: Found, methods: Record) -> Record:
     """What --json prints, but for the seconds."""
     dataset, given, listed = found.dataset, found.given, found.listed
     known, best = bool(given.flipped.any()), found.repaired.labels.argmax(axis=1)
@@ -91,12 +106,12 @@ def recorded(config: Config, found: Found, methods: Record, wrong: WrongLabels) 
         "dataset": config.dataset,
         "noise": config.noise,
         "seed": config.seed,
-        "fdr": config.fdr,
+        "fdr": None if isinstance(found.repaired, Examined) else config.fdr,
         "n_train": len(given.labels),
         "n_trusted": len(dataset.validation.labels),
         "n_test": len(dataset.test.labels),
         "classes": len(dataset.classes),
-        "wrong_labels": wrong._asdict(),
+        "wrong_labels": wrong_labels(found.repaired, given.labels, dataset.validation.labels),
         "listed": int(listed.sum()),
         "precision": share(given.flipped, listed) if known else None,
         "recall": share(listed, given.flipped),
@@ -123,9 +138,9 @@ def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
         "index": dataset.train.rows[order],
         "label": np.array(dataset.classes)[found.given.labels[order]],
         "p_wrong": repaired.p_wrong[order],
-        "phi": repaired.phi[order],
+        **({} if isinstance(repaired, Examined) else {"phi": repaired.phi[order]}),
         "self_confidence": repaired.self_confidence[order],
-        "trusted_confidence": repaired.trusted_confidence[order],
+        **({} if isinstance(repaired, Examined) else {"trusted_confidence": repaired.trusted_confidence[order]}),
         "suggested_label": names[order],
         "p_suggested": p[order],
         "listed": found.listed[order].astype(int),
@@ -140,6 +155,12 @@ def repair_notes(found: Found, config: Config) -> list[str]:
     notes, trusted = list(found.dataset.notes), found.record["n_trusted"]
     if config.noise and own_data(config):
         notes.append(f"{config.noise:.0%} of your training labels were flipped on purpose; --noise 0 takes them as they are")
+    if isinstance(found.repaired, Examined):
+        notes.append(
+            f"there are {trusted} trusted rows: the labels are examined by cross-fitting alone, and nothing is promised of the"
+            f" suspects; {FEW_TRUSTED} trusted rows as FILE.val, as x_val and y_val, or in val/ change that"
+        )
+        return notes
     if trusted < FEW_TRUSTED:
         notes.append(
             f"there are {trusted} trusted rows: expect a short list of suspects, and results that change with the rows;"
@@ -148,7 +169,7 @@ def repair_notes(found: Found, config: Config) -> list[str]:
     losses = {name: method["trusted"]["log_loss"] for name, method in found.record["methods"].items()}
     best = min(losses, key=losses.__getitem__)
     if best != "Repaired":
-        notes.append(f"on the trusted rows, held out, {best} has a smaller log-loss than Repaired: use it")
+        notes.append(f"on the trusted rows, held out, {best} has a smaller log-loss than Repaired")
     return notes
 
 

@@ -96,7 +96,7 @@ def test_a_logit_of_0_is_class_0_for_the_metrics_as_for_the_estimator() -> None:
     assert evaluate(np.zeros(3), np.array([0, 0, 1])).accuracy == pytest.approx(2 / 3)
     assert evaluate(np.array([5e-324, -5e-324]), np.array([1, 0])).accuracy == 1.0
     x = np.array([[1.0, 0], [-1, 0]] * 5)
-    classifier = RDIAClassifier(alpha=1e9, relabel="R").fit(x, [1, 0] * 5, x, [1, 0] * 5)
+    classifier = RDIAClassifier(protocol="paper", alpha=1e9, relabel="R").fit(x, [1, 0] * 5, x, [1, 0] * 5)
     assert classifier.predict([[0.0, 1.0]]).tolist() == [0]
     assert evaluate(classifier.decision_function([[0.0, 1.0]]), np.array([0])).accuracy == 1.0
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits
 
 from tests.invoke import Invoke, script
 
@@ -123,9 +123,17 @@ def test_flags_of_the_other_protocol_are_refused(flags: tuple[object, ...], said
     assert said in ended.err
 
 
-def test_without_trusted_rows_it_is_said_how_to_add_them(invoke: Invoke, tmp_path: Path) -> None:
-    x, y = load_iris(return_X_y=True)
-    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y)
-    ended = invoke("--dataset", tmp_path / "mine.npz", "--protocol", "auto")
-    assert (ended.status, ended.err.count("\n")) == (2, 1)
-    assert "there are 0 trusted rows, expected 10 or more; add trusted rows as FILE.val" in ended.err
+def test_without_trusted_rows_every_row_is_examined_and_nothing_is_promised(invoke: Invoke, tmp_path: Path) -> None:
+    wrong = digits_with_noise(tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz") as parts:
+        np.savez(tmp_path / "mine.npz", x_train=parts["x_train"], y_train=parts["y_train"])
+    ended = invoke("--dataset", tmp_path / "mine.npz", "--protocol", "auto", "--result_dir", tmp_path)
+    assert ended.status == 0
+    assert "there are 0 trusted rows: the labels are examined by cross-fitting alone" in ended.err
+    assert "expectation" not in ended.out
+    rows = rows_of(tmp_path / "ranking.csv")
+    assert len(rows) == 400
+    assert not {"phi", "trusted_confidence"} & set(rows[0])
+    listed = np.array([int(row["index"]) for row in rows if row["listed"] == "1"])
+    assert wrong[listed].mean() > 0.85
+    assert wrong[listed].sum() > 0.85 * wrong.sum()

@@ -23,7 +23,7 @@ def test_of_equal_logits_the_first_class_is_predicted_by_metrics_and_estimator_a
     assert evaluate(zeros, np.array([0, 0, 0, 1])).accuracy == 0.75
     assert evaluate(np.zeros((4, 3)), np.array([0, 0, 1, 2])).accuracy == 0.5
     x, y = np.array([[1.0], [-1.0], [2.0], [-2.0]]), np.array(["b", "a", "b", "a"])
-    model = RDIAClassifier(alpha=0.0, relabel="R").fit(x, y, x, y)
+    model = RDIAClassifier(protocol="paper", alpha=0.0, relabel="R").fit(x, y, x, y)
     assert model.decision_function([[0.0]]).tolist() == [0.0]
     assert model.predict([[0.0]]).tolist() == ["a"]
     assert model.predict([[1e-9], [-1e-9]]).tolist() == ["b", "a"]

@@ -1,0 +1,76 @@
+"""Every training row examined without trusted rows: by cross-fitting over the given labels alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+from models.choose import Progress, silent
+from models.pool import posterior
+from models.repair import FOLDS, GRID, RepairData, balanced_folds, confidently_wrong
+from models.soft_regression import fit_soft, one_hot, stacked
+
+EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
+LARGER = 10.0  # fits on better labels take up to so many times the C of the fit on the given ones
+
+
+class Examined(NamedTuple):
+    """The model and labels after an examination; no row is scored by a fit that has seen it."""
+
+    weights: np.ndarray  # (K, d)
+    labels: np.ndarray  # q (n, K): P(true label | features, given label)
+    probabilities: np.ndarray  # (n, K) of the true label by features alone
+    p_wrong: np.ndarray  # (n,) 1 - q of the given label
+    self_confidence: np.ndarray  # (n,) probability of the given label by fits on the given labels of other rows
+    C: float  # of the fits on the given labels, by their held-out loss
+
+
+class Folds:
+    """Fits on all folds but one, with the few trusted rows that there may be."""
+
+    def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
+        self.data, n = data, len(data.given)
+        self.fold = balanced_folds(data.given, min(FOLDS, n), rng)
+        self.targets_trusted = one_hot(data.trusted, data.classes)
+        self.weights = np.ones(n) if data.weights is None else data.weights
+        self.starts: dict[tuple[float, int], np.ndarray | None] = {}
+
+    def fit(self, rows: np.ndarray, targets: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None) -> np.ndarray:
+        """Weights (K, d) of a fit on some rows (indices), with targets (n, K) and weights (n,), and on the trusted rows."""
+        x, t, s = self.data.x[rows], targets[rows], weights[rows]
+        if len(self.data.trusted):
+            x, t = stacked(x, self.data.x_trusted), np.vstack([t, self.targets_trusted])
+            s = np.append(s, np.ones(len(self.data.trusted)))
+        return fit_soft(x, t, C / 2 if self.data.classes == 2 else C, s, start)
+
+    def held_out(self, targets: np.ndarray, C: float, weights: np.ndarray) -> np.ndarray:
+        """Logits of every row by the fit without its fold, (n, K)."""
+        logits = np.zeros(targets.shape)
+        for fold in range(self.fold.max() + 1):
+            own = np.flatnonzero(self.fold == fold)
+            before = self.starts.get((C, fold), self.starts.get((C / 10, fold)))
+            W = self.starts[C, fold] = self.fit(np.flatnonzero(self.fold != fold), targets, C, weights, before)
+            logits[own] = self.data.x[own] @ W.T
+        return logits
+
+
+def examine(data: RepairData, rng: np.random.Generator, progress: Progress = silent) -> Examined:
+    """Examine the given labels and fit a model to what is learned of them. Trusted rows, as few as there may be, are in every fit.
+
+    progress: called with how many of the stages are done, and their number.
+    """
+    folds, given, rows = Folds(data, rng), data.given, np.arange(len(data.given))
+    targets = one_hot(given, data.classes)
+    by_C = {C: folds.held_out(targets, C, folds.weights) for C in GRID}
+    progress(1, 1 + EXAMINE_ROUNDS)
+    C = min(GRID, key=lambda C: -np.average(log_softmax(by_C[C], axis=1)[rows, given], weights=folds.weights))
+    alone = softmax(by_C[C], axis=1)
+    tried = [other for other in GRID if C <= other <= LARGER * C]
+    weights = folds.weights * ~confidently_wrong(alone, given)
+    for done in range(EXAMINE_ROUNDS):
+        p = softmax(np.mean([folds.held_out(targets, each, weights) for each in tried], axis=0), axis=1)
+        said = posterior(p, given)
+        targets, weights = said.labels, folds.weights
+        progress(2 + done, 1 + EXAMINE_ROUNDS)
+    W = np.mean([folds.fit(rows, targets, each, weights, folds.starts[each, 0]) for each in tried], axis=0)
+    return Examined(W, said.labels, p, 1.0 - said.labels[rows, given], alone[rows, given], C)
