@@ -21,7 +21,7 @@ from run.records import Record, append_line, environment, table_of, write_csv
 from run.stages import Stages
 
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
-SUGGESTED_FROM = 0.5  # probability of a suggested label; with more than two classes none is suggested below it
+SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
 UNSURE = "unsure"
 MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
 FEW_TRUSTED = 100  # rows below which a note says what can be expected
@@ -51,7 +51,7 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         repaired = examine(data, rng, stages.within) if few else repair(data, rng, stages.within)
     with stages("evaluate"):
         found = Found({}, dataset, given, repaired, suspected(repaired, config.fdr))
-        methods = {name: judged(method, dataset) for name, method in methods_of(repaired).items()}
+        methods = {name: method_metrics(method, dataset) for name, method in methods_of(repaired).items()}
     return found._replace(record={**repair_record(config, found, methods), "seconds": stages.seconds})
 
 
@@ -74,7 +74,7 @@ def own_data(config: Config) -> bool:
     return config.dataset not in ROW_SETS
 
 
-def judged(method: Simple, dataset: Dataset) -> dict[str, Any]:
+def method_metrics(method: Simple, dataset: Dataset) -> dict[str, Any]:
     """Metrics on the trusted rows, held out, and on the test rows, if there are any."""
     found: dict[str, Any] = {}
     if len(method.held_out):
@@ -122,10 +122,11 @@ def repair_record(config: Config, found: Found, methods: Record) -> Record:
 
 def suggestions(found: Found) -> tuple[np.ndarray, np.ndarray]:
     """The suggested label of each training row, by name or `UNSURE`, and its probability."""
-    labels = found.repaired.labels
+    labels, rows = found.repaired.labels, np.arange(len(found.given.labels))
     best, p = labels.argmax(axis=1), labels.max(axis=1)
+    sure = np.minimum(p, found.repaired.probabilities[rows, best]) >= SUGGESTED_FROM
     names = np.array(found.dataset.classes, dtype=object)[best]
-    names[(p < SUGGESTED_FROM) & (best != found.given.labels)] = UNSURE
+    names[~sure & (best != found.given.labels)] = UNSURE
     return names, p
 
 
