@@ -137,4 +137,4 @@ def test_without_trusted_rows_every_row_is_examined_and_nothing_is_promised(invo
     assert not {"phi", "trusted_confidence"} & set(rows[0])
     listed = np.array([int(row["index"]) for row in rows if row["listed"] == "1"])
     assert wrong[listed].mean() > 0.8
-    assert wrong[listed].sum() > 0.7 * wrong.sum()
+    assert wrong[listed].sum() > 0.6 * wrong.sum()
