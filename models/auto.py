@@ -1,0 +1,84 @@
+"""Labels examined and a model fitted with nothing to choose: with trusted rows by `models.repair`, without by `models.examine`."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from models.examine import examine
+from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
+from models.repair import LEAST_TRUSTED, Labelled, repair
+
+LIKELY = 0.5  # probability from which the likeliest label takes the place of the given one
+
+
+class Learned(NamedTuple):
+    """The model, and what is known of the training labels."""
+
+    weights: np.ndarray  # (K, d)
+    soft_labels: np.ndarray  # q (n, K)
+    labels: np.ndarray  # (n,) the likeliest of q where it is likely, else as given
+    p_wrong: np.ndarray  # (n,)
+    influence: np.ndarray  # Phi (n,); nan without trusted rows
+    suspects: np.ndarray  # rows, most surely wrong first
+    wrong_labels: WrongLabels
+
+
+def examined_or_repaired(data: Labelled, level: float, rng: np.random.Generator) -> Learned:
+    """Repair with the trusted rows if there are enough of them to be cut into folds, else examine with those there are.
+
+    level: of the list of suspects. Warns of too few trusted rows, and of classes without any.
+    """
+    m = len(data.trusted)
+    if m < LEAST_TRUSTED:
+        if m:
+            warnings.warn(
+                f"there are {m} trusted rows, expected {LEAST_TRUSTED} or more: they are fitted, and too few to judge by",
+                stacklevel=4,
+            )
+        return _examined(data, level, rng)
+    absent = np.setdiff1d(data.given, data.trusted)
+    if len(absent):
+        warnings.warn(f"{len(absent)} of the classes of y do not occur in y_val: their labels are not checked", stacklevel=4)
+    return _repaired(data, level, rng)
+
+
+def _repaired(data: Labelled, level: float, rng: np.random.Generator) -> Learned:
+    found = repair(data, rng)
+    listed = benjamini_hochberg(p_values(found.scores, found.trusted_scores), level)
+    held_out = found.held_out[np.arange(len(data.trusted)), data.trusted]
+    wrong = count_wrong(found.probabilities, found.labels, data.given, found.self_confidence, held_out)
+    suspects = most_first(found.p_wrong, listed)
+    return Learned(found.weights, found.labels, likely(found.labels, data.given), found.p_wrong, found.phi, suspects, wrong)
+
+
+def _examined(data: Labelled, level: float, rng: np.random.Generator) -> Learned:
+    found = examine(data, rng)
+    sure = found.probabilities.max(axis=1)  # in place of what trusted rows would say of the model
+    wrong = count_wrong(found.probabilities, found.labels, data.given, found.self_confidence, sure)
+    suspects = most_first(found.p_wrong, surely_wrong(found.p_wrong, level))
+    phi = np.full(len(data.given), np.nan)
+    return Learned(found.weights, found.labels, likely(found.labels, data.given), found.p_wrong, phi, suspects, wrong)
+
+
+def likely(soft_labels: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """The likeliest label of each row where its probability is `LIKELY` or more, else the given one, (n,)."""
+    return np.where(soft_labels.max(axis=1) >= LIKELY, soft_labels.argmax(axis=1), given)
+
+
+def most_first(p_wrong: np.ndarray, listed: np.ndarray) -> np.ndarray:
+    """The listed rows, most surely wrong first. p_wrong: (n,), listed: (n,) bool."""
+    rows = np.flatnonzero(listed)
+    return rows[np.argsort(-p_wrong[rows], kind="stable")]
+
+
+def surely_wrong(p_wrong: np.ndarray, level: float) -> np.ndarray:
+    """The longest list of which the mean probability of being right is `level` at most, (n,) bool.
+
+    It keeps its word only as far as the probabilities do: there are no trusted rows to calibrate them. p_wrong: (n,).
+    """
+    order = np.argsort(-p_wrong, kind="stable")
+    right = np.cumsum(1.0 - p_wrong[order]) / np.arange(1, len(order) + 1)
+    listed = np.zeros(len(p_wrong), dtype=bool)
+    listed[order[: np.searchsorted(right, level, side="right")]] = True
+    return listed
