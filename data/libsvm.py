@@ -22,7 +22,7 @@ from data.on_disk import on_disk
 
 OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
-CACHED = ("key", "data", "indices", "indptr", "y", "spelling")
+CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 3  # raise it when what is kept in the cache changes
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 READ_BYTES = 2**20  # of a plain file, at a time
@@ -200,7 +200,7 @@ def _first_fault(path: Path) -> str | None:
 def _into_cache(cache: Path, key: np.ndarray, read: LibsvmFile) -> LibsvmFile:
     """`read`, kept in `cache`; a folder that cannot be written costs the next run its time, and nothing else."""
     x = read.x
-    values = key, x.data, x.indices, x.indptr, read.y, np.array(read.spelling)
+    values = key, x.data, x.indices, x.indptr, np.array(x.shape), read.y, np.array(read.spelling)
     try:
         with replacing(cache) as file:
             np.savez(file, **dict(zip(CACHED, values, strict=True)))  # a zip file has checksums of its own
@@ -215,9 +215,10 @@ def _from_cache(cache: Path, key: np.ndarray) -> LibsvmFile | None:
         kept = read_arrays(cache, CACHED.__contains__)
         if not np.array_equal(kept["key"], key) or (np.diff(kept["indptr"]) < 0).any():
             return None
-        shape = len(kept["indptr"]) - 1, int(kept["indices"].max(initial=0)) + 1
-        x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=shape)
+        x = sp.csr_array((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"]))
         x.check_format(full_check=True)
+        if x.shape[1] != kept["indices"].max(initial=0) + 1:
+            return None
         read = LibsvmFile(x, kept["y"], tuple(kept["spelling"].tolist()))
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None
