@@ -16,6 +16,10 @@ import argparse
 import logging
 import sys
 
+from run.script import require_numpy, run_script
+
+require_numpy("RDIA.py")
+
 from data.errors import InputError
 from data.files import writable_folder
 from influence.rows import is_matrix
@@ -25,10 +29,9 @@ from page.render import page_path, write_page
 from page.review import make_review, save_review
 from run.rdia import STAGES, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
-from run.rdia_folder import save_outcome
+from run.rdia_folder import SUSPECTS_LISTED, save_outcome
 from run.records import json_line
 from run.report import describe, results_table
-from run.script import run_script
 from run.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,8 @@ def main() -> None:
     if not flags.quiet:
         print(describe(config.dataset, outcome.dataset), end="\n\n")
     print(results_table(outcome.record, int(outcome.given.flipped.sum())))
+    if flags.result_dir:
+        print(f"suspects: {outcome.record['relabeled']:,}, listed in {flags.result_dir / SUSPECTS_LISTED}")
 
 
 def cli() -> None:

@@ -13,8 +13,7 @@ from data.files import replacing
 from data.public import PICTURE_SETS
 from models.training import Epoch
 from run.records import Record
-
-CHECKPOINT = "checkpoint.pt"
+from run.training_config import CHECKPOINT
 
 
 class Checkpoint(NamedTuple):

@@ -5,12 +5,9 @@ import argparse
 from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
-from models.architectures import NETWORKS
-from models.robust_loss import OBJECTIVES
-from models.settings import FAST, METHODS, OPTIMIZERS, WARMUPS, Settings
-from run.checkpoint import CHECKPOINT
+from models.settings import FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
 from run.flags import Parser, add_data_dir, add_output, count, fraction, non_negative, place, positive, rate, seed
-from run.training_config import TrainingConfig
+from run.training_config import CHECKPOINT, TrainingConfig
 
 # Released: flags that have no meaning here.
 IGNORED = ("print_freq", "num_workers", "model_type", "fr_type")
