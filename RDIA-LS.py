@@ -16,16 +16,19 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from run.script import require_torch, run_script
+from run.script import require_numpy, require_torch, run_script
 
-require_torch("RDIA-LS.py")
+require_numpy("RDIA-LS.py")
+
+from run.ls_flags import flag_notes, ls_config, ls_parser
+
+require_torch("RDIA-LS.py", ls_parser(__doc__))
 
 from data.errors import InputError
 from data.files import only_writer, writable_folder
 from models.devices.device import choose_device
 from models.devices.ranks import Ranks, from_first, on_ranks
 from run.checkpoint import refuse_to_overwrite
-from run.ls_flags import flag_notes, ls_config, ls_parser
 from run.ls_folder import save_training
 from run.rdia_ls import run_training
 from run.records import json_line

@@ -16,6 +16,10 @@ import argparse
 import logging
 import sys
 
+from run.script import require_numpy, run_script
+
+require_numpy("RDIA.py")
+
 from data.errors import InputError
 from data.files import writable_folder
 from data.libsvm_parts import Read
@@ -26,11 +30,10 @@ from page.render import page_path, write_page
 from page.review import make_review, save_review
 from run.rdia import STAGES, Config, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
-from run.rdia_folder import save_outcome
+from run.rdia_folder import SUSPECTS_LISTED, save_outcome
 from run.records import Record, json_line
-from run.repairing import REPAIR_STAGES, repair_notes, run_repair, save_repair
+from run.repairing import RANKING, REPAIR_STAGES, repair_notes, run_repair, save_repair
 from run.report import describe, repair_table, results_table
-from run.script import run_script
 from run.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,8 @@ def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read)
     if review and flags.audit:
         write_page(review, flags.audit)
     table = results_table(outcome.record, int(outcome.given.flipped.sum()))
+    if flags.result_dir:
+        table += f"\nsuspects: {outcome.record['relabeled']:,}, listed in {flags.result_dir / SUSPECTS_LISTED}"
     return printed(flags, outcome.record, describe(config.dataset, outcome.dataset), table)
 
 
@@ -78,7 +83,10 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     say(repair_notes(found, config))
     if flags.result_dir:
         save_repair(found, flags.result_dir)
-    return printed(flags, found.record, describe(config.dataset, found.dataset), repair_table(found.record))
+    table = repair_table(found.record)
+    if flags.result_dir:
+        table += f"\nevery training row, most surely wrong first: {flags.result_dir / RANKING}"
+    return printed(flags, found.record, describe(config.dataset, found.dataset), table)
 
 
 def say(messages: list[str]) -> None:

@@ -1,12 +1,13 @@
-"""The targets on networks, MNIST with the released MLP: deep, warmup, gamma, objective, recipe."""
+"""The targets on networks, MNIST with the released MLP: deep, warmup, gamma, objective, recipe.
+
+Only the functions that make runs import torch: tables and pictures of what is kept do without.
+"""
 
 import itertools
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from data.noise import NoiseType
 from data.public import is_here
@@ -19,12 +20,9 @@ from Figure.published import DEEP
 from Figure.recipe import recipe_runs, recipe_table
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
-from models.devices.device import choose_device
-from models.robust_loss import OBJECTIVES
-from models.settings import FAST, METHODS, Settings
-from run.rdia_ls import LOST_BELOW, run_training
+from models.settings import FAST, METHODS, OBJECTIVES, Settings
 from run.records import Record
-from run.training_config import TrainingConfig
+from run.training_config import LOST_BELOW, TrainingConfig
 
 # The other methods, RDIA-LS as released, and RDIA-LS with changed settings.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -44,6 +42,11 @@ ACCURACY_DIGITS = 2  # of an accuracy in %
 
 def train_run(config: TrainingConfig, data_dir: Path) -> Record:
     """Train on the GPU if there is one, else on one core, and return what `RDIA-LS.py --json` prints."""
+    import torch
+
+    from models.devices.device import choose_device
+    from run.rdia_ls import run_training
+
     device = choose_device(None)
     torch.set_num_threads(1)
     return {**run_training(config._replace(data_dir=data_dir), device), "device": str(device)}
@@ -66,6 +69,8 @@ def cifar10_run(seed: int, **changes: Any) -> Run:
 
 def cifar10_possible(data_dir: Path) -> bool:
     """Whether CIFAR-10 has been downloaded and there is a GPU: on a CPU a run takes a day."""
+    import torch
+
     return torch.cuda.is_available() and is_here("cifar10", data_dir)
 
 

@@ -1,21 +1,21 @@
 """RDIA on a network by influence, and RDIA-LS, on the same wrong labels: a run of the target `networks`."""
 
 from pathlib import Path
-from typing import Literal, NamedTuple
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from data.dataset import Validation, load
 from data.streams import stream_seed
 from Figure.many import compare_relabelings, noisy, splits_of
-from models.devices.device import choose_device
 from models.model import judge
-from models.network_model import Fitting, NetworkModel
 from models.settings import FAST, Settings
-from models.training import Tensors, start, train
 from run.records import Record
 from run.stages import Stages
+
+if TYPE_CHECKING:  # torch is imported where a run is made: the table of what is kept does without
+    from torch import nn
+
+    from models.network_model import NetworkModel
+    from models.training import Tensors
 
 
 class OnNetwork(NamedTuple):
@@ -32,6 +32,12 @@ class OnNetwork(NamedTuple):
 
 def relabel_on_network(config: OnNetwork, data_dir: Path) -> Record:
     """What `relabel_many` gives, for a network instead of softmax regression, and the metrics of RDIA-LS."""
+    import torch
+
+    from models.devices.device import choose_device
+    from models.network_model import Fitting, NetworkModel
+    from models.training import Tensors
+
     stages, device = Stages(5), choose_device(None)
     torch.set_num_threads(1)
     with stages("load"):
@@ -50,8 +56,12 @@ def relabel_on_network(config: OnNetwork, data_dir: Path) -> Record:
     return {**record, "device": str(device)}
 
 
-def fit_by_loss(model: NetworkModel, data: Tensors, noise: float) -> nn.Module:
+def fit_by_loss(model: "NetworkModel", data: "Tensors", noise: float) -> "nn.Module":
     """The network that RDIA-LS trains by its fast recipe, from the same start as the model's own fits."""
+    from torch import nn
+
+    from models.training import start, train
+
     settings = Settings(**FAST, forget_rate=noise, discard_rate=noise / 2, weight_decay=1e-5)
     state = start(model.start(data.x), nn.Identity(), settings, model.order_seed)
     for _ in train(state, data, settings):

@@ -9,20 +9,20 @@ import itertools
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from data.dataset import load_pictures
 from data.noise import redraw_labels
 from data.streams import generator, stream_seed
 from Figure.lines import Run
 from Figure.tables import markdown, mean_sd, seeds
-from models.architectures import build
 from models.settings import Settings
-from models.training import Tensors, start, train
 from run.records import Record
+
+if TYPE_CHECKING:  # torch is imported where a run is made: the table of what is kept does without
+    from models.training import Tensors
 
 RATES = (0.2, 0.5, 0.8)
 SEED = 101  # the first seed; the seeds of the results start at 1
@@ -52,8 +52,12 @@ CANDIDATES = (
 )
 
 
-def held_out(seed: int, rate: float, data_dir: Path) -> Tensors:
+def held_out(seed: int, rate: float, data_dir: Path) -> "Tensors":
     """MNIST's training set under symmetric noise: nine tenths to train on, one tenth as test set."""
+    import torch
+
+    from models.training import Tensors
+
     pictures = load_pictures("mnist", data_dir, seed)
     given = redraw_labels(pictures.train.labels, 10, rate, "symmetric", generator(seed, "noise"))
     order = generator(seed, "split").permutation(len(given.labels))
@@ -71,6 +75,11 @@ def estimate(accuracy: float, rate: float, classes: int = 10) -> float:
 
 def train_candidate(config: Candidate, data_dir: Path) -> Record:
     """Train one candidate, with the balanced warm-up, and judge it on the held-out rows."""
+    import torch
+
+    from models.architectures import build
+    from models.training import start, train
+
     torch.set_num_threads(1)
     seed, noise_rate = config.seed, config.noise_rate
     settings = Settings(

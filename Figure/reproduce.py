@@ -13,16 +13,19 @@ each machine keeps NAME.i-of-n.jsonl: copy these files into one Figure/kept/, an
 import argparse
 import importlib
 
+from run.script import require_numpy, run_script
+
+require_numpy("Figure.reproduce")
+
 from data.errors import InputError
 from data.files import writable_folder
 from Figure.lines import KEPT_LINES, Shard, Store
 from Figure.sweep import sweep
 from Figure.target import FIGURES, Output, Target
 from run.flags import Parser, add_data_dir, count, place
-from run.script import run_script
 
 MOST_SEEDS = 10_000  # a target has up to a hundred runs for each seed
-# Imported only when needed: some of them import torch.
+# The module of each target, imported when it is asked for.
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from data.errors import InputError
 from data.files import refuse_endless
-from data.libsvm import read_libsvm
+from data.libsvm import CSV, read_libsvm
 from data.libsvm_parts import Read, libsvm_file
 from data.matrix import Features, compact
 from data.npz import npz_file
@@ -24,9 +24,10 @@ OWN_VALIDATION = (
     " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
 )
 OWN_TEST = (
-    "{count:,} of your own training rows are used for the test: their labels count as true, and they are not examined themselves;"
-    " better give rows that you have checked as x_test and y_test, or in test/"
+    "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as FILE.t,"
+    " as x_test and y_test, or in test/"
 )
+OTHER_FORMATS = {".csv": CSV, ".tsv": CSV, ".npy": "is one array; save x_train and y_train in an .npz with numpy.savez"}
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
 LARGEST_PIXEL = float(np.finfo(np.float32).max)
 
@@ -68,7 +69,7 @@ def load(name: str, data_dir: Path, seed: int, validation: Validation = FROM_TRA
 
 def load_pictures(name: str, data_dir: Path, seed: int) -> Dataset:
     """The data set `name` as pictures for networks: one of `PICTURE_SETS`, or the path of an `.npz` or a folder of pictures."""
-    if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix != ".npz":
+    if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix not in {".npz", *OTHER_FORMATS}:
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, read_libsvm)
     return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
@@ -87,6 +88,8 @@ def own_source(name: str, known: tuple[str, ...], read: Read) -> Source:
     if path.is_dir():
         return picture_folder(path)
     refuse_endless(path, "--dataset")
+    if path.suffix in OTHER_FORMATS:
+        raise InputError(f"--dataset {name}: {OTHER_FORMATS[path.suffix]}")
     return npz_file(path) if path.suffix == ".npz" else libsvm_file(path, read)
 
 
@@ -134,9 +137,9 @@ def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> D
     if not own:
         return dataset
     notes = []
-    if asked.part == "none" and not source.test:
+    if not source.test and asked.part != "own":
         notes.append(OWN_TEST.format(count=len(dataset.test.labels)))
-    elif asked.part in {"train", "test"} and not source.validation:
+    if asked.part in {"train", "test"} and not source.validation:
         part, use = ("training", "examined") if asked.part == "train" else ("test", "tested on")
         notes.append(OWN_VALIDATION.format(count=len(dataset.validation.labels), part=part, use=use))
     return dataset._replace(notes=(*notes, *dataset.notes))

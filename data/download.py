@@ -24,6 +24,24 @@ FAULTS = (
 )  # of a download (`requests` raises `OSError`) or of unpacking
 
 
+def cause(error: Exception) -> str:
+    """Why a download failed, in plain words: the errors of `requests` and of `urllib` quote their own objects."""
+    from urllib.error import HTTPError, URLError
+
+    import requests
+
+    status = error.code if isinstance(error, HTTPError) else getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return f"HTTP status {status}"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return f"no answer within {SECONDS} seconds"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, (requests.ConnectionError, URLError)):
+        return "no network, or the server cannot be reached"
+    return str(error)
+
+
 def as_fetched(fetched: Path) -> Path:
     """Nothing to check or to unpack."""
     return fetched
@@ -44,7 +62,7 @@ def download(url: str, target: Path, md5: str | None = None, prepare: Callable[[
         try:
             prepare(Path(source.fetch(name, downloader=get))).replace(target)
         except FAULTS as error:
-            remedy = "put it there by hand, give another --data_dir, or use --dataset digits, which needs no download"
-            raise InputError(f"{target}: is missing and could not be downloaded from {url} ({error}); {remedy}") from error
+            remedy = "put the file there by hand, or give the folder that has it as --data_dir"
+            raise InputError(f"{target}: is missing and could not be downloaded from {url} ({cause(error)}); {remedy}") from error
     log.info("downloaded %s to %s", url, target)
     return target

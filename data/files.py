@@ -32,14 +32,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def writable_folder(path: Path, flag: str) -> Path:
-    """`path`, made if it is missing, and tried with a file of no bytes. Raises `InputError` that names `flag`."""
+def writable_folder(path: Path, flag: str, value: Path | None = None) -> Path:
+    """`path`, made if it is missing, and tried with a file of no bytes.
+
+    value: what `flag` was given, if that is a file in the folder. Raises `InputError` that names `flag` and its value.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             return path
     except OSError as error:
-        raise InputError(f"{flag} {path}: cannot be written ({error.strerror}); give a folder that can be") from error
+        remedy = "give a file in a folder that can be" if value else "give a folder that can be"
+        raise InputError(f"{flag} {value or path}: cannot be written ({error.strerror}); {remedy}") from error
 
 
 @contextmanager

@@ -24,6 +24,7 @@ OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open,
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
 CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 3  # raise it when what is kept in the cache changes
+CSV = "is a CSV file; save it as an .npz (README, Your own data)"
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 READ_BYTES = 2**20  # of a plain file, at a time
 
@@ -190,6 +191,8 @@ def _first_fault(path: Path) -> str | None:
             begin(file)
             for number, line in enumerate(file, start=1):
                 if not _well_formed(line.partition(b"#")[0].split()):
+                    if number == 1 and b"," in line:
+                        return CSV
                     shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]
                     return f"line {number} is '{shown}', expected {expected}; correct the line"
     except UNREADABLE as error:

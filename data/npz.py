@@ -9,6 +9,8 @@ from data.errors import InputError
 from data.source import Labelled, Source, source_of
 
 ARRAY_NAMES = {"x_train", "y_train", "x_test", "y_test", "x_val", "y_val"}
+# What numpy says of a file that it would have to unpickle, and what that means.
+NOT_PLAIN = {"Object arrays": "it holds Python objects: save names as y.astype(str)", "pickle": "it is not an archive"}
 
 
 def npz_file(path: Path) -> Source:
@@ -22,12 +24,10 @@ def read_npz(path: Path) -> dict[str, Labelled]:
     """The parts "train", "test" and "val" that the file has. Raises `InputError` where it cannot be used."""
     arrays = _plain_arrays(path)
     unknown = sorted(set(arrays) - ARRAY_NAMES) + [key for key in arrays if key[0] == "y" and f"x{key[1:]}" not in arrays]
-    if "x_train" in arrays and unknown:
+    if unknown:
         raise InputError(
             f"{path}: has {unknown[0]}, which is not used; expected pairs of {', '.join(sorted(ARRAY_NAMES))}; rename it"
         )
-    if "x_train" not in arrays:
-        raise InputError(f"{path}: has the arrays {sorted(arrays)}, expected x_train and y_train (x_test, y_test, x_val, y_val)")
     parts = {key[2:]: _labelled(path, key[2:], arrays) for key in ("x_train", "x_test", "x_val") if key in arrays}
     for name, part in parts.items():
         if (part.y.dtype.kind == "U") != (parts["train"].y.dtype.kind == "U"):
@@ -41,19 +41,32 @@ def read_npz(path: Path) -> dict[str, Labelled]:
 
 
 def _plain_arrays(path: Path) -> dict[str, np.ndarray]:
+    names: list[str] = []
+
+    def wanted(name: str) -> bool:
+        names.append(name)
+        return name[:2] in {"x_", "y_"}
+
     try:
-        return read_arrays(path, lambda name: name[:2] in {"x_", "y_"})
+        arrays = read_arrays(path, wanted)
     except (OSError, ValueError) as error:
-        reason = "it holds Python objects (save names as y.astype(str)), or is not an archive" if "pickle" in str(error) else error
+        reason = next((words for said, words in NOT_PLAIN.items() if said in str(error)), error)
         raise InputError(f"{path}: is not an .npz of plain arrays ({reason}); write it with numpy.savez") from error
+    if "x_train" not in arrays:
+        raise InputError(f"{path}: has the arrays {sorted(names)}, expected x_train and y_train (x_test, y_test, x_val, y_val)")
+    return arrays
 
 
 def _labelled(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
-    x, y = arrays[f"x_{name}"], arrays.get(f"y_{name}", np.empty(0))
+    if f"y_{name}" not in arrays:
+        raise InputError(f"{path}: has x_{name} and no y_{name}; add y_{name}, or leave x_{name} out")
+    x, y = arrays[f"x_{name}"], arrays[f"y_{name}"]
     if x.ndim < 2 or not len(x) or y.shape != (len(x),):
-        raise InputError(f"{path}: x_{name} is {x.shape} and y_{name} {y.shape}, expected (n, ...) and (n,) with n of 1 or more")
+        remedy = "; use y.ravel()" if y.ndim == 2 and y.size == len(x) else ""
+        expected = f"expected (n, ...) and (n,) with n of 1 or more{remedy}"
+        raise InputError(f"{path}: x_{name} is {x.shape} and y_{name} {y.shape}, {expected}")
     if x.dtype.kind not in "fiub":
-        raise InputError(f"{path}: x_{name} holds {x.dtype}, expected numbers")
+        raise InputError(f"{path}: x_{name} holds {'text' if x.dtype.kind in 'US' else x.dtype}, expected numbers")
     if y.dtype.kind not in "fiubUS":
         raise InputError(f"{path}: y_{name} holds {y.dtype}, expected numbers or strings")
     if y.dtype.kind == "S":
@@ -64,7 +77,8 @@ def _labelled(path: Path, name: str, arrays: dict[str, np.ndarray]) -> Labelled:
     for key, array in ((f"x_{name}", x), (f"y_{name}", y)):
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             row = np.argwhere(~np.isfinite(array))[0][0]
+            text = "; labels of text have to be strings" if array is y else ""
             raise InputError(
-                f"{path}: {key} row {row} (counted from 0) has a value that is not a finite number; correct or remove it"
+                f"{path}: {key} row {row} (counted from 0) has a value that is not a finite number; correct or remove it{text}"
             )
     return Labelled(x, y)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.download import download
+from data.download import cause, download
 from data.errors import InputError
 from data.libsvm import pieces, read_libsvm
 from data.libsvm_parts import Read, libsvm_source, packed_or_plain
@@ -114,8 +114,8 @@ def torchvision_part(name: str, data_dir: Path, part: str) -> Part:
         return whole(read.data.transpose(0, 3, 1, 2), np.asarray(read.targets))
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"--dataset {name}: {data_dir} does not have its published files, and they could not be downloaded ({error}); put them"
-            " there by hand, or use --dataset digits, which needs no download"
+            f"--dataset {name}: {data_dir} does not have its published files, and they could not be downloaded ({cause(error)});"
+            " put them there by hand, or give the folder that has them as --data_dir"
         ) from error
 
 

@@ -1,13 +1,12 @@
 """Networks for pictures: the released MLP and six-convolution CNN, and the pre-activation ResNet-18."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-Network = Literal["auto", "mlp", "cnn", "resnet18"]
-NETWORKS: tuple[Network, ...] = ("auto", "mlp", "cnn", "resnet18")
+from models.settings import Network
+
 DOWNSAMPLED = 8  # pixels: the least height and width for the networks with convolutions, which halve both three times
 
 

@@ -11,11 +11,12 @@ from torch.nn.functional import cross_entropy
 
 from influence.logistic import Matrix
 from influence.network import LabelledTensors, NetworkSolver, network_influence
-from models.architectures import DOWNSAMPLED, Network, build
+from models.architectures import DOWNSAMPLED, build
 from models.logistic_regression import largest_feature
 from models.model import Scores
 from models.progress import ProgressBar
 from models.robust_loss import relabeled_losses
+from models.settings import Network
 from models.training import BETAS, EVALUATION_BATCH
 
 LARGEST_ROWS = 2**34  # bytes of all rows together

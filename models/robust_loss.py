@@ -1,13 +1,12 @@
 """The objective of RDIA-LS as a function of logits; finite for any finite logits."""
 
 import math
-from typing import Literal
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
-Objective = Literal["released", "corrected"]
-OBJECTIVES: tuple[Objective, ...] = ("released", "corrected")
+from models.settings import Objective
+
 LINEAR = 40.0  # above it softplus(x) = x in float64
 SMALLEST = 1e-7  # Released: 1 - p_y is clamped to this from below before the logarithm
 

@@ -1,9 +1,11 @@
-"""The settings of training a network, and the released schedule."""
+"""The settings of training a network, and the released schedule; without torch, so that flags and tables do without it."""
 
 from typing import Any, Literal, NamedTuple
 
-from models.robust_loss import Objective
-
+Objective = Literal["released", "corrected"]
+OBJECTIVES: tuple[Objective, ...] = ("released", "corrected")
+Network = Literal["auto", "mlp", "cnn", "resnet18"]
+NETWORKS: tuple[Network, ...] = ("auto", "mlp", "cnn", "resnet18")
 Method = Literal["rdia-ls", "erm", "self-teaching", "co-teaching", "sigua", "f-correction", "s-model"]
 METHODS: tuple[Method, ...] = ("rdia-ls", "erm", "self-teaching", "co-teaching", "sigua", "f-correction", "s-model")
 Warmup = Literal["released", "balanced"]

@@ -133,7 +133,7 @@ def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:
     if path.is_dir():
         raise InputError(f"{flag} {path}: is a folder, expected the name of a file; give {path / 'page.html'}")
     refuse_endless(path, flag)
-    writable_folder(path.parent, flag)
+    writable_folder(path.parent, flag, path)
     try:
         with path.open("rb") as file:
             other = file.read(len(begins)) not in {begins, b""}

@@ -10,10 +10,10 @@ import torch
 
 from data.errors import InputError
 from data.files import replacing
+from data.public import PICTURE_SETS
 from models.training import Epoch
 from run.records import Record
-
-CHECKPOINT = "checkpoint.pt"
+from run.training_config import CHECKPOINT
 
 
 class Checkpoint(NamedTuple):
@@ -46,15 +46,16 @@ def load_checkpoint(folder: Path, config: Record, data: str) -> Checkpoint | Non
     kept = read_checkpoint(folder)
     if kept is None:
         return None
+    own = {config["dataset"], kept.config.get("dataset")}.isdisjoint(PICTURE_SETS)  # the same file may go by two paths
     for name, value in config.items():
-        if kept.config.get(name) != value:
+        if kept.config.get(name) != value and not (own and name == "dataset"):
             raise InputError(
                 f"--{name} {value}: the run in {folder} has {kept.config.get(name)}; give that, or another --result_dir"
             )
     if kept.data != data:
         raise InputError(
-            f"--dataset {config['dataset']}: has changed since the run in {folder}; give another --result_dir, or remove"
-            f" {folder / CHECKPOINT}"
+            f"--dataset {config['dataset']}: is not the data of the run in {folder}, or has changed; give another --result_dir,"
+            f" or remove {folder / CHECKPOINT}"
         )
     return kept
 

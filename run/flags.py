@@ -82,9 +82,9 @@ def number_or_auto(text: str) -> float | None:
 def count(text: str) -> int:
     """A whole number from 1 to 1e9."""
     if not (text.isascii() and text.isdigit() and text.strip("0")):
-        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of 1 or more, such as 200")
+        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of 1 or more, such as 2")
     if len(text) > SEED_DIGITS or int(text) > MOST_COUNT:
-        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of at most {MOST_COUNT:,}, such as 200")
+        raise argparse.ArgumentTypeError(f"got '{text[:QUOTED]}', expected a whole number of at most {MOST_COUNT:,}, such as 2")
     return int(text)
 
 

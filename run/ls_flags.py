@@ -2,14 +2,12 @@
 
 import argparse
 
+from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
-from models.architectures import NETWORKS
-from models.robust_loss import OBJECTIVES
-from models.settings import FAST, METHODS, OPTIMIZERS, WARMUPS, Settings
-from run.checkpoint import CHECKPOINT
+from models.settings import FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
 from run.flags import Parser, add_data_dir, add_output, count, fraction, non_negative, place, positive, rate, seed
-from run.training_config import TrainingConfig
+from run.training_config import CHECKPOINT, TrainingConfig
 
 # Released: flags that have no meaning here.
 IGNORED = ("print_freq", "num_workers", "model_type", "fr_type")
@@ -72,7 +70,7 @@ def _add_training(method: argparse._ArgumentGroup) -> None:
 
 
 def ls_config(flags: argparse.Namespace) -> TrainingConfig:
-    """The configuration of the flags: the settings of the recipe, unless a flag sets them."""
+    """The configuration of the flags: the settings of the recipe, unless a flag sets them. Raises `InputError`."""
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
         "forget_rate": flags.noise_rate,
@@ -81,7 +79,13 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
         **(FAST if flags.recipe == "fast" else {}),
     }
     named = {name: getattr(flags, name) for name in TrainingConfig._fields if name != "settings"}
-    return TrainingConfig(**named, settings=Settings(**{**defaults, **given}))
+    settings = Settings(**{**defaults, **given})
+    if settings.method == "rdia-ls" and settings.discard_rate > settings.forget_rate:
+        raise InputError(
+            f"--discard_rate {settings.discard_rate:g}: is above the forget rate, {settings.forget_rate:g}: only samples that are"
+            f" not kept as clean are discarded; give at most {settings.forget_rate:g}"
+        )
+    return TrainingConfig(**named, settings=settings)
 
 
 def flag_notes(flags: argparse.Namespace, settings: Settings) -> list[str]:
@@ -89,6 +93,9 @@ def flag_notes(flags: argparse.Namespace, settings: Settings) -> list[str]:
     notes, ignored = [], [f"--{name}" for name in IGNORED if getattr(flags, name) is not None]
     if ignored:
         notes.append(f"{', '.join(ignored)}: no meaning here, ignored")
+    if flags.noise_type != "none" and flags.noise_rate and flags.dataset not in PICTURE_SETS:
+        share = f"about {flags.noise_rate:.0%} of your training labels were flipped on purpose"
+        notes.append(f"{share}; add --noise_type none to keep them as they are")
     if settings.n_epoch <= settings.init_epoch:
         notes.append(f"--n_epoch {settings.n_epoch}: the run ends within the warm-up of {settings.init_epoch} epochs")
     if flags.resume and not (flags.result_dir / CHECKPOINT).exists():

@@ -18,7 +18,8 @@ def save_training(record: Record, config: TrainingConfig, device: str, folder: P
 def is_recorded(record: Record, folder: Path) -> bool:
     """Whether results.jsonl has this run already: resuming a finished run adds no second line.
 
-    The suspects are computed again, and another device may round them differently: they are not compared.
+    Not compared are the suspects, which are computed again, and may be rounded differently on another device, and the name of the
+    data, as the same file may go by two paths.
     """
-    own = {name: value for name, value in record.items() if name not in {"suspects", "precision", "recall"}}
+    own = {name: value for name, value in record.items() if name not in {"dataset", "suspects", "precision", "recall"}}
     return any({name: line.get(name) for name in own} == own for line in read_lines(folder / "results.jsonl"))

@@ -9,10 +9,12 @@ from run.phi_plot import draw_choice, draw_phi
 from run.rdia import Config, Outcome
 from run.records import append_line, environment, remove, table_of, write_csv
 
+SUSPECTS_LISTED = "relabeled.csv"
+
 
 def save_outcome(outcome: Outcome, config: Config, folder: Path) -> None:
     """Replace relabeled.csv and the pictures, and append the run to results.jsonl. Raises `InputError`."""
-    write_csv(folder / "relabeled.csv", *relabeled_rows(outcome))
+    write_csv(folder / SUSPECTS_LISTED, *relabeled_rows(outcome))
     draw_outcome(outcome, folder)
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
     settings |= {"block_rows": config.block_rows, "dask": config.dask, "gpu": config.gpu}

@@ -16,9 +16,8 @@ from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
 from run.prepare import Prepared, prepare
 from run.records import Record, append_line, remove, write_csv, write_lines
 from run.suspects import judged, suspect_rows, suspects
-from run.training_config import TrainingConfig
+from run.training_config import LOST_BELOW, TrainingConfig
 
-LOST_BELOW = 5.0  # per cent: a class with a lower test recall counts as lost
 SUSPECTS, CURVE = "suspects.csv", "curve.png"  # written when a run has ended
 LAST_EPOCHS = 10  # whose mean test accuracy is reported
 

@@ -23,6 +23,7 @@ from run.stages import Stages
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
 SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
 UNSURE = "unsure"
+RANKING = "ranking.csv"
 MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
 FEW_TRUSTED = 100  # rows below which a note says what can be expected
 
@@ -176,5 +177,5 @@ def repair_notes(found: Found, config: Config) -> list[str]:
 
 def save_repair(found: Found, folder: Path) -> None:
     """Write ranking.csv anew, and append the run to results.jsonl. Raises `InputError`."""
-    write_csv(folder / "ranking.csv", *ranking(found))
+    write_csv(folder / RANKING, *ranking(found))
     append_line(folder / "results.jsonl", {**found.record, **environment()})

@@ -37,7 +37,9 @@ def results_table(record: Record, flipped: int) -> str:
         f"{name:<9}" + "  ".join(_metric_cells(splits[split]) for split in ("validation", "test"))
         for name, splits in record["methods"].items()
     ]
-    relabeled = f"{DONE[record.get('relabel', 'R')]} {record['relabeled']:,} of {n:,} (Phi > alpha = {record['alpha']:g})"
+    relabel = record.get("relabel", "R")
+    what = f"{record['relabeled']:,} suspects" if relabel == "drop" else f"{record['relabeled']:,}"
+    relabeled = f"{DONE[relabel]} {what} of {n:,} (Phi > alpha = {record['alpha']:g})"
     decided = [_decided(record["decided"])] if "decided" in record else []
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
     return "\n".join(

@@ -1,10 +1,11 @@
-"""How a command ends: bad input, Ctrl-C and torch that is not installed are one line on standard error."""
+"""How a command ends: bad input, Ctrl-C, and numpy or torch that is not installed are one line on standard error."""
 
 import errno
 import io
 import os
 import signal
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from importlib.util import find_spec
 
@@ -13,6 +14,8 @@ from data.errors import InputError
 AGAIN = "run the same command again"
 TORCH = ("torch", "torchvision")  # which linear models do without
 NO_TORCH = 'this needs {}, which is not installed: `pip install -r requirement.txt` in a clone, else `pip install "rdia[torch]"`'
+
+NO_NUMPY = "this needs numpy, which is not installed: `make demo` sets up .venv in a clone; then run `. .venv/bin/activate`"
 
 
 def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None:
@@ -43,9 +46,19 @@ def run_script(prog: str, main: Callable[[], None], remedy: str = AGAIN) -> None
         sys.exit(error_line(prog, f"the output cannot be written ({error.strerror}); make room, and {AGAIN}"))
 
 
-def require_torch(prog: str) -> None:
-    """Leave with one line and status 2 where torch is not installed: for a script whose imports need it."""
+def require_numpy(prog: str) -> None:
+    """Leave with one line and status 2 where numpy is not installed, as outside the environment of a clone."""
+    if not find_spec("numpy"):
+        sys.exit(error_line(prog, NO_NUMPY))
+
+
+def require_torch(prog: str, flags: ArgumentParser) -> None:
+    """Leave with one line and status 2 where torch is not installed: for a script whose imports need it.
+
+    The command line is read before that, so that --help shows the flags, and a wrong flag is named.
+    """
     if not find_spec("torch"):
+        flags.parse_args()
         sys.exit(error_line(prog, NO_TORCH.format("torch")))
 
 

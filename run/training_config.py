@@ -1,12 +1,14 @@
-"""The configuration of a training run."""
+"""The configuration of a training run, and what is known of its results without torch."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from data.noise import NoiseType
-from models.architectures import Network
-from models.settings import Settings
+from models.settings import Network, Settings
 from run.records import Record
+
+CHECKPOINT = "checkpoint.pt"  # the file in --result_dir from which a run is resumed
+LOST_BELOW = 5.0  # per cent: a class with a lower test recall counts as lost
 
 
 class TrainingConfig(NamedTuple):

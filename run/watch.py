@@ -7,7 +7,8 @@ from models.progress import ProgressBar
 from models.settings import Settings
 from models.training import Epoch
 from run.prepare import Prepared
-from run.rdia_ls import LOST_BELOW, lost_classes
+from run.rdia_ls import lost_classes
+from run.training_config import LOST_BELOW
 
 PATIENCE = 5  # epochs: a class is reported after it has been lost for so long
 

@@ -2,6 +2,7 @@
 
 import bz2
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from data.dataset import Validation, divide, is_libsvm, load, load_pictures
+from data.dataset import Dataset, Validation, divide, is_libsvm, load, load_pictures
 from data.errors import InputError
 from data.source import Part, Source
 from data.streams import generator
@@ -477,19 +478,21 @@ OWN_TEST_ROWS = (
     " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
 )
 OWN_TEST = (
-    "20 of your own training rows are used for the test: their labels count as true, and they are not examined themselves;"
-    " better give rows that you have checked as x_test and y_test, or in test/"
+    "20 of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as FILE.t,"
+    " as x_test and y_test, or in test/"
 )
 
 
 def test_a_user_is_told_which_of_the_rows_are_not_examined(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x_train=np.arange(100)[:, np.newaxis] + 1.0, y_train=np.arange(100) % 2)
     name = str(tmp_path / "a.npz")
-    assert load(name, tmp_path, 1).notes == (OWN_TRAIN_ROWS,)
-    assert load(name, tmp_path, 1, FROM_TEST).notes == (OWN_TEST_ROWS,)
+    assert load(name, tmp_path, 1).notes == (OWN_TEST, OWN_TRAIN_ROWS)
+    assert load(name, tmp_path, 1, FROM_TEST).notes == (OWN_TEST.replace("20", "10", 1), OWN_TEST_ROWS)
     assert load_pictures(name, tmp_path, 1).notes == (OWN_TEST,)
     write(tmp_path / "a", numbered(50))
     write(tmp_path / "a.val", numbered(5, start=200))
+    assert load(str(tmp_path / "a"), tmp_path, 1).notes == (OWN_TEST.replace("20", "10", 1),)
+    write(tmp_path / "a.t", numbered(5, start=300))
     assert load(str(tmp_path / "a"), tmp_path, 1).notes == ()
     assert load("wdbc", tmp_path, 1).notes == load("wdbc", tmp_path, 1, FROM_TEST).notes == ()
 
@@ -502,6 +505,21 @@ def test_a_user_is_told_of_a_sorted_file_and_of_classes_without_validation_rows(
         "the validation rows are all of class 2: is the file sorted?",
         "no validation row is of class 0, 1: little can be said of such labels; add some",
     )
+
+
+# --- Files of other formats
+
+
+@pytest.mark.parametrize("loaded", [load, load_pictures])
+def test_a_table_or_a_single_array_is_refused_with_what_to_do(loaded: Callable[..., Dataset], tmp_path: Path) -> None:
+    for name in ("a.csv", "a.tsv"):
+        path = write(tmp_path / name, "1,2\n3,4\n")
+        with pytest.raises(InputError, match=rf"^--dataset {path}: is a CSV file; save it as an \.npz \(README, Your own data\)$"):
+            loaded(str(path), tmp_path, 1)
+    np.save(tmp_path / "a.npy", np.eye(3))
+    message = rf"^--dataset {tmp_path}/a\.npy: is one array; save x_train and y_train in an \.npz with numpy\.savez$"
+    with pytest.raises(InputError, match=message):
+        loaded(str(tmp_path / "a.npy"), tmp_path, 1)
 
 
 # --- Which sets --block_rows and --dask are for

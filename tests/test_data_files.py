@@ -7,6 +7,7 @@ import pytest
 
 from data.errors import InputError
 from data.files import only_writer, replacing, writable_folder
+from page.render import page_path
 from tests.invoke import ROOT
 
 
@@ -99,6 +100,11 @@ def test_a_folder_that_takes_no_file_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)  # root may write wherever permission bits forbid it
     with pytest.raises(InputError, match=r"^--result_dir .* cannot be written \(Permission denied\)"):
         writable_folder(tmp_path, "--result_dir")
+    page = tmp_path / "p.html"
+    with pytest.raises(
+        InputError, match=rf"^--audit {page}: cannot be written \(Permission denied\); give a file in a folder that"
+    ):
+        page_path(page, "--audit")
 
 
 def test_one_writer_at_a_time_is_in_a_folder(tmp_path: Path) -> None:

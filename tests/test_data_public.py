@@ -335,7 +335,9 @@ def test_a_batch_that_is_not_the_published_one_is_one_line_and_not_unpickled(
     assert len(cifar10) == 6
     path, trace = tmp_path / "cifar-10-batches-py" / name, tmp_path / "ran"
     path.write_bytes(pickle.dumps(Calls(f"echo > {trace}")))
-    with pytest.raises(InputError, match=f"^--dataset cifar10: {tmp_path} does not have its published files, and .*; put them"):
+    with pytest.raises(
+        InputError, match=f"^--dataset cifar10: {tmp_path} does not have its published files, and .*; put them there by hand"
+    ):
         loader("cifar10", tmp_path, 1)
     assert not trace.exists()
     pickle.loads(path.read_bytes())
@@ -345,7 +347,7 @@ def test_a_batch_that_is_not_the_published_one_is_one_line_and_not_unpickled(
 @pytest.mark.parametrize("name", ["cifar10", "svhn"])
 def test_a_set_that_is_missing_and_a_folder_that_cannot_be_written_are_one_line(name: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a file")
-    for folder, cause in ((tmp_path / "new", "no network here"), (tmp_path / "a", "File exists")):
+    for folder, cause in ((tmp_path / "new", "no network, or the server"), (tmp_path / "a", "File exists")):
         with pytest.raises(InputError, match=rf"^--dataset {name}: {folder} does not have its published files, .*{cause}"):
             load(name, folder, 1)
 

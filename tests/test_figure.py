@@ -132,6 +132,8 @@ def test_the_report_shows_a_dash_where_there_is_nothing_to_count() -> None:
     assert "precision -, recall 0.0000" in table
     assert table.count("0.2500     0.5000        -") == 2
     assert "not known" in results_table(record, flipped=0)
+    assert "\nrelabeled 0 of 10 (Phi > alpha = 1), " in table
+    assert "\nleft out 3 suspects of 10 (Phi > alpha = 1), " in results_table({**record, "relabel": "drop", "relabeled": 3}, 2)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (3, 4, 5), (1, 4, 5), (4, 5, 1)])

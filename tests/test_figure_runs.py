@@ -155,7 +155,7 @@ def test_rdia_ls_on_a_network_is_the_average_of_the_fast_recipe_as_it_evaluates(
         state.averaged.train()
         yield None
 
-    monkeypatch.setattr(on_network, "train", trained)
+    monkeypatch.setattr("models.training.train", trained)
     network = fit_by_loss(model, data, 0.6)
     state = seen["state"]
     assert network is state.averaged is not state.network
@@ -180,7 +180,7 @@ def test_a_candidate_counts_the_last_ten_epochs_on_held_out_rows(monkeypatch: py
     def held(seed: int, rate: float, _: Path) -> Any:
         return SimpleNamespace(seed=seed, rate=rate)
 
-    monkeypatch.setattr(recipe, "train", trained)
+    monkeypatch.setattr("models.training.train", trained)
     monkeypatch.setattr(recipe, "held_out", held)
     record = train_candidate(Candidate(103, 0.5, 50, 0.25, 0.002, 0.0005), Path())
     assert COUNTED_EPOCHS == 10

@@ -68,7 +68,7 @@ def test_other_seeds_are_refused(text: str) -> None:
 def test_a_count_is_a_whole_number_of_1_or_more() -> None:
     assert (count("1"), count("200")) == (1, 200)
     for text in ("0", "-1", "1.0", "", "x", "\u0661"):
-        with pytest.raises(ArgumentTypeError, match=f"^got '{text}', expected a whole number of 1 or more, such as 200$"):
+        with pytest.raises(ArgumentTypeError, match=f"^got '{text}', expected a whole number of 1 or more, such as 2$"):
             count(text)
 
 

@@ -22,8 +22,9 @@ from data.libsvm import read_libsvm
 from data.pictures import read_folder
 from data.public import MNIST_MD5
 from models.training import Epoch
-from run.checkpoint import CHECKPOINT, Checkpoint, read_checkpoint, save_checkpoint
+from run.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from run.drawing import plain
+from run.training_config import CHECKPOINT
 from tests.invoke import Ended, Invoke, script
 
 RUN = {"RDIA.py": script("RDIA"), "RDIA-LS.py": script("RDIA-LS"), "page": page.__main__}

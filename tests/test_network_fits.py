@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from models.architectures import Network, build
+from models.architectures import build
 from models.methods import companion
 from models.network_model import Fitting, NetworkModel, fit_network
-from models.settings import FAST, Method, Settings, forget_rate, learning_rate
+from models.settings import FAST, Method, Network, Settings, forget_rate, learning_rate
 from models.training import LATE_BETA1, State, Tensors, Totals, evaluated, follow, predict, start, train
 
 CPU = torch.device("cpu")

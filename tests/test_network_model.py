@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from influence import harmful
-from models.architectures import Network
 from models.metrics import evaluate
 from models.model import refit
 from models.network_model import Fitting, NetworkModel, channels_first, training_losses, unsuited
+from models.settings import Network
 from tests.problems import digits
 
 

@@ -3,7 +3,8 @@ import itertools
 import pytest
 import torch
 
-from models.architectures import NETWORKS, Network, build, suited
+from models.architectures import build, suited
+from models.settings import NETWORKS, Network
 
 
 def parameters(network: Network, shape: tuple[int, int, int], classes: int) -> int:

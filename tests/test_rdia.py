@@ -119,6 +119,14 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "mine.npz"
 
 
+def test_the_last_line_says_how_many_suspects_there_are_and_where_they_are_listed(tmp_path: Path, invoke: Invoke) -> None:
+    out = invoke("--relabel", "drop", "--result_dir", tmp_path)[1].splitlines()
+    listed = len((tmp_path / "relabeled.csv").read_text().splitlines()) - 1
+    assert out[-1] == f"suspects: {listed}, listed in {tmp_path}/relabeled.csv"
+    assert f"left out {listed} suspects of 319 (Phi > alpha = 0.0002)" in "\n".join(out)
+    assert "suspects" not in invoke()[1]
+
+
 def test_relabeled_csv_is_the_audit_of_the_run(mine: Path, invoke: Invoke) -> None:
     out = mine.parent / "out"
     record = json.loads(invoke("--dataset", mine, "--noise", 0.2, "--result_dir", out, "--json")[1])
@@ -343,7 +351,7 @@ FILES = {
     "one class": ("\n".join(ROWS[::2]), "has one class (0)"),
     "nan": ("\n".join([*ROWS, "1 1:nan"]), "line 41"),
     "a ragged line": ("\n".join([*ROWS, "1 1:2 7"]), "line 41 is '1 1:2 7'"),
-    "comma-separated": ("a,b,label\n1,2,0\n", "line 1 is 'a,b,label'"),
+    "comma-separated": ("a,b,label\n1,2,0\n", "is a CSV file; save it as an .npz"),
     "too few rows": ("0 1:1\n1 1:2\n", "leave no"),
 }
 
@@ -389,7 +397,8 @@ def test_without_a_network_the_error_says_what_to_do(tmp_path: Path, invoke: Inv
     assert (status, err.count("\n")) == (2, 1)
     assert "real-sim" in err
     assert str(tmp_path) in err
-    assert "--dataset digits" in err
+    remedy = "put the file there by hand, or give the folder that has it as --data_dir"
+    assert err.endswith(f" (no network, or the server cannot be reached); {remedy}\n")
     assert not list((tmp_path / "libsvm").iterdir())
 
 

@@ -15,7 +15,7 @@ import torch
 from data.files import only_writer
 from models.settings import METHODS
 from run.checkpoint import read_checkpoint, save_checkpoint
-from run.ls_flags import ls_config, ls_parser
+from run.ls_flags import flag_notes, ls_config, ls_parser
 from run.ls_folder import save_training
 from run.rdia_ls import lost_classes
 from tests.invoke import ROOT, Invoke, script
@@ -146,10 +146,15 @@ def test_a_run_whose_data_has_changed_is_not_gone_on_with(tmp_path: Path, invoke
         np.savez(path, x_train=x_changed, y_train=changed, x_test=x, y_test=labels)
         ended = invoke(*flags)
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-        assert f"--dataset {path}: has changed since the run in {out}" in ended.err
+        assert f"--dataset {path}: is not the data of the run in {out}, or has changed; give another" in ended.err
         assert (out / "checkpoint.pt").read_bytes() == before
     np.savez(path, x_train=x, y_train=labels, x_test=x, y_test=labels)
-    assert invoke(*flags).status == 0
+    (tmp_path / "link.npz").symlink_to(path)
+    printed = invoke("--dataset", tmp_path / "link.npz", *flags[2:])  # the same file by another path
+    assert (printed.status, (out / "results.jsonl").read_text().count("\n")) == (0, 1)
+    assert invoke(*flags).out == printed.out.replace("link.npz", "mine.npz")
+    refused = invoke(*flags[2:])
+    assert f"--dataset digits: the run in {out} has {path}; give that" in refused.err
 
 
 def test_a_folder_in_which_another_run_writes_is_refused_and_stays(tmp_path: Path, invoke: Invoke) -> None:
@@ -255,12 +260,32 @@ def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: P
     flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--init_epoch", 3, "--n_epoch")
     said = invoke(*flags, 3).err
     assert said.startswith(
-        "note: --n_epoch 3: the run ends within the warm-up of 3 epochs\nnote: 60 of your own training rows are used for the t"
+        "note: --n_epoch 3: the run ends within the warm-up of 3 epochs\nnote: 60 of your own rows are used as test rows, with"
     )
     assert said.count("\n") == 2
     assert invoke(*flags, 3, "--quiet").err == ""
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
     assert invoke(*flags, 4).err == ""
+
+
+def test_a_user_is_told_of_labels_that_were_flipped_on_purpose() -> None:
+    def told(*words: str) -> list[str]:
+        flags = ls_parser().parse_args(words)
+        return flag_notes(flags, ls_config(flags).settings)
+
+    note = "about {} of your training labels were flipped on purpose; add --noise_type none to keep them as they are"
+    assert told("--dataset", "mine.npz") == [note.format("40%")]
+    assert told("--dataset", "mine.npz", "--noise_rate", "0.2", "--noise_type", "pairflip") == [note.format("20%")]
+    assert told("--dataset", "mine.npz", "--noise_type", "none") == told("--dataset", "mine.npz", "--noise_rate", "0") == []
+    assert told("--dataset", "mnist") == told() == []
+
+
+def test_no_more_samples_are_discarded_than_are_not_kept(invoke: Invoke) -> None:
+    ended = invoke("--forget_rate", 0.2, "--discard_rate", 0.5)
+    message = "is above the forget rate, 0.2: only samples that are not kept as clean are discarded; give at most 0.2"
+    assert (ended.status, ended.err) == (2, f"RDIA-LS.py: error: --discard_rate 0.5: {message}\n")
+    settings = ls_config(ls_parser().parse_args(["--method", "erm", "--forget_rate", "0.2", "--discard_rate", "0.5"])).settings
+    assert (settings.forget_rate, settings.discard_rate) == (0.2, 0.5)
 
 
 def test_lost_classes_are_those_under_5_per_cent_throughout() -> None:

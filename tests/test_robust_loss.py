@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.robust_loss import OBJECTIVES, Objective, rdia_ls_loss, relabeled_losses
+from models.robust_loss import rdia_ls_loss, relabeled_losses
+from models.settings import OBJECTIVES, Objective
 
 
 def loop(

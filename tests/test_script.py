@@ -1,5 +1,6 @@
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from data.errors import LONGEST_MESSAGE, InputError
-from run.script import require_torch, run_script
+from Figure.lines import KEPT_LINES
+from Figure.reproduce import MODULES
+from run.flags import Parser, seed
+from run.script import require_numpy, require_torch, run_script
+from tests.invoke import ROOT, Ended
 
 
 def test_an_input_error_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,16 +54,76 @@ def importer(module: str) -> Callable[[], None]:
     return main
 
 
-@pytest.mark.parametrize("script", [lambda: run_script("RDIA.py", importer("torch")), lambda: require_torch("RDIA.py")])
+def flags() -> Parser:
+    parser = Parser("RDIA.py", None)
+    parser.add_argument("--seed", type=seed, help="of the noise")
+    return parser
+
+
+@pytest.mark.parametrize("script", [lambda: run_script("RDIA.py", importer("torch")), lambda: require_torch("RDIA.py", flags())])
 def test_torch_that_is_not_installed_is_one_line_and_status_2(
     script: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(sys, "argv", ["RDIA.py", "--seed", "1"])
     with pytest.raises(SystemExit) as left:
         script()
     assert left.value.code == 2
     command = '`pip install -r requirement.txt` in a clone, else `pip install "rdia[torch]"`'
     assert capsys.readouterr() == ("", f"RDIA.py: error: this needs torch, which is not installed: {command}\n")
+
+
+def test_without_torch_help_is_shown_and_a_wrong_flag_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for words, status in (("--help", 0), ("--seed=x", 2)):
+        monkeypatch.setattr(sys, "argv", ["RDIA.py", words])
+        with pytest.raises(SystemExit) as left:
+            require_torch("RDIA.py", flags())
+        assert left.value.code == status
+    said = capsys.readouterr()
+    assert "--seed SEED  of the noise\n" in said.out
+    assert said.err.startswith("RDIA.py: error: argument --seed: got 'x', expected a whole number of 0 or more")
+
+
+@pytest.mark.parametrize("name", ["RDIA.py", "RDIA-LS.py", "Figure.reproduce"])
+def test_without_numpy_a_command_is_one_line_and_status_2(name: str) -> None:
+    ended = blocked("numpy", name)
+    expected = "this needs numpy, which is not installed: `make demo` sets up .venv in a clone; then run `. .venv/bin/activate`"
+    assert (ended.status, ended.out, ended.err) == (2, "", f"{name}: error: {expected}\n")
+    require_numpy(name)  # which is here
+
+
+def blocked(module: str, name: str, *words: object) -> Ended:
+    """A command where a module is not installed."""
+    run = f"run_path({name!r}, run_name='__main__')" if name.endswith(".py") else f"run_module({name!r}, run_name='__main__')"
+    code = f"import runpy, sys; sys.modules[{module!r}] = None; sys.path.insert(0, ''); runpy.{run}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def test_without_torch_the_flags_of_rdia_ls_are_shown() -> None:
+    ended = blocked("torch", "RDIA-LS.py", "--help")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("usage: RDIA-LS.py [-h] [--dataset DATASET]")
+    assert "--network {auto,mlp,cnn,resnet18}" in ended.out
+    refused = blocked("torch", "RDIA-LS.py")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.startswith("RDIA-LS.py: error: this needs torch, which is not installed: ")
+
+
+def test_without_torch_all_tables_and_pictures_of_what_is_kept_are_made(tmp_path: Path) -> None:
+    shutil.copytree(KEPT_LINES, tmp_path / "kept")
+    ended = blocked("torch", "Figure.reproduce", "all", "--kept", "--result_dir", tmp_path / "kept")
+    assert (ended.status, ended.err) == (0, "")
+    names = [line.partition(":")[0].partition(" ")[0] for line in ended.out.splitlines()]
+    assert set(names) == set(MODULES)
+    made = [Path(line.split()[-1]) for line in ended.out.splitlines() if " picture " in line]
+    assert {path.name for path in made} >= {"noise.png", "gamma.png", "framework.png"}
+    assert all(path.stat().st_size > 0 for path in made)
 
 
 def test_another_module_that_is_not_there_is_a_fault_of_the_program() -> None:

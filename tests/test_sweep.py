@@ -117,12 +117,12 @@ def results(folder: Path) -> list[str]:
 
 def test_two_jobs_and_two_shards_give_what_one_process_gives(tmp_path: Path) -> None:
     empty, one, two, parts = (tmp_path / name for name in ("empty", "one", "two", "parts"))
-    assert call(*METHODS, empty, "--result_dir", one) == Ended(0, "", "")
-    assert call(*METHODS, empty, "--result_dir", two, "--jobs", 2) == Ended(0, "", "")
+    assert call(*METHODS, empty, "--result_dir", one) == Ended(0, f"methods: table in {one}/methods.md\n", "")
+    assert call(*METHODS, empty, "--result_dir", two, "--jobs", 2) == Ended(0, f"methods: table in {two}/methods.md\n", "")
     for number in (1, 2):
         assert call(*METHODS, empty, "--result_dir", parts, "--shard", f"{number}/2") == Ended(0, "", "")
     assert not (parts / "methods.md").exists()
-    assert call(*METHODS, empty, "--result_dir", parts) == Ended(0, "", "")
+    assert call(*METHODS, empty, "--result_dir", parts) == Ended(0, f"methods: table in {parts}/methods.md\n", "")
     assert len(results(one)) == 6
     assert results(one) == results(two) == results(parts)
     tables = [(folder / "methods.md").read_text() for folder in (one, two, parts)]

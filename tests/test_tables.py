@@ -16,7 +16,7 @@ from Figure.lines import Run
 from Figure.many import MANY_METHODS
 from Figure.recipe import CANDIDATES, RATES, Candidate, recipe_table
 from Figure.tables import documents, markdown, marked, mean_sd, paste_into, place_of, seeds
-from Figure.target import Output
+from Figure.target import FIGURES, Output, in_clone
 from models.settings import FAST, METHODS
 from run.records import Record
 
@@ -335,7 +335,9 @@ def test_a_table_replaces_what_stands_between_its_marks_and_nothing_else(tmp_pat
     assert (tmp_path / "page.md").read_text() == after
 
 
-def test_a_table_goes_into_the_document_that_has_a_place_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_goes_into_the_document_that_has_a_place_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "README.md").write_text("<!-- deeper -->\n<!-- /deeper -->\n")
     for name in ("a", "b"):
@@ -351,6 +353,9 @@ def test_a_table_goes_into_the_document_that_has_a_place_for_it(tmp_path: Path, 
     Output(tmp_path, own=True).table("b", "| new |")
     assert (tmp_path / "b.md").read_text() == "| new |\n"
     assert Output(tmp_path, own=True).picture("b") == tmp_path / "b.png"
+    made = f"b: table in {tmp_path}/docs/b.md", f"b: table in {tmp_path}/b.md", f"b: picture {tmp_path}/b.png"
+    assert capsys.readouterr().out.splitlines() == list(made)
+    assert in_clone(FIGURES / "noise.png") == Path("Figure/noise.png")
 
 
 def test_how_many_seeds_stand_behind_the_cells() -> None:

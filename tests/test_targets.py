@@ -145,8 +145,8 @@ def test_a_training_run_is_kept_with_the_device_that_trained_it(
         seen.update(config=config, device=where, threads=torch.get_num_threads())
         return {"last10": 88.0}
 
-    monkeypatch.setattr(deep_targets, "run_training", run_training)
-    monkeypatch.setattr(deep_targets, "choose_device", lambda asked: torch.device(device) if asked is None else asked)
+    monkeypatch.setattr("run.rdia_ls.run_training", run_training)
+    monkeypatch.setattr("models.devices.device.choose_device", lambda asked: torch.device(device) if asked is None else asked)
     run = mnist_run(("symmetric", 0.8), 3)
     assert run.make(tmp_path) == {"last10": 88.0, "device": device}
     assert (seen["config"].data_dir, seen["config"].flat(), seen["device"]) == (tmp_path, run.config, torch.device(device))

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from data.errors import InputError
-from models.architectures import Network, build
+from models.architectures import build
 from models.devices.ranks import ALONE, Ranks, from_first, on_ranks
 from models.devices.shared_norm import share_norms
 from models.devices.together import forward_together
 from models.methods import companion
-from models.settings import METHODS, Settings
+from models.settings import METHODS, Network, Settings
 from models.training import Epoch, State, Tensors, forward, snapshot, start, train
 
 SETTINGS = Settings(n_epoch=5, init_epoch=2, num_gradual=2, epoch_decay_start=4, batch_size=15, forget_rate=0.5, discard_rate=0.25)

@@ -25,11 +25,12 @@ from models.devices.ranks import ALONE
 from models.training import Epoch, snapshot
 from page.render import html_page
 from page.review import load_review, save_review
-from run.checkpoint import CHECKPOINT, Checkpoint, save_checkpoint
+from run.checkpoint import Checkpoint, save_checkpoint
 from run.decisions import read_decisions
 from run.ls_flags import ls_config, ls_parser
 from run.prepare import prepare
 from run.rdia_ls import resumed
+from run.training_config import CHECKPOINT
 from tests.fuzz.mutate import PACKERS
 from tests.invoke import script
 from tests.reviews import a_review
