@@ -60,11 +60,11 @@ class RealSet(NamedTuple):
 
 
 def cells(datasets: Sequence[str], count: int) -> list[CellConfig]:
-    """All cells of these sets, those of a set one after another, seeds 1 to `count`."""
+    """All cells of these sets, seed after seed, 1 to `count`."""
     return [
         CellConfig(dataset, noise, trusted, seed)
-        for dataset in datasets
         for seed in range(1, count + 1)
+        for dataset in datasets
         for noise in noises(dataset)
         for trusted in TRUSTED
         if trusted < 300 or dataset in LARGE
