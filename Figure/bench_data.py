@@ -19,7 +19,7 @@ from models.soft_regression import fit_soft, one_hot
 
 REAL_SETS = ("semeval", "trec", "sentiment", "music")
 MADE_SETS = ("wdbc", "cancer", "diabetes", "digits10", "adult")
-RATES = {"symmetric": 0.3, "pairflip": 0.3, "one-sided": 0.4, "dependent": 0.2}  # of one-sided: of the labels that may change
+NOISE_RATES = {"symmetric": 0.3, "pairflip": 0.3, "one-sided": 0.4, "dependent": 0.2}  # of one-sided: of the labels that may change
 TRUSTED = (30, 100, 300)
 LARGE = ("semeval", "trec", "sentiment", "digits10", "adult")  # have 300 trusted rows and enough others
 TEXT_COLUMNS = ("text", "entity1", "entity2", "between")  # a term of one is not a term of another
@@ -34,7 +34,7 @@ class CellConfig(NamedTuple):
     """What determines a cell."""
 
     dataset: str
-    noise: str  # "real" or a key of RATES
+    noise: str  # "real" or a key of NOISE_RATES
     trusted: int
     seed: int
 
@@ -75,7 +75,7 @@ def noises(dataset: str) -> tuple[str, ...]:
     """The kinds of noise that a set is tried with; pairflip is symmetric noise for two classes."""
     if dataset in REAL_SETS:
         return ("real",)
-    return tuple(kind for kind in RATES if kind != "pairflip" or dataset == "digits10")
+    return tuple(kind for kind in NOISE_RATES if kind != "pairflip" or dataset == "digits10")
 
 
 def possible(dataset: str, data_dir: Path) -> bool:
@@ -126,7 +126,7 @@ def made_set(dataset: str, data_dir: Path) -> MadeSet:
 
 @functools.lru_cache(maxsize=1)
 def real_set(path: Path) -> RealSet:
-    """A table with the columns part ("train" or "pool"), label, true_label and features. Features are made by training rows alone."""
+    """A table with the columns part ("train" or "pool"), label, true_label, and others, whose training rows make the features."""
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     classes = sorted({row[name] for row in rows for name in ("label", "true_label")})
@@ -139,14 +139,14 @@ def real_set(path: Path) -> RealSet:
     return RealSet(x, labels(train, "label"), labels(train, "true_label"), x_pool, labels(pool, "true_label"), len(classes))
 
 
-class Features(NamedTuple):
+class PartFeatures(NamedTuple):
     """Of training rows and pool."""
 
     train: Matrix
     pool: Matrix
 
 
-def text_features(train: Sequence[dict[str, str]], pool: Sequence[dict[str, str]]) -> Features:
+def text_features(train: Sequence[dict[str, str]], pool: Sequence[dict[str, str]]) -> PartFeatures:
     """TF-IDF of one- and two-word terms that at least 2 training rows have, sublinear; each column has terms of its own."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -156,15 +156,15 @@ def text_features(train: Sequence[dict[str, str]], pool: Sequence[dict[str, str]
             terms = {} if column == "text" else {"token_pattern": SHORT_TERMS}
             made = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, **terms)
             parts.append((made.fit_transform([row[column] for row in train]), made.transform([row[column] for row in pool])))
-    return Features(*(sp.csr_array(sp.hstack(columns)) for columns in zip(*parts, strict=True)))
+    return PartFeatures(*(sp.csr_array(sp.hstack(columns)) for columns in zip(*parts, strict=True)))
 
 
-def number_features(train: Sequence[dict[str, str]], pool: Sequence[dict[str, str]]) -> Features:
+def number_features(train: Sequence[dict[str, str]], pool: Sequence[dict[str, str]]) -> PartFeatures:
     """The columns named feature..., standardised by the training rows; a missing number becomes 0, its column's mean."""
     names = [name for name in train[0] if name.startswith("feature")]
     x, x_pool = (np.array([[float(row[name] or "nan") for name in names] for row in part]) for part in (train, pool))
     mean, spread = np.nanmean(x, axis=0), np.nanstd(x, axis=0) + CONSTANT
-    return Features(np.nan_to_num((x - mean) / spread), np.nan_to_num((x_pool - mean) / spread))
+    return PartFeatures(np.nan_to_num((x - mean) / spread), np.nan_to_num((x_pool - mean) / spread))
 
 
 def noisy_labels(x: Matrix, labels: np.ndarray, classes: int, kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -174,11 +174,11 @@ def noisy_labels(x: Matrix, labels: np.ndarray, classes: int, kind: str, rng: np
     the lower half: of two classes, 1 becomes 0. dependent: `dependent_labels`.
     """
     if kind == "dependent":
-        return dependent_labels(x, labels, classes, RATES[kind], rng)
+        return dependent_labels(x, labels, classes, NOISE_RATES[kind], rng)
     if kind == "one-sided":
-        chosen = (rng.random(len(labels)) < RATES[kind]) & (labels >= (classes + 1) // 2)
+        chosen = (rng.random(len(labels)) < NOISE_RATES[kind]) & (labels >= (classes + 1) // 2)
         return np.where(chosen, labels - (classes + 1) // 2, labels)
-    return redraw_labels(labels, classes, RATES[kind], "pairflip" if kind == "pairflip" else "symmetric", rng).labels
+    return redraw_labels(labels, classes, NOISE_RATES[kind], "pairflip" if kind == "pairflip" else "symmetric", rng).labels
 
 
 def dependent_labels(x: Matrix, labels: np.ndarray, classes: int, rate: float, rng: np.random.Generator) -> np.ndarray:

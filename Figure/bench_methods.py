@@ -33,7 +33,7 @@ class Fitted(NamedTuple):
     C: float
 
 
-class Rows(NamedTuple):
+class FoldRows(NamedTuple):
     """What a fold leaves."""
 
     fold: int  # FOLDS: nothing is left out
@@ -50,7 +50,7 @@ class Others:
         fold = balanced_folds(data.trusted, FOLDS, rng)
         self.out = [np.flatnonzero(fold == f) for f in range(FOLDS)]
         kept = [np.flatnonzero(fold != f) for f in range(FOLDS + 1)]
-        self.rows = [Rows(f, data.x_trusted[rows], data.trusted[rows]) for f, rows in enumerate(kept)]
+        self.rows = [FoldRows(f, data.x_trusted[rows], data.trusted[rows]) for f, rows in enumerate(kept)]
         self.seconds: dict[str, float] = {}  # of what several methods share
         self._erm: dict[float, np.ndarray] = {}
         self._phi: dict[tuple[float, int], np.ndarray] = {}
@@ -64,7 +64,7 @@ class Others:
         """(K, d)."""
         return fit_soft(x, one_hot(labels, self.data.classes), self.penalty(C), weights, start)
 
-    def with_trusted(self, rows: Rows, C: float, keep: np.ndarray, weight: float, start: np.ndarray | None) -> np.ndarray:
+    def with_trusted(self, rows: FoldRows, C: float, keep: np.ndarray, weight: float, start: np.ndarray | None) -> np.ndarray:
         """A fit on the training rows that are kept, (n,) bool, and on trusted rows with a weight."""
         labels = np.concatenate([self.data.given[keep], rows.labels])
         weights = np.concatenate([np.ones(keep.sum()), np.full(len(rows.labels), weight)])
@@ -79,7 +79,7 @@ class Others:
             self._count("erm", before)
         return self._erm[C]
 
-    def phi(self, C: float, rows: Rows) -> np.ndarray:
+    def phi(self, C: float, rows: FoldRows) -> np.ndarray:
         """Phi of the ERM fit on the loss of trusted rows, (n,)."""
         if (C, rows.fold) not in self._phi:
             W, before = self.erm(C), time.process_time()
@@ -89,7 +89,7 @@ class Others:
             self._count("phi", before)
         return self._phi[C, rows.fold]
 
-    def agreeing(self, rows: Rows) -> np.ndarray:
+    def agreeing(self, rows: FoldRows) -> np.ndarray:
         """Training rows whose label a model of the trusted rows alone gives, (n,) bool."""
         if not self._agree:
             before = time.process_time()
@@ -102,7 +102,7 @@ class Others:
     def _count(self, name: str, before: float) -> None:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.process_time() - before
 
-    def trusted(self, rows: Rows, C: float, start: np.ndarray | None) -> np.ndarray:
+    def trusted(self, rows: FoldRows, C: float, start: np.ndarray | None) -> np.ndarray:
         """Trusted rows alone."""
         return self.fit(rows.x, rows.labels, C, np.ones(len(rows.labels)), start)
 
@@ -115,7 +115,7 @@ class Others:
         keep = np.ones(len(self.data.given), dtype=bool)
         return lambda rows, C, start: self.with_trusted(rows, C, keep, weight, start)
 
-    def uids(self, rows: Rows, C: float, _: np.ndarray | None) -> np.ndarray:
+    def uids(self, rows: FoldRows, C: float, _: np.ndarray | None) -> np.ndarray:
         """UIDS with its sigmoid."""
         return self.kept(keep_by_class(uids_sigmoid(self.phi(C, rows)), self.data.given, self.rng), C)
 
@@ -191,7 +191,7 @@ class Others:
                 yield name, made._replace(seconds=made.seconds + simple.seconds)
 
 
-Way = Callable[[Rows, float, np.ndarray | None], np.ndarray]  # trusted rows, C, where to start -> weights
+Way = Callable[[FoldRows, float, np.ndarray | None], np.ndarray]  # trusted rows, C, where to start -> weights
 SHARED: dict[str, Sequence[str]] = {
     "ERM": ("erm",),
     "Agree": ("agree",),
