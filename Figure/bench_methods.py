@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import log_softmax
 
 from influence.logistic import Matrix
@@ -218,16 +219,22 @@ def has_cleanlab() -> bool:
 
 def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: int) -> Fitted:
     """cleanlab's CleanLearning about the same regression: five-fold probabilities, label issues, a fit on the others."""
-    import scipy.sparse as sp
     from cleanlab.classification import CleanLearning
     from sklearn.linear_model import LogisticRegression
 
     before = time.process_time()
     simple = LogisticRegression(C=C, fit_intercept=False, max_iter=1_000, tol=1e-3)
     cleaner = CleanLearning(simple, seed=seed, cv_n_folds=FOLDS, find_label_issues_kwargs={"n_jobs": 1})
-    cleaner.fit(sp.csr_matrix(x) if sp.issparse(x) else x, labels)
+    cleaner.fit(short_indices(x), labels)
     clf: Any = cleaner.clf
     found = clf.coef_ if len(clf.classes_) > 2 else per_class(clf.coef_[0])
     weights = np.zeros((classes, x.shape[1]))
     weights[clf.classes_] = found
     return Fitted(weights, time.process_time() - before, C)
+
+
+def short_indices(x: Matrix) -> Matrix:
+    """The same rows; of a sparse matrix with 32-bit indices, which scikit-learn's regression asks for."""
+    if not sp.issparse(x):
+        return x
+    return sp.csr_matrix((x.data, x.indices.astype(np.int32), x.indptr.astype(np.int32)), x.shape)
