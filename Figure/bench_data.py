@@ -94,14 +94,15 @@ def make_cell(config: CellConfig, data_dir: Path) -> Cell:
     if config.noise == "real":
         found = real_set(real_path(config.dataset, data_dir))
         trusted, test = np.split(rng.permutation(len(found.pool)), [config.trusted])
-        data = Labelled(found.x, found.given, found.x_pool[trusted], found.pool[trusted], found.classes)
+        x_trusted = short_indices(found.x_pool[trusted])
+        data = Labelled(short_indices(found.x), found.given, x_trusted, found.pool[trusted], found.classes)
         return Cell(data, found.true, found.x_pool[test], found.pool[test])
     made = made_set(config.dataset, data_dir)
     order = rng.permutation(len(made.labels))
     size = int(TEST_SHARE * (len(order) - config.trusted))
     trusted, test, train = np.split(order, [config.trusted, config.trusted + size])
-    x, true = made.x[train], made.labels[train]
-    data = Labelled(x, noisy_labels(x, true, made.classes, config.noise, rng), made.x[trusted], made.labels[trusted], made.classes)
+    x, true, x_trusted = short_indices(made.x[train]), made.labels[train], short_indices(made.x[trusted])
+    data = Labelled(x, noisy_labels(x, true, made.classes, config.noise, rng), x_trusted, made.labels[trusted], made.classes)
     return Cell(data, true, made.x[test], made.labels[test])
 
 
@@ -197,3 +198,10 @@ def dependent_labels(x: Matrix, labels: np.ndarray, classes: int, rate: float, r
     changed = labels.copy()
     changed[chosen] = p[chosen].argmax(axis=1)
     return changed
+
+
+def short_indices(x: Matrix) -> Matrix:
+    """The same rows; of a sparse matrix with 32-bit indices, which liblinear asks for."""
+    if not sp.issparse(x):
+        return x
+    return sp.csr_array((x.data, x.indices.astype(np.int32), x.indptr.astype(np.int32)), x.shape)

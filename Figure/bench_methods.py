@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import log_softmax
 
+from Figure.bench_data import short_indices
 from influence.logistic import Matrix
 from influence.relabel import harmful
 from influence.resampling import keep_by_class, uids_sigmoid
@@ -231,10 +231,3 @@ def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: 
     weights = np.zeros((classes, x.shape[1]))
     weights[clf.classes_] = found
     return Fitted(weights, time.process_time() - before, C)
-
-
-def short_indices(x: Matrix) -> Matrix:
-    """The same rows; of a sparse matrix with 32-bit indices, which scikit-learn's regression asks for."""
-    if not sp.issparse(x):
-        return x
-    return sp.csr_matrix((x.data, x.indices.astype(np.int32), x.indptr.astype(np.int32)), x.shape)
