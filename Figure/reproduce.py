@@ -30,6 +30,7 @@ MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
     **dict.fromkeys(("demo", "headline", "suspects", "flags", "framework"), "Figure.document_targets"),
+    "bench": "Figure.bench_targets",
     "targets": "Figure.list_of_targets",
 }
 
