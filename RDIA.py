@@ -18,16 +18,18 @@ import sys
 
 from data.errors import InputError
 from data.files import writable_folder
+from data.libsvm_parts import Read
 from influence.rows import is_matrix
 from influence.solvers import SolverError
 from models.devices.placement import reader
 from page.render import page_path, write_page
 from page.review import make_review, save_review
-from run.rdia import STAGES, notes, run
+from run.rdia import STAGES, Config, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
 from run.rdia_folder import save_outcome
-from run.records import json_line
-from run.report import describe, results_table
+from run.records import Record, json_line
+from run.repairing import REPAIR_STAGES, repair_notes, run_repair, save_repair
+from run.report import describe, repair_table, results_table
 from run.script import run_script
 from run.stages import Stages
 
@@ -42,29 +44,52 @@ def main() -> None:
         writable_folder(flags.result_dir, "--result_dir")
     if flags.audit:
         page_path(flags.audit, "--audit")
-    stages = Stages(len(STAGES) + bool(flags.labels), flags.quiet)
+    stages = Stages(len(REPAIR_STAGES if config.protocol == "auto" else STAGES) + bool(flags.labels), flags.quiet)
     try:
         with reader(config.block_rows, config.dask) as read:
-            outcome = run(config, stages, read)
-        reviewable = (flags.audit or flags.result_dir) and is_matrix(outcome.dataset.train.x)  # not for rows on Dask workers
-        review = make_review(outcome, config, with_curve=bool(flags.audit)) if reviewable else None
+            shown = auto(config, flags, stages, read) if config.protocol == "auto" else paper(config, flags, stages, read)
     except SolverError as error:
         raise InputError(f"--dataset {config.dataset}: {error}") from error
     finally:
         stages.close()
-    for note in notes(outcome, config):
-        log.warning("note: %s", note)
+    sys.stdout.write(shown)
+
+
+def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) -> str:
+    """A run as in the paper, what it leaves, and what it prints."""
+    outcome = run(config, stages, read)
+    reviewable = (flags.audit or flags.result_dir) and is_matrix(outcome.dataset.train.x)  # not for rows on Dask workers
+    review = make_review(outcome, config, with_curve=bool(flags.audit)) if reviewable else None
+    stages.close()
+    say(notes(outcome, config))
     if flags.result_dir:
         save_review(review, flags.result_dir)
         save_outcome(outcome, config, flags.result_dir)
     if review and flags.audit:
         write_page(review, flags.audit)
+    table = results_table(outcome.record, int(outcome.given.flipped.sum()))
+    return printed(flags, outcome.record, describe(config.dataset, outcome.dataset), table)
+
+
+def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) -> str:
+    """A run by the protocol auto, what it leaves, and what it prints."""
+    found = run_repair(config, stages, read)
+    stages.close()
+    say(repair_notes(found, config))
+    if flags.result_dir:
+        save_repair(found, flags.result_dir)
+    return printed(flags, found.record, describe(config.dataset, found.dataset), repair_table(found.record))
+
+
+def say(messages: list[str]) -> None:
+    for message in messages:
+        log.warning("note: %s", message)
+
+
+def printed(flags: argparse.Namespace, record: Record, description: str, table: str) -> str:
     if flags.json:
-        sys.stdout.write(json_line(outcome.record))
-        return
-    if not flags.quiet:
-        print(describe(config.dataset, outcome.dataset), end="\n\n")
-    print(results_table(outcome.record, int(outcome.given.flipped.sum())))
+        return json_line(record)
+    return f"{table}\n" if flags.quiet else f"{description}\n\n{table}\n"
 
 
 def cli() -> None:

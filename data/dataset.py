@@ -46,12 +46,14 @@ class Dataset(NamedTuple):
 class Validation(NamedTuple):
     """Which rows the validation set is made of, where the source has none of its own."""
 
-    part: Literal["train", "test", "none"] = "train"  # the last training rows, test rows drawn at random, or no rows at all
+    # The last training rows, test rows drawn at random, no rows at all, or the source's own alone, as its test rows then are.
+    part: Literal["train", "test", "none", "own"] = "train"
     rows: int | None = None  # how many; None: 30% of the training rows, 100 of the test rows
 
 
 FROM_TRAIN = Validation()
 NO_VALIDATION = Validation("none")
+OWN_ROWS = Validation("own")
 
 
 def load(name: str, data_dir: Path, seed: int, validation: Validation = FROM_TRAIN, read: Read = read_libsvm) -> Dataset:
@@ -134,7 +136,7 @@ def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> D
     notes = []
     if asked.part == "none" and not source.test:
         notes.append(OWN_TEST.format(count=len(dataset.test.labels)))
-    elif asked.part != "none" and not source.validation:
+    elif asked.part in {"train", "test"} and not source.validation:
         part, use = ("training", "examined") if asked.part == "train" else ("test", "tested on")
         notes.append(OWN_VALIDATION.format(count=len(dataset.validation.labels), part=part, use=use))
     return dataset._replace(notes=(*notes, *dataset.notes))
@@ -144,7 +146,7 @@ def divide(source: Source, name: str, rng: np.random.Generator, asked: Validatio
     """Cut a source: its own test rows, else the last of train; its own validation rows, else what is `asked`."""
     n = len(source.train.labels)
     order = rng.permutation(n) if source.shuffle else None
-    n_train = n if source.test else n - n // 5 if source.n_train is None else source.n_train
+    n_train = n if source.test or asked.part == "own" else n - n // 5 if source.n_train is None else source.n_train
     from_train = asked.part == "train" and not source.validation
     n_fit = n_train - _last(n_train, asked.rows) if from_train else n_train
     cuts = slice(n_fit), slice(n_fit, n_train), slice(n_train, n)
@@ -153,8 +155,8 @@ def divide(source: Source, name: str, rng: np.random.Generator, asked: Validatio
     if asked.part == "test" and not source.validation:
         validation, test = from_test(test, asked.rows, rng)
     parts = {"training": train, "validation": validation, "test": test}
-    if asked.part == "none":
-        del parts["validation"]
+    if asked.part in {"none", "own"}:
+        parts = {role: part for role, part in parts.items() if role == "training" or (role == "test" and asked.part == "none")}
     for role, part in parts.items():
         if not len(part.labels):
             remedy = f"give a smaller --n_validation than {asked.rows}" if asked.rows else "add rows"

@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids", "choose"]
+Stream = Literal["split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids", "choose", "repair"]
 STREAMS: tuple[Stream, ...] = (
     "split",
     "noise",
@@ -16,6 +16,7 @@ STREAMS: tuple[Stream, ...] = (
     "optlr",
     "uids",
     "choose",
+    "repair",
 )  # append only: a stream's place in the list is its key
 
 

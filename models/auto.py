@@ -7,7 +7,7 @@ import numpy as np
 
 from models.examine import examine
 from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
-from models.repair import LEAST_TRUSTED, Labelled, repair
+from models.repair import LEAST_TRUSTED, RepairData, repair
 
 LIKELY = 0.5  # probability from which the likeliest label takes the place of the given one
 
@@ -24,7 +24,7 @@ class Learned(NamedTuple):
     wrong_labels: WrongLabels
 
 
-def examined_or_repaired(data: Labelled, level: float, rng: np.random.Generator) -> Learned:
+def examined_or_repaired(data: RepairData, level: float, rng: np.random.Generator) -> Learned:
     """Repair with the trusted rows if there are enough of them to be cut into folds, else examine with those there are.
 
     level: of the list of suspects. Warns of too few trusted rows, and of classes without any.
@@ -43,7 +43,7 @@ def examined_or_repaired(data: Labelled, level: float, rng: np.random.Generator)
     return _repaired(data, level, rng)
 
 
-def _repaired(data: Labelled, level: float, rng: np.random.Generator) -> Learned:
+def _repaired(data: RepairData, level: float, rng: np.random.Generator) -> Learned:
     found = repair(data, rng)
     listed = benjamini_hochberg(p_values(found.scores, found.trusted_scores), level)
     held_out = found.held_out[np.arange(len(data.trusted)), data.trusted]
@@ -52,7 +52,7 @@ def _repaired(data: Labelled, level: float, rng: np.random.Generator) -> Learned
     return Learned(found.weights, found.labels, likely(found.labels, data.given), found.p_wrong, found.phi, suspects, wrong)
 
 
-def _examined(data: Labelled, level: float, rng: np.random.Generator) -> Learned:
+def _examined(data: RepairData, level: float, rng: np.random.Generator) -> Learned:
     found = examine(data, rng)
     sure = found.probabilities.max(axis=1)  # in place of what trusted rows would say of the model
     wrong = count_wrong(found.probabilities, found.labels, data.given, found.self_confidence, sure)

@@ -18,7 +18,7 @@ from models.auto import examined_or_repaired, most_first
 from models.choose import LEAST_ROWS, settle
 from models.linear import LinearModel
 from models.model import MODES, Scores, refit
-from models.repair import Labelled
+from models.repair import RepairData
 
 Relabeling = Literal["R", "best", "drop", "auto"]
 Protocol = Literal["auto", "paper"]
@@ -110,7 +110,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         self, X: Features, labels: np.ndarray, trusted: LabelledRows | None, weights: np.ndarray | None, rng: np.random.Generator
     ) -> None:
         X_val, labels_val = trusted or (X[:0], labels[:0])
-        data = Labelled(self._columns(X), labels, self._columns(X_val), labels_val, len(self.classes_), weights)
+        data = RepairData(self._columns(X), labels, self._columns(X_val), labels_val, len(self.classes_), weights)
         found = examined_or_repaired(data, self.fdr, rng)
         self._take(found.weights if len(self.classes_) > 2 else found.weights[1] - found.weights[0])
         self.influence_, self.soft_labels_, self.p_wrong_ = found.influence, found.soft_labels, found.p_wrong

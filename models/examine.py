@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 
 from models.choose import Progress, silent
 from models.pool import posterior
-from models.repair import FOLDS, GRID, Labelled, balanced_folds, confidently_wrong
+from models.repair import FOLDS, GRID, RepairData, balanced_folds, confidently_wrong
 from models.soft_regression import fit_soft, one_hot, stacked
 
 EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
@@ -29,7 +29,7 @@ class Examined(NamedTuple):
 class Folds:
     """Fits on all folds but one, with the few trusted rows that there may be."""
 
-    def __init__(self, data: Labelled, rng: np.random.Generator) -> None:
+    def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
         self.data, n = data, len(data.given)
         self.fold = balanced_folds(data.given, min(FOLDS, n), rng)
         self.targets_trusted = one_hot(data.trusted, data.classes)
@@ -55,7 +55,7 @@ class Folds:
         return logits
 
 
-def examine(data: Labelled, rng: np.random.Generator, progress: Progress = silent) -> Examined:
+def examine(data: RepairData, rng: np.random.Generator, progress: Progress = silent) -> Examined:
     """Examine the given labels and fit a model to what is learned of them. Trusted rows, as few as there may be, are in every fit.
 
     progress: called with how many of the stages are done, and their number.

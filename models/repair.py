@@ -28,6 +28,7 @@ SOFT_SHARE = 0.7  # of the pool's prior, for the fits on soft labels
 POOL_ROWS = 300  # training rows in the pool's likelihood
 PHI_RTOL = 1e-3  # of the solve for Phi, of which the sign and the order are used
 LEAST_TRUSTED = 10
+SIMPLE = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
 
 Key = tuple[int, int]  # (f, h)
 
@@ -44,7 +45,7 @@ class CandidateFit(NamedTuple):
     trusted_weight: float = 1.0  # of a trusted row beside a training row
 
 
-class Labelled(NamedTuple):
+class RepairData(NamedTuple):
     """Training rows with their given labels, and trusted rows."""
 
     x: Matrix  # (n, d)
@@ -63,6 +64,13 @@ class View(NamedTuple):
     posterior: Posterior
 
 
+class Simple(NamedTuple):
+    """A fitted model, and its held-out logits of the trusted rows."""
+
+    weights: np.ndarray  # (K, d)
+    held_out: np.ndarray  # (m, K)
+
+
 class Repaired(NamedTuple):
     """The repaired model and labels, and scores; no row is scored by a fit that has seen it."""
 
@@ -78,6 +86,7 @@ class Repaired(NamedTuple):
     trusted_scores: np.ndarray  # (m,) the same of the trusted rows' labels
     candidates: list[CandidateFit]
     shares: np.ndarray  # a (M,) of the candidates in the pool
+    methods: dict[str, Simple]  # "Repaired", and what a user would do otherwise, each at its best C
 
 
 def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -101,7 +110,7 @@ def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
 class CrossFits:
     """The two-way folds, and the held-out logits of every candidate that is fitted."""
 
-    def __init__(self, data: Labelled, rng: np.random.Generator) -> None:
+    def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
         n, m, K = len(data.given), len(data.trusted), data.classes
         self.data, self.parts = data, 4 if n <= SMALL else 2
         self.fold, self.part = balanced_folds(data.trusted, FOLDS, rng), balanced_folds(data.given, self.parts, rng)
@@ -264,7 +273,7 @@ def prior_of(candidates: Sequence[CandidateFit]) -> np.ndarray:
     return prior
 
 
-def repair(data: Labelled, rng: np.random.Generator, progress: Progress = silent) -> Repaired:
+def repair(data: RepairData, rng: np.random.Generator, progress: Progress = silent) -> Repaired:
     """Repair the labels of training rows and the model, by trusted rows. Raises `TooFewTrustedError`, `SolverError`.
 
     progress: called with how many of the stages are done, and their number.
@@ -324,8 +333,10 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
         logits = fits.train_logits[fits.best([family])][FOLDS].astype(float)
         return softmax(logits, axis=1)[rows, data.given]
 
+    weights = np.tensordot(last.weights, np.array([fits.final[candidate] for candidate in candidates]), 1)
+    log_held_out = np.log(np.maximum(held_out, np.finfo(float).tiny))
     return Repaired(
-        weights=np.tensordot(last.weights, np.array([fits.final[candidate] for candidate in candidates]), 1),
+        weights=weights,
         labels=last.posterior.labels,
         probabilities=last.probabilities,
         p_wrong=1.0 - last.posterior.labels[rows, data.given],
@@ -337,7 +348,21 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
         trusted_scores=1.0 - null[places, data.trusted],
         candidates=candidates,
         shares=last.weights,
+        methods={name: simple_method(fits, family) for name, family in SIMPLE.items()}
+        | {"Repaired": Simple(weights, log_held_out)},
     )
+
+
+def simple_method(fits: CrossFits, family: str) -> Simple:
+    """A candidate of a family on all rows, at its best C; of "both" with each trusted row once."""
+    data = fits.data
+    chosen = min((each for each in fits.final if each.family == family and each.trusted_weight == 1.0), key=fits.loss)
+    x = {"train": data.x, "trusted": data.x_trusted}.get(family)
+    x = stacked(data.x, data.x_trusted) if x is None else x
+    targets = {"train": fits.targets, "trusted": fits.targets_trusted}.get(family)
+    targets = np.vstack([fits.targets, fits.targets_trusted]) if targets is None else targets
+    W = fit_soft(x, targets, fits.penalty(chosen.C), np.ones(len(targets)), fits.final[chosen])
+    return Simple(W, fits.trusted_logits[chosen])
 
 
 def pooled(weights: np.ndarray, logits: dict[CandidateFit, np.ndarray], rows: np.ndarray) -> np.ndarray:

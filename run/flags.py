@@ -67,6 +67,7 @@ rate = number("a share from 0 up to, but not including, 1, such as 0.4", lambda 
 non_negative = number("a finite number of 0 or more, such as 0.0002", lambda value: value >= 0)
 positive = number("a finite number above 0, such as 0.1", lambda value: value > 0)
 weight = number("a number from 1e-9 to 1e9, such as 0.1", lambda value: 1e-9 <= value <= 1e9)
+level = number("a share above 0 and below 1, such as 0.1", lambda value: 0 < value < 1)
 fraction = number("a number from 0 to 1, such as 0.2", lambda value: 0 <= value <= 1)
 
 

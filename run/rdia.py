@@ -55,6 +55,8 @@ class Config(NamedTuple):
     labels: Path | None = None  # a file of decisions that a person made
     block_rows: int | None = None  # keep the rows of a LIBSVM file on disk, and read so many at a time
     dask: str | None = None  # keep them on the workers of the Dask scheduler at this address
+    protocol: Literal["paper", "auto"] = "paper"
+    fdr: float = 0.1  # of protocol auto: share of right labels among the listed suspects, in expectation
 
 
 class Outcome(NamedTuple):

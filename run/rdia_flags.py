@@ -12,6 +12,7 @@ from run.flags import (
     add_data_dir,
     add_output,
     count,
+    level,
     number_or_auto,
     place,
     positive,
@@ -20,6 +21,9 @@ from run.flags import (
     weight,
 )  # fmt: skip
 from run.rdia import MODELS, RELABELS, Config
+
+PROTOCOLS = ("paper", "auto")
+NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask", "labels", "audit")  # flags of the other
 
 
 def rdia_parser(description: str | None = None) -> Parser:
@@ -45,7 +49,9 @@ def _add_data(data: argparse._ArgumentGroup) -> None:
     data.add_argument(
         "--dataset", default="wdbc", help=f"{', '.join(ROW_SETS)}, or a LIBSVM file, an .npz or a folder of pictures [wdbc]"
     )
-    data.add_argument("--noise", type=rate, default=0.4, help="share of the training labels to flip; 0: keep the labels [0.4]")
+    data.add_argument(
+        "--noise", type=rate, help="share of the training labels to flip; 0: keep the labels [0.4; a path by --protocol auto: 0]"
+    )
     data.add_argument(
         "--validation",
         choices=["train", "test"],
@@ -58,6 +64,13 @@ def _add_data(data: argparse._ArgumentGroup) -> None:
 
 
 def _add_method(method: argparse._ArgumentGroup) -> None:
+    method.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default="paper",
+        help="paper: one pass, by the flags below; auto: everything chosen by cross-fitting over the trusted rows [paper]",
+    )
+    method.add_argument("--fdr", type=level, help="auto: at most this share of the listed suspects is right, in expectation [0.1]")
     method.add_argument("--alpha", type=number_or_auto, default=0.0002, help="relabel samples with Phi above it, or auto [0.0002]")
     method.add_argument(
         "--relabel",
@@ -80,6 +93,9 @@ def _add_method(method: argparse._ArgumentGroup) -> None:
 
 def rdia_config(flags: argparse.Namespace) -> Config:
     """The configuration of the flags. Raises `InputError` if flags contradict each other."""
+    check_protocol(flags)
+    if flags.noise is None:
+        flags.noise = 0.0 if flags.protocol == "auto" and flags.dataset not in ROW_SETS else 0.4
     if flags.solver not in MODELS[flags.model]:
         expected = ", ".join(MODELS[flags.model])
         raise InputError(f"--solver {flags.solver}: is not for --model {flags.model}, expected one of {expected}")
@@ -96,6 +112,19 @@ def rdia_config(flags: argparse.Namespace) -> Config:
     }
     part: Literal["train", "test"] = flags.validation or ("train" if flags.model == "linear" else "test")
     return Config(**{**fields, "validation": Validation(part, flags.n_validation)})
+
+
+def check_protocol(flags: argparse.Namespace) -> None:
+    """Raise `InputError` for a flag of the other protocol."""
+    if flags.protocol == "paper":
+        if flags.fdr is not None:
+            raise InputError(f"--fdr {flags.fdr:g}: is for --protocol auto; add that, or leave it out")
+        return
+    if flags.model != "linear":
+        raise InputError(f"--model {flags.model}: --protocol auto is for linear models; leave one of them out")
+    for name in NOT_WITH_AUTO:
+        if getattr(flags, name) is not None:
+            raise InputError(f"--{name} {getattr(flags, name)}: is for --protocol paper; leave one of them out")
 
 
 def refuse_beside(flag: str, flags: argparse.Namespace) -> None:

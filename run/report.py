@@ -45,6 +45,30 @@ def results_table(record: Record, flipped: int) -> str:
     )
 
 
+def repair_table(record: Record) -> str:
+    """Metrics by method on the trusted rows, held out, and on test rows; how many labels are wrong, and the listed suspects."""
+    n, wrong = record["n_train"], record["wrong_labels"]
+    heads = {"trusted": f"{record['n_trusted']:,} trusted rows, held out", "test": f"{record['n_test']:,} test rows"}
+    parts = [part for part in heads if part in record["methods"]["Repaired"]]
+    head = f"{'':<14}" + "  ".join(f"{heads[part]:^29}" for part in parts)
+    columns = f"{'method':<14}" + "  ".join([f"{'log-loss':>9}{'accuracy':>11}{'AUC':>9}"] * len(parts))
+    rows = [
+        f"{name:<14}" + "  ".join(_metric_cells(metrics[part]) for part in parts) for name, metrics in record["methods"].items()
+    ]
+    table = [head.rstrip(), columns, *rows, ""] if parts else []
+    between = "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
+    about = f"wrong labels: about {wrong['estimate']:,.0f} of {n:,}{between}"
+    suspects = f"suspects: {record['listed']:,}"
+    if record["fdr"] is not None:
+        suspects += f", of which at most {record['fdr']:.0%} are right, in expectation"
+    if record["recall"] is not None:
+        shown = (f"{name} {'-' if record[name] is None else format(record[name], '.4f')}" for name in ("precision", "recall"))
+        suspects += f"; {', '.join(shown)} against the flipped labels"
+    seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
+    title = f"{record['dataset']}, protocol auto, noise {record['noise']:g}, seed {record['seed']}"
+    return "\n".join([title, "", *table, about, suspects, seconds])
+
+
 def _curvature(record: Record) -> list[str]:
     """The damping of a network's curvature, and the residual of the solve."""
     if "damping" not in record:

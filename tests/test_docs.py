@@ -121,7 +121,7 @@ def test_python_in_the_documents_runs(code: str, tmp_path: Path, monkeypatch: py
     exec(compile(code, "document", "exec"), names)
     if "savez" in code:
         kept = np.load("mine.npz")
-        np.testing.assert_array_equal(kept["x_train"], [[1, 2], [3, 4]])
+        np.testing.assert_array_equal(kept["x_train"], [[-1, -1, 1], [1, 1, 1]])  # standardised, and a column of ones
         np.testing.assert_array_equal(kept["y_train"], [0, 1])
     elif "model" in names:  # of the estimator's suspects most are wrong, and they are most of the wrong
         assert np.mean(names["suspects"] < WRONG) > 0.6
@@ -170,6 +170,7 @@ def test_commands_on_a_users_own_data_run(
     short = ["--n_epoch", "3", "--init_epoch", "2"] if name == "RDIA-LS" else []
     ended = Invoke(script(name), f"{name}.py", monkeypatch, capsys)(*shlex.split(flags), *short)
     assert ended.status == 0, ended.err
-    written = {"--result_dir": "out/relabeled.csv" if name == "RDIA" else "out/suspects.csv", "--audit": "page.html"}
+    ranked = "out/ranking.csv" if "--protocol" in flags else "out/relabeled.csv"
+    written = {"--result_dir": ranked if name == "RDIA" else "out/suspects.csv", "--audit": "page.html"}
     for flag, file in written.items():
         assert (own_files / file).exists() == (flag in flags)

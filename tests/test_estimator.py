@@ -294,6 +294,7 @@ PAPER = {"protocol": "paper"}
         ({"relabel": "flip"}, (X, Y), "relabel='flip', expected 'R', 'best', 'drop' or 'auto'"),
         ({"C": 0}, (X, Y), "C=0, expected a number from 1e-9 to 1e9"),
         ({"validation_fraction": 1}, (X, Y), "validation_fraction=1"),
+        ({"solver": "qr"}, (X, Y), "solver='qr', expected one of auto, cholesky, cg"),
         ({}, (X, np.zeros(60)), "y has one class"),
         ({}, (X, np.linspace(0, 1, 60)), "Unknown label type: continuous"),
         ({}, (X, Y, X[:, :-1], Y), "X has 29 features, but RDIAClassifier is expecting 30"),

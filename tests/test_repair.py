@@ -18,7 +18,7 @@ from models.repair import (
     GRID,
     CandidateFit,
     CrossFits,
-    Labelled,
+    RepairData,
     Repaired,
     TooFewTrustedError,
     balanced_folds,
@@ -38,7 +38,7 @@ C, WEIGHT = 1.0, 10.0
 class Trial(NamedTuple):
     """A problem with 30% of its training labels wrong, the true ones, and test rows."""
 
-    data: Labelled
+    data: RepairData
     true: np.ndarray
     x_test: np.ndarray
     test: np.ndarray
@@ -53,7 +53,7 @@ def trial(x: np.ndarray, y: np.ndarray, n: int, m: int) -> Trial:
     order = rng.permutation(len(y))
     train, trusted, test = order[:n], order[n : n + m], order[n + m :]
     given = np.where(rng.random(n) < 0.3, (y[train] + rng.integers(1, classes, n)) % classes, y[train])
-    return Trial(Labelled(x[train], given, x[trusted], y[trusted], classes), y[train], x[test], y[test])
+    return Trial(RepairData(x[train], given, x[trusted], y[trusted], classes), y[train], x[test], y[test])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -111,7 +111,7 @@ class Stage(NamedTuple):
     chosen: np.ndarray  # (F + 1, M) weights of the pool of each fold
 
 
-def first_stage(data: Labelled, wrong: np.ndarray) -> Stage:
+def first_stage(data: RepairData, wrong: np.ndarray) -> Stage:
     """All candidates but those on soft labels, with folds that don't depend on labels, and given C, weight and wrong rows."""
     fits = CrossFits(data, np.random.default_rng(0))
     m, n = len(data.trusted), len(data.given)
@@ -240,7 +240,7 @@ def test_probabilities_sum_to_one_and_agree_with_each_other() -> None:
     assert found.phi[data.given != pictures().true].mean() > 0 > found.phi[data.given == pictures().true].mean()
 
 
-def few() -> Labelled:
+def few() -> RepairData:
     """40 training rows, 10 trusted."""
     data = table().data
     return data._replace(x=data.x[:40], given=data.given[:40], x_trusted=data.x_trusted[:10], trusted=data.trusted[:10])

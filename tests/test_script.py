@@ -1,12 +1,14 @@
+import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from data.errors import LONGEST_MESSAGE, InputError
-from run.script import run_script
+from run.script import require_torch, run_script
 
 
 def test_an_input_error_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,6 +40,30 @@ def test_a_fault_of_the_program_keeps_its_traceback() -> None:
 
     with pytest.raises(ZeroDivisionError):
         run_script("RDIA.py", main)
+
+
+def importer(module: str) -> Callable[[], None]:
+    def main() -> None:
+        importlib.import_module(module)
+
+    return main
+
+
+@pytest.mark.parametrize("script", [lambda: run_script("RDIA.py", importer("torch")), lambda: require_torch("RDIA.py")])
+def test_torch_that_is_not_installed_is_one_line_and_status_2(
+    script: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit) as left:
+        script()
+    assert left.value.code == 2
+    command = '`pip install -r requirement.txt` in a clone, else `pip install "rdia[torch]"`'
+    assert capsys.readouterr() == ("", f"RDIA.py: error: this needs torch, which is not installed: {command}\n")
+
+
+def test_another_module_that_is_not_there_is_a_fault_of_the_program() -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        run_script("RDIA.py", importer("no_such_module"))
 
 
 def test_a_script_that_ends_well_just_returns(capsys: pytest.CaptureFixture[str]) -> None:

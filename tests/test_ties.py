@@ -1,15 +1,21 @@
-"""Which of equals is taken: of logits the first class, of candidates the one that changes least."""
+"""What is chosen and which of equals: the class, the best label, the candidate that changes least."""
 
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from influence import LabelInfluence, SoftmaxFit, Solution, softmax_influence
+from influence.network import NetworkInfluence
 from models import choose as choosing
+from models import network_model
 from models.choose import Choice, choose, settle
 from models.estimator import RDIAClassifier
+from models.linear import LinearModel
 from models.metrics import evaluate
 from models.model import Mode, Scores
+from models.network_model import NetworkModel
 
 
 def test_of_equal_logits_the_first_class_is_predicted_by_metrics_and_estimator_alike() -> None:
@@ -108,3 +114,43 @@ def test_auto_tries_the_modes_that_differ(classes: int, modes: list[str], monkey
     assert [(list(given[4]), given[6]) for given in asked] == [(modes, None), (["best"], None), (modes, 0.3)]
     assert settle(model, data, data, 0.5, 0.3, "drop", rng) == Choice(0.3, "drop", [])  # type: ignore[arg-type]
     assert len(asked) == 3
+
+
+def test_the_best_label_of_many_has_the_least_eta_and_of_two_it_is_the_flip_where_that_helps() -> None:
+    rng = np.random.default_rng(0)
+    x, labels = rng.standard_normal((40, 4)), rng.integers(0, 3, 40)
+    many = LinearModel(3, 0.1)
+    w = many.fit(x[:30], labels[:30])
+    found = many.influence(x[:30], labels[:30], x[30:], labels[30:], w)
+    exact = softmax_influence(
+        SoftmaxFit(x[:30], labels[:30], x[:30] @ w.T), SoftmaxFit(x[30:], labels[30:], x[30:] @ w.T), 0.1
+    ).eta_labels
+    assert found.best.tolist() == [min(range(3), key=lambda k: row[k]) for row in exact.tolist()]
+    assert found.eta_best.tolist() == pytest.approx([min(row) for row in exact.tolist()])
+    two, labels = LinearModel(2, 0.1), labels % 2
+    pair = two.influence(x[:30], labels[:30], x[30:], labels[30:], two.fit(x[:30], labels[:30]))
+    helps = pair.eta < 0
+    assert 0 < helps.sum() < 30
+    assert pair.best.tolist() == np.where(helps, 1 - labels[:30], labels[:30]).tolist()
+    assert pair.eta_best.tolist() == np.where(helps, pair.eta, 0.0).tolist()
+
+
+def test_the_best_label_of_a_network_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    eta = np.array([[0.0, -1.0, 2.0], [3.0, 0.0, 1.0], [-2.0, -3.0, 0.0]])
+    scores = LabelInfluence(np.ones(3), -np.ones(3), eta, Solution(np.zeros(1), 0.25, 7))
+    asked: list[Any] = []
+
+    def told(*given: Any, **options: Any) -> NetworkInfluence:
+        asked.append((given, options))
+        return NetworkInfluence(scores, 0.5, 5.0)
+
+    monkeypatch.setattr(network_model, "network_influence", told)
+    model = NetworkModel(3, (4,), "mlp", 1, 9, torch.device("cpu"), "lissa", 0.5)
+    x, labels = model.inputs(np.eye(4)[:3]), np.array([0, 1, 2])
+    found = model.influence(x, labels, x[:2], labels[:2], model.start(x))
+    assert found.best.tolist() == [1, 1, 1]
+    assert found.eta_best.tolist() == [-1.0, 0.0, -3.0]
+    assert (found.residual, found.damping, found.largest) == (0.25, 0.5, 5.0)
+    (_, train, validation, damping), options = asked[0]
+    assert (train.labels.tolist(), validation.labels.tolist(), damping) == ([0, 1, 2], [0, 1], 0.5)
+    assert options == {"solver": "lissa", "seed": 9}

@@ -1,0 +1,180 @@
+"""A run of RDIA by the protocol auto: everything is chosen by cross-fitting over trusted rows, and every training row is ranked."""
+
+import importlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.dataset import FROM_TRAIN, OWN_ROWS, Dataset, load
+from data.libsvm import read_libsvm
+from data.libsvm_parts import Read
+from data.noise import NoisyLabels, flip_share
+from data.public import ROW_SETS
+from data.streams import generator
+from models.examine import Examined, examine
+from models.metrics import evaluate, share
+from models.promise import benjamini_hochberg, count_wrong, p_values
+from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
+from run.rdia import Config
+from run.records import Record, append_line, environment, table_of, write_csv
+from run.stages import Stages
+
+REPAIR_STAGES = ("import", "load", "repair", "evaluate")
+SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
+UNSURE = "unsure"
+MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
+FEW_TRUSTED = 100  # rows below which a note says what can be expected
+
+
+class Found(NamedTuple):
+    """What a run by the protocol auto found."""
+
+    record: Record  # the object that --json prints
+    dataset: Dataset
+    given: NoisyLabels  # training labels after noise
+    repaired: Repaired | Examined  # without trusted rows
+    listed: np.ndarray  # (n,) bool, the suspects at the level --fdr
+
+
+def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Found:
+    """Load, corrupt where asked for, repair, list, evaluate. Raises `InputError`, `SolverError`."""
+    with stages("import"):
+        importlib.import_module("scipy.optimize")
+    with stages("load"):
+        dataset = load(config.dataset, config.data_dir, config.seed, OWN_ROWS if own_data(config) else FROM_TRAIN, read)
+        classes, trusted = len(dataset.classes), dataset.validation
+        given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
+    with stages("repair"):
+        data = RepairData(dataset.train.x, given.labels, trusted.x, trusted.labels, classes)
+        rng, few = generator(config.seed, "repair"), len(trusted.labels) < LEAST_TRUSTED
+        repaired = examine(data, rng, stages.within) if few else repair(data, rng, stages.within)
+    with stages("evaluate"):
+        found = Found({}, dataset, given, repaired, suspected(repaired, config.fdr))
+        methods = {name: method_metrics(method, dataset) for name, method in methods_of(repaired).items()}
+    return found._replace(record={**repair_record(config, found, methods), "seconds": stages.seconds})
+
+
+def suspected(repaired: Repaired | Examined, fdr: float) -> np.ndarray:
+    """The suspects, (n,) bool: at the level `fdr`; without trusted rows, those whose label is more likely wrong than right."""
+    if isinstance(repaired, Examined):
+        return repaired.p_wrong > MORE_LIKELY
+    return benjamini_hochberg(p_values(repaired.scores, repaired.trusted_scores), fdr)
+
+
+def methods_of(repaired: Repaired | Examined) -> dict[str, Simple]:
+    """The fitted models by name, with their held-out logits of the trusted rows; of an examination it has none."""
+    if isinstance(repaired, Examined):
+        return {"Repaired": Simple(repaired.weights, np.zeros((0, len(repaired.weights))))}
+    return repaired.methods
+
+
+def own_data(config: Config) -> bool:
+    """Whether the data is a user's own."""
+    return config.dataset not in ROW_SETS
+
+
+def method_metrics(method: Simple, dataset: Dataset) -> dict[str, Any]:
+    """Metrics on the trusted rows, held out, and on the test rows, if there are any."""
+    found: dict[str, Any] = {}
+    if len(method.held_out):
+        found["trusted"] = evaluate(two_class(method.held_out), dataset.validation.labels)._asdict()
+    if len(dataset.test.labels):
+        found["test"] = evaluate(two_class(dataset.test.x @ method.weights.T), dataset.test.labels)._asdict()
+    return found
+
+
+def two_class(logits: np.ndarray) -> np.ndarray:
+    """Logits (n, K) as `models.metrics.evaluate` takes them: of two classes the difference, (n,)."""
+    return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+
+def wrong_labels(repaired: Repaired | Examined, given: np.ndarray, trusted: np.ndarray) -> dict[str, float | None]:
+    """How many training labels are wrong; without trusted rows without an interval."""
+    if isinstance(repaired, Examined):
+        return {"estimate": float(repaired.p_wrong.sum()), "low": None, "high": None}
+    held_out = repaired.held_out[np.arange(len(trusted)), trusted]
+    return count_wrong(repaired.probabilities, repaired.labels, given, repaired.self_confidence, held_out)._asdict()
+
+
+def repair_record(config: Config, found: Found, methods: Record) -> Record:
+    """What --json prints, but for the seconds."""
+    dataset, given, listed = found.dataset, found.given, found.listed
+    known, best = bool(given.flipped.any()), found.repaired.labels.argmax(axis=1)
+    return {
+        "protocol": "auto",
+        "dataset": config.dataset,
+        "noise": config.noise,
+        "seed": config.seed,
+        "fdr": None if isinstance(found.repaired, Examined) else config.fdr,
+        "n_train": len(given.labels),
+        "n_trusted": len(dataset.validation.labels),
+        "n_test": len(dataset.test.labels),
+        "classes": len(dataset.classes),
+        "wrong_labels": wrong_labels(found.repaired, given.labels, dataset.validation.labels),
+        "listed": int(listed.sum()),
+        "precision": share(given.flipped, listed) if known else None,
+        "recall": share(listed, given.flipped),
+        "right": share(best == dataset.train.labels, listed) if known else None,
+        "methods": methods,
+    }
+
+
+def suggestions(found: Found) -> tuple[np.ndarray, np.ndarray]:
+    """The suggested label of each training row, by name or `UNSURE`, and its probability."""
+    labels, rows = found.repaired.labels, np.arange(len(found.given.labels))
+    best, p = labels.argmax(axis=1), labels.max(axis=1)
+    sure = np.minimum(p, found.repaired.probabilities[rows, best]) >= SUGGESTED_FROM
+    names = np.array(found.dataset.classes, dtype=object)[best]
+    names[~sure & (best != found.given.labels)] = UNSURE
+    return names, p
+
+
+def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of ranking.csv: every training row, most surely wrong first."""
+    repaired, dataset = found.repaired, found.dataset
+    order = np.argsort(-repaired.p_wrong, kind="stable")
+    names, p = suggestions(found)
+    columns = {
+        "index": dataset.train.rows[order],
+        "label": np.array(dataset.classes)[found.given.labels[order]],
+        "p_wrong": repaired.p_wrong[order],
+        **({} if isinstance(repaired, Examined) else {"phi": repaired.phi[order]}),
+        "self_confidence": repaired.self_confidence[order],
+        **({} if isinstance(repaired, Examined) else {"trusted_confidence": repaired.trusted_confidence[order]}),
+        "suggested_label": names[order],
+        "p_suggested": p[order],
+        "listed": found.listed[order].astype(int),
+    }
+    if dataset.files:
+        columns["file"] = np.array(dataset.files)[columns["index"]]
+    return table_of(columns)
+
+
+def repair_notes(found: Found, config: Config) -> list[str]:
+    """What a user should know of a run that went well."""
+    notes, trusted = list(found.dataset.notes), found.record["n_trusted"]
+    if config.noise and own_data(config):
+        notes.append(f"{config.noise:.0%} of your training labels were flipped on purpose; --noise 0 takes them as they are")
+    if isinstance(found.repaired, Examined):
+        notes.append(
+            f"there are {trusted} trusted rows: the labels are examined by cross-fitting alone, and nothing is promised of the"
+            f" suspects; {FEW_TRUSTED} trusted rows as FILE.val, as x_val and y_val, or in val/ change that"
+        )
+        return notes
+    if trusted < FEW_TRUSTED:
+        notes.append(
+            f"there are {trusted} trusted rows: expect a short list of suspects, and results that change with the rows;"
+            f" {FEW_TRUSTED} or more are better"
+        )
+    losses = {name: method["trusted"]["log_loss"] for name, method in found.record["methods"].items()}
+    best = min(losses, key=losses.__getitem__)
+    if best != "Repaired":
+        notes.append(f"on the trusted rows, held out, {best} has a smaller log-loss than Repaired")
+    return notes
+
+
+def save_repair(found: Found, folder: Path) -> None:
+    """Write ranking.csv anew, and append the run to results.jsonl. Raises `InputError`."""
+    write_csv(folder / "ranking.csv", *ranking(found))
+    append_line(folder / "results.jsonl", {**found.record, **environment()})

@@ -1,0 +1,140 @@
+"""RDIA.py --protocol auto, as a user runs it."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from tests.invoke import Invoke, script
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+
+
+def digits_with_noise(path: Path, test: bool = False, shuffle_test: bool = False) -> np.ndarray:
+    """An .npz of the digits 0 to 3 with a quarter of the training labels wrong and 60 trusted rows; which are wrong, (n,)."""
+    x, y = load_digits(n_class=4, return_X_y=True)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(y))
+    x, y = x[order] / 16, y[order]
+    wrong = rng.random(400) < 0.25
+    names = np.array(["zero", "one", "two", "three"])
+    given = np.where(wrong, (y[:400] + rng.integers(1, 4, 400)) % 4, y[:400])
+    parts = {"x_train": x[:400], "y_train": names[given], "x_val": x[400:460], "y_val": names[y[400:460]]}
+    if test:
+        labels = y[460:].copy()
+        parts |= {"x_test": x[460:], "y_test": names[rng.permutation(labels) if shuffle_test else labels]}
+    np.savez(path, **parts)
+    return wrong
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_training_row_is_ranked_and_the_wrong_come_first(invoke: Invoke, tmp_path: Path) -> None:
+    wrong = digits_with_noise(tmp_path / "mine.npz")
+    ended = invoke("--dataset", tmp_path / "mine.npz", "--protocol", "auto", "--result_dir", tmp_path, "--json")
+    assert ended.status == 0, ended.err
+    rows = rows_of(tmp_path / "ranking.csv")
+    assert list(rows[0]) == [
+        "index", "label", "p_wrong", "phi", "self_confidence", "trusted_confidence", "suggested_label", "p_suggested", "listed",
+    ]  # fmt: skip
+    places = np.array([int(row["index"]) for row in rows])
+    assert sorted(places) == list(range(400))  # none is taken away for validation or test
+    p_wrong = np.array([float(row["p_wrong"]) for row in rows])
+    assert np.all(np.diff(p_wrong) <= 0)
+    assert wrong[places[: wrong.sum()]].mean() > 0.9
+    record = json.loads(ended.out)
+    assert (record["n_train"], record["n_trusted"], record["n_test"], record["noise"]) == (400, 60, 0, 0.0)
+    assert record["wrong_labels"]["low"] <= wrong.sum() <= record["wrong_labels"]["high"]
+    listed = np.array([row["listed"] == "1" for row in rows])
+    assert record["listed"] == listed.sum() > 0
+    assert wrong[places[listed]].mean() > 0.8
+    suggested = np.array([row["suggested_label"] for row in rows])
+    assert set(suggested) <= {"zero", "one", "two", "three", "unsure"}
+    assert set(record["methods"]) == {"ERM", "Trusted", "ERM + Trusted", "Repaired"}
+    assert all(set(method) == {"trusted"} for method in record["methods"].values())
+    losses = {name: method["trusted"]["log_loss"] for name, method in record["methods"].items()}
+    assert min(losses, key=losses.__getitem__) == "Repaired"
+
+
+def test_test_labels_change_the_test_metrics_and_nothing_else(invoke: Invoke, tmp_path: Path) -> None:
+    found: list[Any] = []
+    for shuffled in (False, True):
+        folder = tmp_path / str(shuffled)
+        folder.mkdir()
+        digits_with_noise(folder / "mine.npz", test=True, shuffle_test=shuffled)
+        ended = invoke("--dataset", folder / "mine.npz", "--protocol", "auto", "--result_dir", folder, "--json", "--quiet")
+        record = json.loads(ended.out)
+        del record["seconds"], record["dataset"]
+        found.append((record, (folder / "ranking.csv").read_text()))
+    assert found[0][1] == found[1][1]
+    accuracies = [record["methods"]["Repaired"].pop("test")["accuracy"] for record, _ in found]
+    assert accuracies[0] > 0.9
+    assert accuracies[1] < 0.5
+    for record, _ in found:
+        for method in record["methods"].values():
+            method.pop("test", None)
+    assert found[0][0] == found[1][0]
+
+
+def test_a_built_in_set_is_repaired_better_than_what_a_user_would_do(invoke: Invoke) -> None:
+    record = json.loads(invoke("--protocol", "auto", "--json", "--quiet").out)
+    losses = {name: method["test"]["log_loss"] for name, method in record["methods"].items()}
+    assert min(losses, key=losses.__getitem__) == "Repaired"
+    assert record["precision"] > 0.9
+    assert record["recall"] > 0.9
+    assert record["wrong_labels"]["low"] <= 127 <= record["wrong_labels"]["high"]
+
+
+def test_a_stricter_level_lists_fewer(invoke: Invoke) -> None:
+    counts = [json.loads(invoke("--protocol", "auto", "--fdr", level, "--json", "--quiet").out)["listed"] for level in (0.05, 0.3)]
+    assert counts[0] < counts[1]
+
+
+def test_the_table_says_what_was_found_and_few_trusted_rows_are_noted(invoke: Invoke, tmp_path: Path) -> None:
+    digits_with_noise(tmp_path / "mine.npz")
+    ended = invoke("--dataset", tmp_path / "mine.npz", "--protocol", "auto")
+    assert "note: there are 60 trusted rows" in ended.err
+    assert "60 trusted rows, held out" in ended.out
+    assert "wrong labels: about " in ended.out
+    assert "of which at most 10% are right, in expectation" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--fdr", 0.1), "--fdr 0.1: is for --protocol auto"),
+        (("--protocol", "auto", "--C", 1), "--C 1.0: is for --protocol paper"),
+        (("--protocol", "auto", "--model", "mlp"), "--model mlp: --protocol auto is for linear models"),
+        (("--protocol", "auto", "--fdr", 1), "got '1', expected a share above 0 and below 1"),
+    ],
+)
+def test_flags_of_the_other_protocol_are_refused(flags: tuple[object, ...], said: str, invoke: Invoke) -> None:
+    ended = invoke(*flags)
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert said in ended.err
+
+
+def test_without_trusted_rows_every_row_is_examined_and_nothing_is_promised(invoke: Invoke, tmp_path: Path) -> None:
+    wrong = digits_with_noise(tmp_path / "all.npz")
+    with np.load(tmp_path / "all.npz") as parts:
+        np.savez(tmp_path / "mine.npz", x_train=parts["x_train"], y_train=parts["y_train"])
+    ended = invoke("--dataset", tmp_path / "mine.npz", "--protocol", "auto", "--result_dir", tmp_path)
+    assert ended.status == 0
+    assert "there are 0 trusted rows: the labels are examined by cross-fitting alone" in ended.err
+    assert "expectation" not in ended.out
+    rows = rows_of(tmp_path / "ranking.csv")
+    assert len(rows) == 400
+    assert not {"phi", "trusted_confidence"} & set(rows[0])
+    listed = np.array([int(row["index"]) for row in rows if row["listed"] == "1"])
+    assert wrong[listed].mean() > 0.8
+    assert wrong[listed].sum() > 0.6 * wrong.sum()
