@@ -37,7 +37,8 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters:
         protocol: "auto" (default) or "paper".
-        fit_intercept: whether a column of ones is added to X, whose weights are penalised as the others are; default False.
+        fit_intercept: whether a column of ones is added to X, whose weights are penalised as the others are; None (default): by
+            "auto" yes, by "paper" no.
         fdr: of the rows in `suspects_`, by "auto", the share that has a right label in expectation; with 10 trusted rows or
             more, if these are as the training rows are, that is a promise, otherwise the model's own estimate.
         random_state: seed of folds and splits.
@@ -47,7 +48,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
             "cholesky" or "cg". validation_fraction: share of each class that is held out where `fit` gets no `X_val`.
 
     Attributes:
-        classes_: (K,). coef_: (1, d) or (K, d). intercept_: (1,) or (K,), zeros without `fit_intercept`.
+        classes_: (K,). coef_: (1, d) or (K, d). intercept_: (1,) or (K,), zeros if none is fitted.
         influence_: (n,) Phi of each row of X, in the unit of `influence.logistic_influence`; nan without trusted rows, and for
             rows taken for validation.
         labels_: (n,) labels after the repair: by "auto" the likeliest where its probability is a half or more, else the given one;
@@ -67,7 +68,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         validation_fraction: float = 0.3,
         random_state: Any = None,
         protocol: Protocol = "auto",
-        fit_intercept: bool = False,
+        fit_intercept: bool | None = None,
         fdr: float = 0.1,
     ) -> None:
         self.alpha = alpha
@@ -143,9 +144,12 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         self._take(weights)
         return scores, chosen
 
+    def _has_intercept(self) -> bool:
+        return self.protocol == "auto" if self.fit_intercept is None else bool(self.fit_intercept)
+
     def _columns(self, X: Features) -> Features:
         """X, with the column of ones if there is to be an intercept."""
-        if not self.fit_intercept:
+        if not self._has_intercept():
             return X
         ones = np.ones((X.shape[0], 1))
         return sp.csr_array(sp.hstack([X, ones])) if sp.issparse(X) else np.hstack([X, ones])
@@ -153,8 +157,8 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
     def _take(self, weights: np.ndarray) -> None:
         """Keep weights (d,) or (K, d), of which the last column is the intercept if there is one."""
         weights = np.atleast_2d(weights)
-        self.coef_ = weights[:, :-1] if self.fit_intercept else weights
-        self.intercept_ = weights[:, -1] if self.fit_intercept else np.zeros(len(weights))
+        self.coef_ = weights[:, :-1] if self._has_intercept() else weights
+        self.intercept_ = weights[:, -1] if self._has_intercept() else np.zeros(len(weights))
 
     def _check_parameters(self) -> None:
         share = self.validation_fraction

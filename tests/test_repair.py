@@ -159,6 +159,16 @@ def test_a_training_row_is_scored_by_fits_that_have_not_seen_it() -> None:
         assert moved == (candidate.family != "trusted")
 
 
+def test_a_trusted_label_moves_the_pool_of_its_own_fold_less_than_those_that_count_it() -> None:
+    """Not at all, if it were not in the fits that score the trusted rows of the other folds."""
+    data, row = table().data, 7
+    labels = data.trusted.copy()
+    labels[row] = 1 - labels[row]
+    other = first_stage(data._replace(trusted=labels), data.given != table().true)
+    moved = np.abs(stage().chosen - other.chosen).sum(axis=1)
+    assert moved[7 % FOLDS] < 0.8 * np.delete(moved, 7 % FOLDS).min()
+
+
 def test_held_out_logits_are_those_of_fits_made_by_hand() -> None:
     fits, data = stage().fits, table().data
     targets, trusted = one_hot(data.given, 2), one_hot(data.trusted, 2)
