@@ -90,7 +90,7 @@ def unsuited(network: Network, shape: tuple[int, ...], rows: int) -> str | None:
         return f"needs pictures of {DOWNSAMPLED} by {DOWNSAMPLED} or more, these rows are {' by '.join(map(str, shape))}; use mlp"
     size = 4 * rows * math.prod(shape)
     if size > LARGEST_ROWS:
-        return f"needs dense rows, which take {size / 2**30:.0f} GiB here, expected {LARGEST_ROWS / 2**30:.0f} or less; use linear"
+        return f"needs dense rows, here {size / 2**30:.0f} GiB, expected {LARGEST_ROWS / 2**30:.0f} GiB or less; use linear"
     return None
 
 

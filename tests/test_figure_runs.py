@@ -102,6 +102,7 @@ def test_of_many_classes_each_method_fits_what_it_says(alpha: float, tmp_path: P
     assert record["recall"] == pytest.approx((chosen & wrong).sum() / wrong.sum())
     assert record["right"] == pytest.approx((best == data.train.labels)[chosen].mean())
     assert (record["damping"], record["largest_eigenvalue"]) == (None, None)
+    assert set(record["seconds"]) == {"load", "fit", "solve", "evaluate"}
 
 
 def test_runs_of_one_data_set_share_it(tmp_path: Path) -> None:
@@ -117,14 +118,15 @@ def test_on_a_network_all_methods_start_from_the_same_seeds_and_see_the_same_wro
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def compared(model: NetworkModel, dataset: Any, given: Any, alpha: float, _: Any) -> Record:
-        seen.update(model=model, dataset=dataset, given=given, alpha=alpha)
+    def compared(model: NetworkModel, dataset: Any, given: Any, alpha: float, stages: Any) -> Record:
+        seen.update(model=model, dataset=dataset, given=given, alpha=alpha, stages=stages)
         return {"methods": {}}
 
     def by_loss(model: NetworkModel, data: Tensors, noise: float) -> nn.Module:
         seen.update(tensors=data, noise=noise)
         return model.start(data.x).eval()
 
+    monkeypatch.setattr(on_network, "choose_device", lambda asked: torch.device("cuda" if asked else "cpu"))
     monkeypatch.setattr(on_network, "compare_relabelings", compared)
     monkeypatch.setattr(on_network, "fit_by_loss", by_loss)
     record = relabel_on_network(OnNetwork("digits10", 0.4, 5, n_validation=300, n_epoch=3, alpha=0.01), tmp_path)
@@ -142,6 +144,8 @@ def test_on_a_network_all_methods_start_from_the_same_seeds_and_see_the_same_wro
     np.testing.assert_allclose(seen["tensors"].x_test.flatten(1).numpy(), dense(expected.test.x), rtol=1e-6)
     assert list(record["methods"]) == ["RDIA-LS"]
     assert set(record["methods"]["RDIA-LS"]) == {"validation", "test"}
+    assert record["device"] == "cpu"
+    assert seen["stages"].seconds.keys() == {"load", "RDIA-LS"}
 
 
 def test_rdia_ls_on_a_network_is_the_average_of_the_fast_recipe_as_it_evaluates(monkeypatch: pytest.MonkeyPatch) -> None:

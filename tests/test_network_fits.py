@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from models.architectures import build
 from models.methods import companion
-from models.network_model import Fitting, NetworkModel, fit_network
+from models.network_model import Fitting, NetworkModel, fit_network, unsuited
 from models.settings import FAST, Method, Network, Settings, forget_rate, learning_rate
 from models.training import LATE_BETA1, State, Tensors, Totals, evaluated, follow, predict, start, train
 
@@ -223,6 +223,12 @@ def test_a_batch_is_no_larger_than_the_training_set() -> None:
 def test_how_a_network_is_fitted_unless_something_else_is_asked_for() -> None:
     assert Fitting() == (10, 300, 1e-3, 128)
     assert math.ceil(300 / (1_438 // 128)) == 28  # epochs on digits
+
+
+def test_a_network_is_refused_with_what_it_takes() -> None:
+    assert unsuited("mlp", (1_000_000,), 10_737) == "needs dense rows, here 40 GiB, expected 16 GiB or less; use linear"
+    assert unsuited("mlp", (1_000_000,), 4_294) is None  # 16 GiB are 2^34 bytes, 4,294.97 rows of a million float32
+    assert unsuited("mlp", (1_000_000,), 4_295) is not None
 
 
 def test_the_streams_of_start_and_order_are_apart() -> None:

@@ -133,6 +133,15 @@ def test_the_best_label_of_many_has_the_least_eta_and_of_two_it_is_the_flip_wher
     assert 0 < helps.sum() < 30
     assert pair.best.tolist() == np.where(helps, 1 - labels[:30], labels[:30]).tolist()
     assert pair.eta_best.tolist() == np.where(helps, pair.eta, 0.0).tolist()
+    x[0] = 0.0  # whose label changes nothing: it stays
+    pair = two.influence(x[:30], labels[:30], x[30:], labels[30:], two.fit(x[:30], labels[:30]))
+    assert (pair.phi[0], pair.eta[0], pair.best[0]) == (0.0, 0.0, labels[0])
+
+
+def test_where_nothing_does_harm_the_only_threshold_is_zero() -> None:
+    scores = Scores(np.array([-1.0, 0.0]), np.zeros(2), np.zeros(2, dtype=int), np.zeros(2), 0.0)
+    assert choosing.thresholds(scores) == [0.0]
+    assert choosing.thresholds(scores._replace(phi=np.array([-1.0, 2.0, 3.0]))) == [3.0, 2.0, 0.0]
 
 
 def test_the_best_label_of_a_network_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
