@@ -10,7 +10,7 @@ import numpy as np
 from Figure.bench_data import Cell, CellConfig, make_cell
 from Figure.bench_methods import Fitted, Others, has_cleanlab, log_losses
 from models.promise import benjamini_hochberg, count_wrong, p_values
-from models.repair import Labelled, Repaired, repair
+from models.repair import RepairData, Repaired, repair
 from run.records import Record
 
 OURS = "Repaired"
@@ -73,7 +73,7 @@ def standard_error(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def of_labels(data: Labelled, true: np.ndarray, repaired: Repaired) -> Record:
+def of_labels(data: RepairData, true: np.ndarray, repaired: Repaired) -> Record:
     """What the repair says of the labels, against the true ones."""
     wrong = data.given != true
     count = count_wrong(

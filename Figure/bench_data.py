@@ -14,7 +14,7 @@ from scipy.special import softmax
 from data.noise import redraw_labels
 from data.public import digits, is_here, libsvm_set, wdbc
 from influence.logistic import Matrix
-from models.repair import Labelled
+from models.repair import RepairData
 from models.soft_regression import fit_soft, one_hot
 
 REAL_SETS = ("semeval", "trec", "sentiment", "music")
@@ -42,7 +42,7 @@ class CellConfig(NamedTuple):
 class Cell(NamedTuple):
     """A problem of the bench. No method is given `true`, `x_test` or `test`."""
 
-    data: Labelled
+    data: RepairData
     true: np.ndarray  # (n,) true labels of the training rows
     x_test: Matrix
     test: np.ndarray  # true labels of the test rows
@@ -95,14 +95,14 @@ def make_cell(config: CellConfig, data_dir: Path) -> Cell:
         found = real_set(real_path(config.dataset, data_dir))
         trusted, test = np.split(rng.permutation(len(found.pool)), [config.trusted])
         x_trusted = short_indices(found.x_pool[trusted])
-        data = Labelled(short_indices(found.x), found.given, x_trusted, found.pool[trusted], found.classes)
+        data = RepairData(short_indices(found.x), found.given, x_trusted, found.pool[trusted], found.classes)
         return Cell(data, found.true, found.x_pool[test], found.pool[test])
     made = made_set(config.dataset, data_dir)
     order = rng.permutation(len(made.labels))
     size = int(TEST_SHARE * (len(order) - config.trusted))
     trusted, test, train = np.split(order, [config.trusted, config.trusted + size])
     x, true, x_trusted = short_indices(made.x[train]), made.labels[train], short_indices(made.x[trusted])
-    data = Labelled(x, noisy_labels(x, true, made.classes, config.noise, rng), x_trusted, made.labels[trusted], made.classes)
+    data = RepairData(x, noisy_labels(x, true, made.classes, config.noise, rng), x_trusted, made.labels[trusted], made.classes)
     return Cell(data, true, made.x[test], made.labels[test])
 
 

@@ -15,7 +15,7 @@ from influence.softmax import SoftmaxFit, softmax_influence
 from models.choose import settle
 from models.linear import LinearModel
 from models.model import refit
-from models.repair import FOLDS, GRID, PHI_RTOL, Labelled, balanced_folds
+from models.repair import FOLDS, GRID, PHI_RTOL, RepairData, balanced_folds
 from models.soft_regression import fit_soft, one_hot, stacked
 
 PAPER_C, PAPER_ALPHA = 0.1, 0.0002  # of the authors' commands
@@ -45,7 +45,7 @@ class FoldRows(NamedTuple):
 class Others:
     """The methods, each with the C that has the least log-loss on the trusted rows, held out in five folds."""
 
-    def __init__(self, data: Labelled, rng: np.random.Generator) -> None:
+    def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
         self.data, self.rng = data, rng
         self.targets = one_hot(data.given, data.classes)
         fold = balanced_folds(data.trusted, FOLDS, rng)

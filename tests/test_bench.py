@@ -27,7 +27,7 @@ from Figure.bench_tables import (
     rank_table,
     verdict_table,
 )
-from models.repair import GRID, Labelled, Repaired
+from models.repair import GRID, RepairData, Repaired
 from models.soft_regression import fit_soft, one_hot
 from run.records import Record
 
@@ -155,7 +155,7 @@ def problem(n: int = 120, m: int = 20, classes: int = 3, seed: int = 0) -> Cell:
     labels = rng.integers(classes, size=total)
     x = rng.standard_normal((total, 4)) + 2.0 * np.eye(4)[labels]
     given = np.where(rng.random(n) < 0.2, (labels[:n] + 1) % classes, labels[:n])
-    data = Labelled(x[:n], given, x[n : n + m], labels[n : n + m], classes)
+    data = RepairData(x[:n], given, x[n : n + m], labels[n : n + m], classes)
     return Cell(data, labels[:n], x[n + m :], labels[n + m :])
 
 
@@ -286,7 +286,7 @@ def test_floats_are_kept_with_five_digits() -> None:
 
 def repaired_of(**parts: Any) -> Repaired:
     """A result of which only these parts are used."""
-    return Repaired(**{**dict.fromkeys(Repaired._fields), **parts})  # type: ignore[arg-type]
+    return Repaired(**{**dict.fromkeys(Repaired._fields), **parts})
 
 
 def test_a_label_is_suggested_where_it_is_likely_by_both() -> None:
