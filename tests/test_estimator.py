@@ -20,7 +20,7 @@ from models.estimator import RDIAClassifier
 from models.examine import Folds
 from models.logistic_regression import fit_logistic
 from models.promise import benjamini_hochberg, p_values
-from models.repair import Labelled, repair
+from models.repair import RepairData, repair
 from models.soft_regression import one_hot
 from tests.problems import C, wdbc
 
@@ -150,7 +150,7 @@ def test_with_trusted_rows_it_is_the_repair() -> None:
     x, given, _, x_test, test = scaled_table(0.3, 0)
     found, *_ = with_trusted_rows()
     rng = np.random.default_rng(np.random.RandomState(0).randint(2**31))  # as random_state=0 gives it
-    expected = repair(Labelled(x[:150], given[:150], x_test[:60], test[:60], 2), rng)
+    expected = repair(RepairData(x[:150], given[:150], x_test[:60], test[:60], 2), rng)
     np.testing.assert_array_equal(found.coef_, [expected.weights[1] - expected.weights[0]])
     np.testing.assert_array_equal(found.soft_labels_, expected.labels)
     np.testing.assert_array_equal(found.influence_, expected.phi)
@@ -207,7 +207,7 @@ def test_without_trusted_rows_every_row_is_examined() -> None:
 
 def test_no_row_is_examined_by_a_fit_that_has_seen_it() -> None:
     x, given, *_ = scaled_table(0.2, 0)
-    data = Labelled(x, given, x[:0], given[:0], 2)
+    data = RepairData(x, given, x[:0], given[:0], 2)
     folds = Folds(data, np.random.default_rng(0))
     other = given.copy()
     other[3] = 1 - other[3]
