@@ -357,11 +357,10 @@ def simple_method(fits: CrossFits, family: str) -> Simple:
     """A candidate of a family on all rows, at its best C; of "both" with each trusted row once."""
     data = fits.data
     chosen = min((each for each in fits.final if each.family == family and each.trusted_weight == 1.0), key=fits.loss)
-    x = {"train": data.x, "trusted": data.x_trusted}.get(family)
-    x = stacked(data.x, data.x_trusted) if x is None else x
-    targets = {"train": fits.targets, "trusted": fits.targets_trusted}.get(family)
-    targets = np.vstack([fits.targets, fits.targets_trusted]) if targets is None else targets
-    W = fit_soft(x, targets, fits.penalty(chosen.C), np.ones(len(targets)), fits.final[chosen])
+    training, trusted = (data.x, fits.targets, fits.weights), (data.x_trusted, fits.targets_trusted, np.ones(len(data.trusted)))
+    both = (stacked(data.x, data.x_trusted), np.vstack([training[1], trusted[1]]), np.append(training[2], trusted[2]))
+    x, targets, weights = {"train": training, "trusted": trusted, "both": both}[family]
+    W = fit_soft(x, targets, fits.penalty(chosen.C), weights, fits.final[chosen])
     return Simple(W, fits.trusted_logits[chosen])
 
 

@@ -29,6 +29,7 @@ from models.repair import (
     pool,
     prior_of,
     repair,
+    simple_method,
 )
 from models.soft_regression import fit_soft, one_hot, stacked
 
@@ -267,6 +268,22 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there() -> None:
     counted = -log_softmax(fits.train_logits[chosen][FOLDS], axis=1)[np.arange(200), data.given][weights > 0]
     trusted = -log_softmax(fits.trusted_logits[chosen], axis=1)[np.arange(60), data.trusted]
     assert fits.loss(chosen) == pytest.approx(trusted.sum() + TRAINING_WORTH * counted.mean(), rel=1e-6)
+
+
+def test_simple_methods_are_fits_on_all_rows_with_their_weights() -> None:
+    data, K = table().data, 2
+    weights = np.random.default_rng(0).integers(1, 4, 200).astype(float)
+    fits = CrossFits(data._replace(weights=weights), np.random.default_rng(0))
+    fit_simple(fits)
+    x, targets = stacked(data.x, data.x_trusted), one_hot(np.append(data.given, data.trusted), K)
+    for family, rows, omega in (
+        ("train", slice(0, 200), weights),
+        ("trusted", slice(200, 260), np.ones(60)),
+        ("both", slice(0, 260), np.append(weights, np.ones(60))),
+    ):
+        candidates = [CandidateFit(family, c) for c in GRID]
+        expected = fit_soft(x[rows], targets[rows], min(candidates, key=fits.loss).C / 2, omega)
+        np.testing.assert_allclose(simple_method(fits, family).weights, expected, atol=0.02)
 
 
 def test_trusted_rows_that_cannot_be_cut_are_refused() -> None:
