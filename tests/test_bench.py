@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from matplotlib import pyplot as plt
 from sklearn.linear_model import LogisticRegression
 
 from Figure import bench_plot, bench_targets
 from Figure.bench import listed, measure, rounded, standard_error, suggestions
-from Figure.bench_data import Cell, CellConfig, cells, make_cell, noisy_labels, number_features, possible, real_path, text_features
+from Figure.bench_data import (
+    Cell,
+    CellConfig,
+    cells,
+    make_cell,
+    noisy_labels,
+    number_features,
+    possible,
+    real_path,
+    short_indices,
+    text_features,
+)
 from Figure.bench_methods import OTHERS, Others, clean_learning, log_losses
 from Figure.bench_plot import BENCH_LOOKS, draw_bench
 from Figure.bench_tables import (
@@ -111,6 +123,14 @@ def test_terms_are_those_that_two_training_rows_have_and_each_column_has_its_own
     assert found.train.shape == (3, 4)  # of the text: fox, red, red fox; of what is between: fox
     np.testing.assert_allclose(found.train.toarray(), [[1 / np.sqrt(3)] * 3 + [1.0]] * 2 + [[0.0] * 4])
     np.testing.assert_allclose(found.pool.toarray(), [[1 / np.sqrt(2), 1 / np.sqrt(2), 0.0, 0.0]])
+
+
+def test_a_sparse_matrix_gets_short_indices_and_the_same_numbers() -> None:
+    long = sp.csr_array(np.array([[0.0, 2.0], [3.0, 0.0]]))
+    long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
+    short = short_indices(long)
+    assert (short.indices.dtype, short.indptr.dtype) == (np.int32, np.int32)
+    np.testing.assert_array_equal(short.toarray(), [[0.0, 2.0], [3.0, 0.0]])
 
 
 @pytest.mark.parametrize(("kind", "shift", "rate"), [("symmetric", None, 0.3), ("pairflip", 1, 0.3), ("one-sided", -2, 0.4)])
@@ -286,7 +306,7 @@ def test_floats_are_kept_with_five_digits() -> None:
 
 def repaired_of(**parts: Any) -> Repaired:
     """A result of which only these parts are used."""
-    return Repaired(**{**dict.fromkeys(Repaired._fields), **parts})  # type: ignore[arg-type]
+    return Repaired(**{**dict.fromkeys(Repaired._fields), **parts})
 
 
 def test_a_label_is_suggested_where_it_is_likely_by_both() -> None:
