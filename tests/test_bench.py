@@ -247,6 +247,8 @@ def test_a_class_that_clean_learning_drops_has_no_weights(monkeypatch: pytest.Mo
             self.clf = clf
 
         def fit(self, x: np.ndarray, labels: np.ndarray) -> None:
+            if len(labels) < 100:
+                raise ValueError("pred_probs must have at least 3 columns")
             self.clf.fit(x[labels != 1], labels[labels != 1])
 
     module = types.ModuleType("cleanlab.classification")
@@ -257,8 +259,10 @@ def test_a_class_that_clean_learning_drops_has_no_weights(monkeypatch: pytest.Mo
     some = cell.data.given != 1
     made = clean_learning(cell.data.x, cell.data.given, 3, 1.0, 0)
     simple = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8).fit(cell.data.x[some], cell.data.given[some])
+    assert made
     np.testing.assert_array_equal(made.weights[:2], np.zeros((2, 4)))
     np.testing.assert_allclose(made.weights[2], simple.coef_[0], atol=2e-2)
+    assert clean_learning(cell.data.x[:99], cell.data.given[:99], 3, 1.0, 0) is None
 
 
 # what is measured
