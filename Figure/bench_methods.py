@@ -188,8 +188,9 @@ class Others:
                 ("CleanLearning", (data.x, data.given), found["ERM"]),
                 ("CleanLearning + Trusted", both, found["ERM + Trusted"]),
             ):
-                made = clean_learning(x, labels, data.classes, simple.C, seed)
-                yield name, made._replace(seconds=made.seconds + simple.seconds)
+                cleaned = clean_learning(x, labels, data.classes, simple.C, seed)
+                if cleaned:
+                    yield name, cleaned._replace(seconds=cleaned.seconds + simple.seconds)
 
 
 Way = Callable[[FoldRows, float, np.ndarray | None], np.ndarray]  # trusted rows, C, where to start -> weights
@@ -217,15 +218,21 @@ def has_cleanlab() -> bool:
     return find_spec("cleanlab") is not None
 
 
-def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: int) -> Fitted:
-    """cleanlab's CleanLearning about the same regression: five-fold probabilities, label issues, a fit on the others."""
+def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: int) -> Fitted | None:
+    """cleanlab's CleanLearning about the same regression: five-fold probabilities, label issues, a fit on the others.
+
+    None where it raises: it cannot do with a class that one of its folds lacks.
+    """
     from cleanlab.classification import CleanLearning
     from sklearn.linear_model import LogisticRegression
 
     before = time.process_time()
     simple = LogisticRegression(C=C, fit_intercept=False, max_iter=1_000, tol=1e-3)
     cleaner = CleanLearning(simple, seed=seed, cv_n_folds=FOLDS, find_label_issues_kwargs={"n_jobs": 1})
-    cleaner.fit(short_indices(x), labels)
+    try:
+        cleaner.fit(short_indices(x), labels)
+    except ValueError:
+        return None
     clf: Any = cleaner.clf
     found = clf.coef_ if len(clf.classes_) > 2 else per_class(clf.coef_[0])
     weights = np.zeros((classes, x.shape[1]))

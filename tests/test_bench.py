@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from matplotlib import pyplot as plt
 from sklearn.linear_model import LogisticRegression
 
 from Figure import bench_plot, bench_targets
 from Figure.bench import listed, measure, rounded, standard_error, suggestions
-from Figure.bench_data import Cell, CellConfig, cells, make_cell, noisy_labels, number_features, possible, real_path, text_features
+from Figure.bench_data import (
+    Cell,
+    CellConfig,
+    cells,
+    make_cell,
+    noisy_labels,
+    number_features,
+    possible,
+    real_path,
+    short_indices,
+    text_features,
+)
 from Figure.bench_methods import OTHERS, Others, clean_learning, log_losses
 from Figure.bench_plot import BENCH_LOOKS, draw_bench
 from Figure.bench_tables import (
@@ -111,6 +123,14 @@ def test_terms_are_those_that_two_training_rows_have_and_each_column_has_its_own
     assert found.train.shape == (3, 4)  # of the text: fox, red, red fox; of what is between: fox
     np.testing.assert_allclose(found.train.toarray(), [[1 / np.sqrt(3)] * 3 + [1.0]] * 2 + [[0.0] * 4])
     np.testing.assert_allclose(found.pool.toarray(), [[1 / np.sqrt(2), 1 / np.sqrt(2), 0.0, 0.0]])
+
+
+def test_a_sparse_matrix_gets_short_indices_and_the_same_numbers() -> None:
+    long = sp.csr_array(np.array([[0.0, 2.0], [3.0, 0.0]]))
+    long.indices, long.indptr = long.indices.astype(np.int64), long.indptr.astype(np.int64)
+    short = short_indices(long)
+    assert (short.indices.dtype, short.indptr.dtype) == (np.int32, np.int32)
+    np.testing.assert_array_equal(short.toarray(), [[0.0, 2.0], [3.0, 0.0]])
 
 
 @pytest.mark.parametrize(("kind", "shift", "rate"), [("symmetric", None, 0.3), ("pairflip", 1, 0.3), ("one-sided", -2, 0.4)])
@@ -227,6 +247,8 @@ def test_a_class_that_clean_learning_drops_has_no_weights(monkeypatch: pytest.Mo
             self.clf = clf
 
         def fit(self, x: np.ndarray, labels: np.ndarray) -> None:
+            if len(labels) < 100:
+                raise ValueError("pred_probs must have at least 3 columns")
             self.clf.fit(x[labels != 1], labels[labels != 1])
 
     module = types.ModuleType("cleanlab.classification")
@@ -237,8 +259,10 @@ def test_a_class_that_clean_learning_drops_has_no_weights(monkeypatch: pytest.Mo
     some = cell.data.given != 1
     made = clean_learning(cell.data.x, cell.data.given, 3, 1.0, 0)
     simple = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8).fit(cell.data.x[some], cell.data.given[some])
+    assert made
     np.testing.assert_array_equal(made.weights[:2], np.zeros((2, 4)))
     np.testing.assert_allclose(made.weights[2], simple.coef_[0], atol=2e-2)
+    assert clean_learning(cell.data.x[:99], cell.data.given[:99], 3, 1.0, 0) is None
 
 
 # what is measured
