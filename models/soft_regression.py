@@ -41,5 +41,7 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def stacked(*rows: Matrix) -> Matrix:
-    """Rows one below the other."""
-    return sp.csr_array(sp.vstack(rows)) if sp.issparse(rows[0]) else np.vstack(rows)
+    """Rows one below the other, dense or CSR as the first are: parts of one data set need not be stored alike."""
+    if sp.issparse(rows[0]):
+        return sp.csr_array(sp.vstack([sp.csr_array(part) for part in rows]))
+    return np.vstack([part.toarray() if sp.issparse(part) else part for part in rows])

@@ -104,3 +104,12 @@ def test_rows_are_stacked_in_order() -> None:
     dense = stacked(Soft.x[:2], Soft.x[5:6])
     np.testing.assert_array_equal(dense, Soft.x[[0, 1, 5]])
     np.testing.assert_array_equal(stacked(sp.csr_array(Soft.x[:2]), sp.csr_array(Soft.x[5:6])).toarray(), dense)
+
+
+def test_parts_that_are_stored_differently_are_stacked_as_the_first() -> None:
+    dense, sparse = np.eye(3), sp.csr_array([[0.0, 2.0, 0.0]])
+    expected = np.vstack([np.eye(3), [[0.0, 2.0, 0.0]]])
+    first = stacked(dense, sparse)
+    assert isinstance(first, np.ndarray)
+    np.testing.assert_array_equal(first, expected)
+    np.testing.assert_array_equal(stacked(sparse, dense).toarray(), np.roll(expected, 1, axis=0))
