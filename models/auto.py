@@ -75,7 +75,8 @@ def most_first(p_wrong: np.ndarray, listed: np.ndarray) -> np.ndarray:
 def surely_wrong(p_wrong: np.ndarray, level: float) -> np.ndarray:
     """The longest list of which the mean probability of being right is `level` at most, (n,) bool.
 
-    It keeps its word only as far as the probabilities do: there are no trusted rows to calibrate them. p_wrong: (n,).
+    It keeps its word only as far as the probabilities do, which no trusted rows calibrate: of lists at 0.1 on four noisy tables at
+    most 7% were right where the features tell the classes apart, 28 to 43% where they do not (diabetes). p_wrong: (n,).
     """
     order = np.argsort(-p_wrong, kind="stable")
     right = np.cumsum(1.0 - p_wrong[order]) / np.arange(1, len(order) + 1)
