@@ -32,7 +32,7 @@ def draw_choice(curve: Sequence[Record], alpha: float, mode: str, path: Path) ->
     ax.set_xlabel("training samples changed, most harmful first")
     ax.set_ylabel("log-loss on the other half\nof the validation rows (nats)")
     ax.set_title("Choice of alpha; 0 changed is ERM", fontsize=10)
-    ax.legend(fontsize=9)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     ax.grid(alpha=0.3)
     save_figure(figure, path)
 
@@ -83,6 +83,6 @@ def draw_phi(phi: np.ndarray, flipped: np.ndarray, alpha: float, path: Path) -> 
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("Phi: a label with Phi above 0 is harmful")
     ax.set_ylabel("training samples")
-    ax.legend(fontsize=9)
+    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
     ax.grid(alpha=0.3)
     save_figure(figure, path)
