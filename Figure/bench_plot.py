@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from Figure.band import draw_mean
+import numpy as np
+
 from Figure.bench_data import TRUSTED
 from Figure.bench_tables import COLUMNS
 from Figure.tables import seeds
@@ -28,25 +30,28 @@ BENCH_LOOKS = {
 }
 
 
+def mean_losses(lines: Sequence[Record], method: str) -> list[tuple[int, float]]:
+    """Numbers of trusted rows at which the method ran, each with its mean test log-loss."""
+    losses = {
+        m: [line["methods"][method]["log_loss"] for line in lines if line["config"]["trusted"] == m and method in line["methods"]]
+        for m in TRUSTED
+    }
+    return [(m, float(np.mean(each))) for m, each in losses.items() if each]
+
+
 def draw_bench(lines: Sequence[Record], datasets: Sequence[str], path: Path) -> None:
-    """A panel a data set, a curve a method: the mean over seeds, and a band of one sample standard deviation."""
+    """A panel a data set, a curve a method: the mean over seeds. Thirteen bands would hide each other: there are none."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     figure, axes = subplots(1, len(datasets), size=(11, 5.5))
     for ax, dataset in zip(axes[0], datasets, strict=True):
         mine = [line for line in lines if line["config"]["dataset"] == dataset]
         for method in COLUMNS:
-            losses = [
-                [
-                    line["methods"][method]["log_loss"]
-                    for line in mine
-                    if line["config"]["trusted"] == m and method in line["methods"]
-                ]
-                for m in TRUSTED
-            ]
-            if any(losses):
+            points = mean_losses(mine, method)
+            if points:
                 colour, marker, dash = BENCH_LOOKS[method]
-                draw_mean(ax, TRUSTED, losses, colour, marker=marker, linestyle=dash, ms=6, label=method)
+                look: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": dash}
+                ax.plot(*zip(*points, strict=True), lw=1.5, ms=6, label=method, **look)
         ax.set_title(f"{dataset}, {seeds(mine)}", fontsize=10)
         ax.set_xscale("log")
         ax.set_xticks(TRUSTED, [str(m) for m in TRUSTED])

@@ -113,7 +113,7 @@ def verdict_table(found: Sequence[Group]) -> str:
         word = "wins" if best.ratio < 1 else "**loses**" if best.ratio > MUCH else "loses"
         cells = [f"{group.mean(OURS, 'log_loss'):.3f}", f"{best.loss:.3f}", best.method, f"{best.ratio:.3f}", word]
         rows.append([*group.title(), *cells, f"{-accurate.behind:+.1f}", accurate.method, f"{-plain.behind:+.1f}"])
-    head = [*HEAD, OURS, "best other", "which", "ratio", OURS, "accuracy, s.e.", "than", f"than {SIMPLE}, s.e."]
+    head = [*HEAD, OURS, "best other", "which", "ratio", "verdict", "accuracy, s.e.", "than", f"than {SIMPLE}, s.e."]
     return f"{summary(found)}\n\n{markdown(head, rows)}"
 
 

@@ -28,7 +28,7 @@ SOFT_SHARE = 0.7  # of the pool's prior, for the fits on soft labels
 POOL_ROWS = 300  # training rows in the pool's likelihood
 PHI_RTOL = 1e-3  # of the solve for Phi, of which the sign and the order are used
 LEAST_TRUSTED = 10
-SIMPLE = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
+SIMPLE_FAMILIES = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
 
 Key = tuple[int, int]  # (f, h)
 
@@ -348,7 +348,7 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
         trusted_scores=1.0 - null[places, data.trusted],
         candidates=candidates,
         shares=last.weights,
-        methods={name: simple_method(fits, family) for name, family in SIMPLE.items()}
+        methods={name: simple_method(fits, family) for name, family in SIMPLE_FAMILIES.items()}
         | {"Repaired": Simple(weights, log_held_out)},
     )
 

@@ -121,7 +121,7 @@ def repair_record(config: Config, found: Found, methods: Record) -> Record:
     }
 
 
-def suggestions(found: Found) -> tuple[np.ndarray, np.ndarray]:
+def suggested_labels(found: Found) -> tuple[np.ndarray, np.ndarray]:
     """The suggested label of each training row, by name or `UNSURE`, and its probability."""
     labels, rows = found.repaired.labels, np.arange(len(found.given.labels))
     best, p = labels.argmax(axis=1), labels.max(axis=1)
@@ -135,7 +135,7 @@ def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
     """Header and rows of ranking.csv: every training row, most surely wrong first."""
     repaired, dataset = found.repaired, found.dataset
     order = np.argsort(-repaired.p_wrong, kind="stable")
-    names, p = suggestions(found)
+    names, p = suggested_labels(found)
     columns = {
         "index": dataset.train.rows[order],
         "label": np.array(dataset.classes)[found.given.labels[order]],

@@ -17,11 +17,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from influence import Fit, harmful, logistic_influence, relabel
 from models.estimator import RDIAClassifier
-from models.examine import Folds
 from models.logistic_regression import fit_logistic
 from models.promise import benjamini_hochberg, p_values
 from models.repair import RepairData, repair
-from models.soft_regression import one_hot
 from tests.problems import C, wdbc
 
 BY_CHANCE = "folds are drawn by chance: a row of weight 2 is not two rows, which may be in two folds"
@@ -203,20 +201,6 @@ def test_without_trusted_rows_every_row_is_examined() -> None:
     assert found.wrong_labels_.low < wrong.sum() < found.wrong_labels_.high
     kept = 1 - found.p_wrong_[found.suspects_]
     assert kept.mean() <= 0.1 < np.mean([*kept, np.sort(1 - np.delete(found.p_wrong_, found.suspects_))[0]])
-
-
-def test_no_row_is_examined_by_a_fit_that_has_seen_it() -> None:
-    x, given, *_ = scaled_table(0.2, 0)
-    data = RepairData(x, given, x[:0], given[:0], 2)
-    folds = Folds(data, np.random.default_rng(0))
-    other = given.copy()
-    other[3] = 1 - other[3]
-    before, after = (folds.held_out(one_hot(labels, 2), 1.0, folds.weights) for labels in (given, other))
-    again = Folds(data, np.random.default_rng(0)).held_out(one_hot(other, 2), 1.0, folds.weights)
-    own = folds.fold == folds.fold[3]
-    np.testing.assert_array_equal(before[own], again[own])
-    assert (before[~own] != again[~own]).any()
-    np.testing.assert_allclose(after, again, atol=0.05)  # from another start
 
 
 def test_few_trusted_rows_are_fitted_with_a_warning() -> None:

@@ -126,7 +126,7 @@ def test_on_a_network_all_methods_start_from_the_same_seeds_and_see_the_same_wro
         seen.update(tensors=data, noise=noise)
         return model.start(data.x).eval()
 
-    monkeypatch.setattr(on_network, "choose_device", lambda asked: torch.device("cuda" if asked else "cpu"))
+    monkeypatch.setattr("models.devices.device.choose_device", lambda asked: torch.device("cuda" if asked else "cpu"))
     monkeypatch.setattr(on_network, "compare_relabelings", compared)
     monkeypatch.setattr(on_network, "fit_by_loss", by_loss)
     record = relabel_on_network(OnNetwork("digits10", 0.4, 5, n_validation=300, n_epoch=3, alpha=0.01), tmp_path)

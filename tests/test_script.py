@@ -98,7 +98,14 @@ def test_without_numpy_a_command_is_one_line_and_status_2(name: str) -> None:
 def blocked(module: str, name: str, *words: object) -> Ended:
     """A command where a module is not installed."""
     run = f"run_path({name!r}, run_name='__main__')" if name.endswith(".py") else f"run_module({name!r}, run_name='__main__')"
-    code = f"import runpy, sys; sys.modules[{module!r}] = None; sys.path.insert(0, ''); runpy.{run}"
+    code = f"""
+import runpy, sys
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *places: None if name == {module!r} else find(name, *places)
+sys.path.insert(0, "")
+runpy.{run}
+"""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, words)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )

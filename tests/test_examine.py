@@ -1,0 +1,82 @@
+import numpy as np
+from scipy.special import softmax
+
+from models.auto import likely, most_first, surely_wrong
+from models.examine import EVIDENCE, Folds, evidence, examine
+from models.pool import posterior
+from models.repair import RepairData
+from models.soft_regression import fit_soft, one_hot
+from tests.problems import wdbc
+
+
+def test_the_list_of_the_surely_wrong_by_hand() -> None:
+    p_wrong = np.array([0.2, 0.99, 0.7, 0.95])
+    # Means of being right, most surely wrong first: .01, .03, .12, .29.
+    assert surely_wrong(p_wrong, 0.02).tolist() == [False, True, False, False]
+    assert surely_wrong(p_wrong, 0.13).tolist() == [False, True, True, True]
+    assert surely_wrong(p_wrong, 0.3).all()
+    assert not surely_wrong(p_wrong, 0.005).any()
+    assert most_first(p_wrong, surely_wrong(p_wrong, 0.13)).tolist() == [1, 3, 2]
+
+
+def test_a_label_gives_way_to_one_that_is_likely() -> None:
+    q = np.array([[0.6, 0.3, 0.1], [0.4, 0.35, 0.25], [0.1, 0.5, 0.4]])
+    assert likely(q, np.array([2, 2, 2])).tolist() == [0, 2, 1]
+
+
+def test_evidence_is_the_likelihood_of_the_given_labels_behind_each_transition() -> None:
+    rng = np.random.default_rng(0)
+    logits, given, weights = 2 * rng.standard_normal((3, 20, 4)), rng.integers(4, size=20), rng.integers(3, size=20).astype(float)
+    likelihoods = []
+    for each in logits:
+        p = softmax(each, axis=1)
+        T = posterior(p, given).transition
+        likelihoods.append(np.prod([(p[i] @ T[:, given[i]]) ** weights[i] for i in range(20)]))
+    expected = np.array(likelihoods) ** EVIDENCE
+    np.testing.assert_allclose(evidence(logits, given, weights), expected / expected.sum())
+
+
+def problem(trusted: int) -> RepairData:
+    case = wdbc()
+    return RepairData(case.x, case.labels, case.x_validation[:trusted], case.labels_validation[:trusted], 2)
+
+
+def test_held_out_logits_are_of_fits_without_the_fold_and_with_the_trusted_rows() -> None:
+    data = problem(trusted=4)
+    folds = Folds(data, np.random.default_rng(0))
+    weights = np.random.default_rng(1).random(len(data.given))
+    logits = folds.held_out(one_hot(data.given, 2), 1.0, weights)
+    for fold in (0, 3):
+        others = folds.fold != fold
+        x, labels = np.vstack([data.x[others], data.x_trusted]), np.append(data.given[others], data.trusted)
+        W = fit_soft(x, one_hot(labels, 2), 0.5, np.append(weights[others], np.ones(4)))
+        np.testing.assert_allclose(logits[~others], data.x[~others] @ W.T, atol=1e-9)
+
+
+def test_no_row_is_examined_by_a_fit_that_has_seen_it() -> None:
+    data = problem(trusted=0)
+    other = data.given.copy()
+    other[3] = 1 - other[3]
+    before, after = (
+        Folds(data, np.random.default_rng(0)).held_out(one_hot(labels, 2), 1.0, np.ones(len(other)))
+        for labels in (data.given, other)
+    )
+    fold = Folds(data, np.random.default_rng(0)).fold
+    own = fold == fold[3]
+    np.testing.assert_array_equal(before[own], after[own])
+    assert (before[~own] != after[~own]).any()
+
+
+def test_an_examination_agrees_with_itself_and_counts_its_stages() -> None:
+    data, seen = problem(trusted=0), []
+    found = examine(data, np.random.default_rng(0), lambda done, total: seen.append((done, total)))
+    rows = np.arange(len(data.given))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    np.testing.assert_array_equal(found.p_wrong, 1 - found.labels[rows, data.given])
+    said = posterior(found.probabilities, data.given)
+    np.testing.assert_allclose(found.labels, said.labels)
+    again = examine(data, np.random.default_rng(0))
+    assert found.weights.tobytes() == again.weights.tobytes()
+    case = wdbc()
+    accuracy = ((case.x_validation @ found.weights.T).argmax(axis=1) == case.labels_validation).mean()
+    assert accuracy > 0.93  # with a third of the labels wrong
