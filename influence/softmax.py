@@ -172,11 +172,11 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     c_i = C w_i / (K - 1). Where a factor of G takes longer than the iterations that it saves, I is taken for M, and for I + G what
     `mean_preconditioner` has. x: (n, d), probabilities: (n, K).
     """
-    classes = probabilities.shape[1]
+    (n, d), classes = x.shape, probabilities.shape[1]
     c = C / max(1, classes - 1) * (1.0 - (probabilities**2).sum(axis=1))  # (n,)
-    worth = factor_worth(*x.shape, x.size, classes)
+    worth = factor_worth(n, d, x.size, classes)
     norms = squares(x).sum(axis=1) if sp.issparse(x) else np.einsum("nd,nd->n", x, x)
-    if min(x.shape) <= CHOLESKY_MAX and worth <= ITERATIONS * np.sqrt(c @ norms):
+    if min(n, d) <= CHOLESKY_MAX and worth < ITERATIONS * np.sqrt(c @ norms):
         return Preconditioner(_factored(x, c, probabilities), worth)
     solve = mean_preconditioner(x, c, hessian_diagonal(x, c))
     return Preconditioner(lambda residual: solve(residual.T).T, 0.0)
