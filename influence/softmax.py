@@ -172,10 +172,10 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     c_i = C w_i / (K - 1). Where a factor of G takes longer than the iterations that it saves, I is taken for M, and for I + G what
     `mean_preconditioner` has. x: (n, d), probabilities: (n, K).
     """
-    classes = probabilities.shape[1]
+    (n, d), classes = x.shape, probabilities.shape[1]
     c = C / max(1, classes - 1) * (1.0 - (probabilities**2).sum(axis=1))  # (n,)
-    worth, diagonal = factor_worth(x.shape[0], x.shape[1], x.size, classes), hessian_diagonal(x, c)
-    small = in_memory(x) and min(x.shape) <= CHOLESKY_MAX
+    worth, diagonal = factor_worth(n, d, x.size, classes), hessian_diagonal(x, c)
+    small = in_memory(x) and min(n, d) <= CHOLESKY_MAX
     if small and worth <= ITERATIONS * np.sqrt((diagonal - 1.0).sum()):  # the trace of G
         return Preconditioner(_factored(x, c, probabilities), worth)
     solve = mean_preconditioner(x, c, diagonal)
