@@ -342,7 +342,7 @@ def test_a_fit_goes_on_from_its_start() -> None:
 
 
 def test_a_fit_that_does_not_get_there_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.softmax_regression.NEWTON_STEPS", 1)
+    monkeypatch.setattr("models.softmax_regression.SOFTMAX_STEPS", 1)
     with pytest.raises(SolverError, match="scale the features"):
         fit_softmax(WINE.x, WINE.labels, K, C)
 
