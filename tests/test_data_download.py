@@ -1,5 +1,6 @@
 """Downloads, from a server on this machine."""
 
+import gc
 import gzip
 import hashlib
 import io
@@ -58,6 +59,12 @@ class Site(NamedTuple):
     folder: Path
     url: str
     server: HTTPServer
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_socket_is_left_to_other_tests() -> Iterator[None]:
+    yield
+    gc.collect()  # while the warning is ignored
 
 
 @pytest.fixture(autouse=True)
