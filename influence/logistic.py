@@ -151,14 +151,14 @@ def mean_preconditioner(x: AnyRows, c: RowVector, diagonal: np.ndarray) -> Produ
     """r -> M^-1 r for M = H's diagonal, and off it the part of rank one that the weighted mean of the samples accounts for.
 
     With m = X^T c / sqrt(sum c): M = diag(diag H - m^2) + m m^T, inverted by Sherman and Morrison's formula. Features that are
-    mostly positive (words, pixels) have H's largest eigenvector along m. diagonal: diag H (d,).
+    mostly positive (words, pixels) have H's largest eigenvector along m. diagonal: diag H (d,), r: (d,) or columns (d, K).
     """
     weighted, weight = total(x, weighted_rows, c)
     mean = weighted / np.sqrt(weight or 1.0)
     rest = np.maximum(diagonal - mean**2, 1.0)  # 1 or more by Cauchy and Schwarz, but for rounding
     scaled = mean / rest
     scale = 1.0 + mean @ scaled
-    return lambda residual: residual / rest - scaled * (scaled @ residual / scale)
+    return lambda residual: (residual.T / rest).T - np.multiply.outer(scaled, scaled @ residual / scale)
 
 
 def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> Product:

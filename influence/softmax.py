@@ -12,13 +12,25 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.linalg import solve_triangular
-from scipy.special import softmax
+from scipy.linalg import cho_factor, cho_solve
 
-from influence.logistic import CARRIED, Matrix, logistic_hessian, squared_columns
+from influence.logistic import (
+    CARRIED,
+    CHOLESKY_MAX,
+    Matrix,
+    hessian_diagonal,
+    logistic_hessian,
+    mean_preconditioner,
+)
+from influence.rows import in_memory
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
 
-LARGEST_FACTORS = 10**8  # numbers in the factors of the preconditioner: 0.8 GB
+# Measured, one thread: making a factor does 1.3 (dense X) to 7 (CSR) times the operations a second of products of X with K columns;
+# and a solve to 1e-8 without one takes 0.5 (text) to 3 (pixels) iterations for each root of the trace of H - I.
+FACTOR_SPEED = 2
+ITERATIONS = 2
+LEAST_SHARE = 1e-9  # of the classes' matrix, whose eigenvalues have the mean (K - 1) / K: below it they are 0
+ROUNDING = float(np.finfo(float).eps)
 
 
 class LabelInfluence(NamedTuple):
@@ -38,9 +50,29 @@ class SoftmaxFit(NamedTuple):
     logits: np.ndarray  # (n, K)
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """p_ik = exp z_ik / sum_j exp z_ij, (n, K)."""
+    exponents = np.exp(logits - _largest(logits)[:, None])
+    return exponents / _total(exponents)[:, None]
+
+
+def logsumexp(logits: np.ndarray) -> np.ndarray:
+    """ln sum_k exp z_ik, (n,)."""
+    largest = _largest(logits)
+    return largest + np.log(_total(np.exp(logits - largest[:, None])))
+
+
+def _largest(logits: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(logits.T).max(axis=0, initial=-np.inf)  # along a short last axis numpy takes three times as long
+
+
+def _total(exponents: np.ndarray) -> np.ndarray:
+    return exponents @ np.ones(exponents.shape[1])  # and for a sum six times
+
+
 def label_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """d l_i / d z_i = p_i - e_{y_i}, (n, K); the given label's entry is minus the sum of the others, which loses no digits."""
-    slope = softmax(logits, axis=1)
+    slope = softmax(logits)
     rows = np.arange(len(labels))
     slope[rows, labels] = 0.0
     slope[rows, labels] = -slope.sum(axis=1)
@@ -48,7 +80,7 @@ def label_slope(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def softmax_hvp(x: Matrix, probabilities: np.ndarray, C: float, relabeled: np.ndarray | None = None) -> Product:
-    """v -> H v, (K d,) to (K d,): V + C A^T X with A = P * (Z - sum_k P Z), Z = X V^T, by two products with X.
+    """v -> H v: V + C A^T X with A = P * (Z - sum_k P Z), Z = X V^T, by two products with X; of (K, d) or flat, (K d,).
 
     x: (n, d), probabilities: P (n, K), relabeled: q of `relabeled_probabilities` for the samples that R has relabeled and 0 for the
     others, (n, K), whose curvature R takes off; None if there are none.
@@ -56,23 +88,29 @@ def softmax_hvp(x: Matrix, probabilities: np.ndarray, C: float, relabeled: np.nd
     classes = probabilities.shape[1]
 
     def product(vector: np.ndarray) -> np.ndarray:
-        along = x @ vector.reshape(classes, -1).T  # (n, K)
+        matrix = vector.reshape(classes, -1)
+        along = x @ matrix.T  # (n, K)
         change = _centred(probabilities, along)
         if relabeled is not None:
             change -= _centred(relabeled, along)
-        return vector + C * transposed(x, change).ravel()
+        return (matrix + C * transposed(x, change)).reshape(vector.shape)
 
     return product
 
 
+def by_columns(product: Product, classes: int) -> Product:
+    """A product of (K, d) matrices as one of (d K,) vectors, column after column: as CSR's products read and write them."""
+    return lambda vector: product(vector.reshape(-1, classes).T).T.ravel()
+
+
 def _centred(probabilities: np.ndarray, along: np.ndarray) -> np.ndarray:
     """(diag(p_i) - p_i p_i^T) z_i, (n, K)."""
-    return probabilities * (along - (probabilities * along).sum(axis=1, keepdims=True))
+    return probabilities * (along - np.einsum("nk,nk->n", probabilities, along)[:, None])
 
 
 def transposed(x: Matrix, weights: np.ndarray) -> np.ndarray:
-    """weights^T X, (K, d), dense. x: (n, d), weights: (n, K)."""
-    return (x.T @ weights).T if sp.issparse(x) else weights.T @ x
+    """weights^T X, (K, d), dense, column after column. x: (n, d), weights: (n, K)."""
+    return (x.T @ weights).T
 
 
 def softmax_influence(train: SoftmaxFit, validation: SoftmaxFit, C: float, rtol: float = RTOL) -> LabelInfluence:
@@ -87,11 +125,14 @@ def softmax_influence(train: SoftmaxFit, validation: SoftmaxFit, C: float, rtol:
     inverted to `rtol`.
     """
     target = C * transposed(validation.x, label_slope(validation.logits, validation.labels))  # (K, d)
-    probabilities = softmax(train.logits, axis=1)
-    precondition = softmax_preconditioner(train.x, probabilities, C).solve
-    solution = conjugate_gradient(softmax_hvp(train.x, probabilities, C), target.ravel(), precondition, rtol)
-    along = C * (train.x @ solution.vector.reshape(target.shape).T)  # (n, K) C S x_i
-    return along_labels(along, train.logits, train.labels, solution)
+    probabilities = softmax(train.logits)
+    classes = len(target)
+    product = by_columns(softmax_hvp(train.x, probabilities, C), classes)
+    precondition = by_columns(softmax_preconditioner(train.x, probabilities, C).solve, classes)
+    solution = conjugate_gradient(product, target.T.ravel(), precondition, rtol)
+    vectors = solution.vector.reshape(-1, classes)  # (d, K) S^T
+    along = C * (train.x @ vectors)  # (n, K) C S x_i
+    return along_labels(along, train.logits, train.labels, solution._replace(vector=vectors.T.ravel()))
 
 
 def along_labels(along: np.ndarray, logits: np.ndarray, labels: np.ndarray, solution: Solution) -> LabelInfluence:
@@ -114,50 +155,88 @@ def relabeled_probabilities(logits: np.ndarray, labels: np.ndarray) -> np.ndarra
     """
     others = logits.copy()
     others[np.arange(len(labels)), labels] = -np.inf
-    return softmax(others, axis=1)
+    return softmax(others)
 
 
 class Preconditioner(NamedTuple):
-    """A positive definite P near H, as P = L L^T."""
+    """A positive definite P near H."""
 
-    back: Product  # r -> L^-1 r
-    to: Product  # v -> L^-T v: what is easy to minimise over v is hard over w = L^-T v
-
-    def solve(self, residual: np.ndarray) -> np.ndarray:
-        """r -> P^-1 r."""
-        return self.to(self.back(residual))
+    solve: Product  # R -> P^-1 R, (K, d)
+    worth: float  # iterations of conjugate gradients that take as long as it took to make
 
 
 def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Preconditioner:
     """P = I + M (x) G, H with the classes' and the features' part taken apart (Martens and Grosse 2015).
 
-    M = sum_i B_i / sum_i w_i, with B_i = diag(p_i) - p_i p_i^T and w_i its trace, and G = C sum_i w_i x_i x_i^T over the samples
-    that carry 95% of the weight: along M's eigenvectors P falls apart into I + m_k G. Where K factors of G's size are too large
-    for the memory it is H's diagonal instead. x: (n, d), probabilities: (n, K).
+    M = (K - 1) sum_i B_i / sum_i w_i, with B_i = diag(p_i) - p_i p_i^T and w_i its trace, and G = sum_i c_i x_i x_i^T with
+    c_i = C w_i / (K - 1). Where a factor of G takes longer than the iterations that it saves, I is taken for M, and for I + G what
+    `mean_preconditioner` has. x: (n, d), probabilities: (n, K).
     """
+    (n, d), classes = x.shape, probabilities.shape[1]
+    c = C / max(1, classes - 1) * (1.0 - (probabilities**2).sum(axis=1))  # (n,)
+    worth, diagonal = factor_worth(n, d, x.size, classes), hessian_diagonal(x, c)
+    small = in_memory(x) and min(n, d) <= CHOLESKY_MAX
+    if small and worth <= ITERATIONS * np.sqrt((diagonal - 1.0).sum()):  # the trace of G
+        return Preconditioner(_factored(x, c, probabilities), worth)
+    solve = mean_preconditioner(x, c, diagonal)
+    return Preconditioner(lambda residual: solve(residual.T).T, 0.0)
+
+
+def factor_worth(n: int, d: int, stored: int, classes: int) -> float:
+    """The iterations of conjugate gradients that take as long as a factor of the smaller of X^T X and X X^T.
+
+    An iteration: 4 operations a class and stored value, of CSR those that are not 0. X X^T is a product of X as it is stored.
+    """
+    side = min(n, d)
+    summed = stored if n < d else n * d
+    return (summed * side + side**3 / 3) / (FACTOR_SPEED * 4 * classes * max(1, stored))
+
+
+def _factored(x: Matrix, c: np.ndarray, probabilities: np.ndarray) -> Product:
+    """R -> P^-1 R along M's eigenvectors, where P falls apart into I + m_k G; one factor serves all m_k that are nearly equal."""
     classes = probabilities.shape[1]
-    if classes * x.shape[1] ** 2 > LARGEST_FACTORS:
-        diagonal = 1.0 + C * squared_columns(x, probabilities * (1.0 - probabilities)).T.ravel()
-        root = np.sqrt(diagonal)
-        return Preconditioner(lambda residual: residual / root, lambda vector: vector / root)
-    weights = 1.0 - (probabilities**2).sum(axis=1)  # (n,)
-    order = np.argsort(-weights)
-    total = np.cumsum(weights[order])
-    rows = np.sort(order[: int(np.searchsorted(total, CARRIED * total[-1])) + 1])
-    identity = np.eye(x.shape[1])
-    features = logistic_hessian(x, C * total[-1] / weights[rows].sum() * weights, rows) - identity  # G
     between = np.diag(probabilities.sum(axis=0)) - probabilities.T @ probabilities
-    shares, vectors = np.linalg.eigh(between / total[-1])  # m (K,), (K, K)
-    factors = [np.linalg.cholesky(identity + max(share, 0.0) * features) for share in shares]
+    shares, vectors = np.linalg.eigh((classes - 1) * between / np.trace(between))  # m (K,), (K, K)
+    levels = np.where(shares > LEAST_SHARE, np.exp2(np.round(np.log2(np.maximum(shares, LEAST_SHARE)))), 0.0)
+    gram = _gram(x, c)
+    inverses = {level: _inverse(gram, level) for level in np.unique(levels) if level}
 
-    def back(residual: np.ndarray) -> np.ndarray:
-        apart = vectors.T @ residual.reshape(classes, -1)
-        rows = [solve_triangular(factor, row, lower=True, check_finite=False) for factor, row in zip(factors, apart, strict=True)]
-        return np.concatenate(rows)
+    def solve(residual: np.ndarray) -> np.ndarray:
+        apart = vectors.T @ residual
+        for level, inverse in inverses.items():
+            apart[levels == level] = inverse(apart[levels == level])
+        return vectors @ apart
 
-    def to(vector: np.ndarray) -> np.ndarray:
-        pairs = zip(factors, vector.reshape(classes, -1), strict=True)
-        rows = [solve_triangular(factor, row, trans="T", lower=True, check_finite=False) for factor, row in pairs]
-        return (vectors @ np.array(rows)).ravel()
+    return solve
 
-    return Preconditioner(back, to)
+
+class Gram(NamedTuple):
+    """G = A^T A, or A A^T if that is smaller, A the rows sqrt(c_i) x_i."""
+
+    matrix: np.ndarray
+    rows: Matrix | None  # A, (n, d), where the matrix is A A^T
+
+
+def _gram(x: Matrix, c: np.ndarray) -> Gram:
+    """(n, n), or (d, d), this one over the samples that carry 95% of the weight."""
+    n, d = x.shape
+    if n < d:
+        root = np.sqrt(c)[:, None]
+        rows = sp.csr_array(x.multiply(root)) if sp.issparse(x) else x * root
+        matrix = rows @ rows.T
+        return Gram(matrix.toarray() if sp.issparse(matrix) else matrix, rows)
+    order = np.argsort(-c)
+    total = np.cumsum(c[order])
+    carriers = np.sort(order[: int(np.searchsorted(total, CARRIED * total[-1])) + 1])
+    return Gram(logistic_hessian(x, c * total[-1] / c[carriers].sum(), carriers) - np.eye(d), None)
+
+
+def _inverse(gram: Gram, level: float) -> Product:
+    """R -> R (I + level G)^-1, (k, d) to (k, d), by Woodbury's formula where A A^T is what there is."""
+    matrix = level * gram.matrix
+    side = len(matrix)
+    matrix.flat[:: side + 1] += 1.0 + side * ROUNDING * np.trace(matrix)  # or rounding could make a pivot negative
+    factor = cho_factor(matrix, overwrite_a=True)
+    if gram.rows is None:
+        return lambda apart: cho_solve(factor, apart.T).T
+    return lambda apart: apart - level * transposed(gram.rows, cho_solve(factor, gram.rows @ apart.T))

@@ -4,19 +4,46 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import logsumexp, softmax
 
 from influence.logistic import Matrix
-from influence.softmax import label_slope, relabeled_probabilities, softmax_hvp, softmax_preconditioner, transposed
-from influence.solvers import SolverError, conjugate_gradient
+from influence.softmax import (
+    by_columns,
+    label_slope,
+    logsumexp,
+    relabeled_probabilities,
+    softmax,
+    softmax_hvp,
+    softmax_preconditioner,
+    transposed,
+)
+from influence.solvers import Product, SolverError
 from models.logistic_regression import largest_feature
 
 SOFTMAX_TOLERANCE = 1e-7  # of |grad J(W)| / |grad J(0)|
-ROUGH = 1e-4  # of the same, by L-BFGS; Newton steps go on from there
-ROUNDS, ROUND = 50, 50  # of L-BFGS, which has a preconditioner made where it begins and so many iterations, or a Newton step
-HISTORY = 20  # pairs that L-BFGS remembers
-STEP_RTOL = 1e-3
+SOFTMAX_STEPS = 100
+FAR_STEP_RTOL = 0.3  # of a Newton step far from the minimum, where a better one is not worth its time
+SPARE = 0.1  # of the bound: as far below it as the last step aims
+STEP_ITERATIONS = 1_000  # in one step
+REMADE = 3  # times the iterations that a preconditioner is worth are done with it, before it is made anew
+LEAST_DESCENT = 1e-4  # of J, over what its slope promises; a step is halved until it brings that
+SHORTEST_SOFTMAX_STEP = 2.0**-30  # of a step
+LOSS_ROUNDING = 1e-12  # of J, in a sum over the samples
+
+
+class FitPoint(NamedTuple):
+    """Weights, and what J is there."""
+
+    weights: np.ndarray  # (K, d)
+    logits: np.ndarray  # (n, K)
+    value: float  # J
+    slope: np.ndarray  # grad J, (K, d)
+
+
+class DescentStep(NamedTuple):
+    """A direction in which J falls from a point, backwards."""
+
+    matrix: np.ndarray  # (K, d)
+    iterations: int  # that it took
 
 
 class Problem(NamedTuple):
@@ -28,41 +55,48 @@ class Problem(NamedTuple):
     C: float
     relabeled: np.ndarray  # (n,) bool
 
+    def at(self, weights: np.ndarray) -> FitPoint:
+        """Everything of one point, by two products with X. weights: (K, d)."""
+        logits = self.x @ weights.T
+        value = float(0.5 * (weights**2).sum() + self.C * self.losses(logits).sum())
+        return FitPoint(weights, logits, value, weights + self.C * transposed(self.x, self.slope(logits)))
+
     def objective(self, weights: np.ndarray) -> float:
         """J. weights: (K, d)."""
-        logits = self.x @ weights.T
-        return float(0.5 * (weights**2).sum() + self.C * self.losses(logits).sum())
+        return self.at(weights).value
 
     def gradient(self, weights: np.ndarray) -> np.ndarray:
         """grad J, (K, d)."""
-        return weights + self.C * transposed(self.x, self.slope(self.x @ weights.T))
+        return self.at(weights).slope
 
     def losses(self, logits: np.ndarray) -> np.ndarray:
         """The loss of each sample, in nats, (n,). logits: (n, K)."""
-        return np.where(self.relabeled, softmax_relabeled_losses(logits, self.labels), softmax_losses(logits, self.labels))
+        losses, rows = softmax_losses(logits, self.labels), self.relabeled
+        losses[rows] = softmax_relabeled_losses(logits[rows], self.labels[rows])
+        return losses
 
     def slope(self, logits: np.ndarray) -> np.ndarray:
         """Their derivatives in the logits, (n, K): p - e_y, and p - q of the relabeled."""
         slope, rows = label_slope(logits, self.labels), self.relabeled
-        slope[rows] = softmax(logits[rows], axis=1) - relabeled_probabilities(logits[rows], self.labels[rows])
+        slope[rows] = softmax(logits[rows]) - relabeled_probabilities(logits[rows], self.labels[rows])
         return slope
 
     def hvp(self, logits: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """v -> H v, (K d,) to (K d,), where the logits are those."""
+        """v -> H v, (K, d) or (K d,), where the logits are those."""
         others = relabeled_probabilities(logits, self.labels) * self.relabeled[:, None] if self.relabeled.any() else None
-        return softmax_hvp(self.x, softmax(logits, axis=1), self.C, others)
+        return softmax_hvp(self.x, softmax(logits), self.C, others)
 
 
 def softmax_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Cross-entropy l_i = -ln phi_{y_i}, in nats, (n,). logits: (n, K), labels: (n,) integers below K."""
-    return logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]
+    return logsumexp(logits) - logits[np.arange(len(labels)), labels]
 
 
 def softmax_relabeled_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """-ln(1 - phi_m), the cross-entropy of a sample that R has relabeled (Kong et al. 2022), in nats, (n,)."""
     rows, others = np.arange(len(labels)), logits.copy()
     others[rows, labels] = -np.inf
-    return np.logaddexp(0.0, logits[rows, labels] - logsumexp(others, axis=1))
+    return np.logaddexp(0.0, logits[rows, labels] - logsumexp(others))
 
 
 def fit_softmax(
@@ -71,56 +105,69 @@ def fit_softmax(
     """A W, (K, d), with |grad J(W)| <= 1e-7 |grad J(0)|: the minimum if nothing is relabeled, else one near `start`.
 
     With relabeled samples J is not convex: -ln(1 - phi_m) = logsumexp(all) - logsumexp(without m). x: (n, d), labels: (n,) integers
-    below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. By L-BFGS in the variables of a preconditioner, then Newton
-    steps where the curvature is positive. Raises `SolverError` if the inequality cannot be reached.
+    below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. By Newton steps, each as good as is worth its time
+    (Dembo, Eisenstat and Steihaug 1982). Raises `SolverError` if the inequality cannot be reached.
     """
     largest_feature(x)
     problem = Problem(x, labels, classes, C, np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled)
-    weights = np.zeros((classes, x.shape[1])) if start is None else start
-    size = float(np.linalg.norm(problem.gradient(np.zeros_like(weights))))
-    for _ in range(ROUNDS):
-        slope = problem.gradient(weights)
-        steepness, step = np.linalg.norm(slope), None
-        if steepness <= SOFTMAX_TOLERANCE * size:
-            return weights
-        near = steepness <= ROUGH * size
-        if near:
-            step = _newton_step(problem, weights, slope)
-        weights = _descend(problem, weights, (SOFTMAX_TOLERANCE if near else ROUGH) * size) if step is None else weights - step
+    point = problem.at(np.zeros((x.shape[1], classes)).T)
+    size = float(np.linalg.norm(point.slope))
+    point = point if start is None else problem.at(np.asfortranarray(start))
+    parts, spent = None, 0
+    for _ in range(SOFTMAX_STEPS):
+        left = float(np.linalg.norm(point.slope)) / (size or 1.0)
+        if left <= SOFTMAX_TOLERANCE:
+            return np.ascontiguousarray(point.weights)
+        if parts is None or spent >= REMADE * parts.worth:
+            parts, spent = softmax_preconditioner(x, softmax(point.logits), C), 0
+        rtol = max(min(FAR_STEP_RTOL, np.sqrt(left)), SPARE * SOFTMAX_TOLERANCE / left)
+        step = _newton_step(problem.hvp(point.logits), point.slope, parts.solve, rtol)
+        spent += step.iterations
+        moved = _moved(problem, point, step.matrix)
+        if moved is None:
+            break
+        point = moved
     raise SolverError(
-        f"softmax regression is at a gradient of {steepness:.3g}, expected {SOFTMAX_TOLERANCE * size:.3g}; scale the features"
-        " to a like size, or choose a smaller --C"
+        f"softmax regression is at a gradient of {left * size:.3g}, expected {SOFTMAX_TOLERANCE * size:.3g}; scale the features"
+        " to similar ranges, or choose a smaller --C"
     )
 
 
-def _newton_step(problem: Problem, weights: np.ndarray, slope: np.ndarray) -> np.ndarray | None:
-    """H^-1 grad J, (K, d); None where R's curvature, which is negative, outweighs the rest: there J is to be descended."""
-    logits = problem.x @ weights.T
-    precondition = softmax_preconditioner(problem.x, softmax(logits, axis=1), problem.C).solve
-    try:
-        return conjugate_gradient(problem.hvp(logits), slope.ravel(), precondition, STEP_RTOL).vector.reshape(weights.shape)
-    except SolverError:
-        return None
+def _newton_step(product: Product, slope: np.ndarray, precondition: Product, rtol: float) -> DescentStep:
+    """Nearly H^-1 grad J, by conjugate gradients that end where R's curvature, which is negative, outweighs the rest."""
+    classes = len(slope)
+    product, precondition = by_columns(product, classes), by_columns(precondition, classes)
+    residual = slope.T.flatten()
+    solution, direction, rho, bound = np.zeros_like(residual), np.zeros_like(residual), 1.0, rtol * np.linalg.norm(residual)
+    for iteration in range(1, STEP_ITERATIONS + 1):
+        preconditioned = precondition(residual)
+        rho, previous = float(residual @ preconditioned), rho
+        direction *= rho / previous
+        direction += preconditioned
+        image = product(direction)
+        curvature = float(direction @ image)
+        if not curvature > 0:
+            solution = solution if iteration > 1 else direction
+            break
+        solution += rho / curvature * direction
+        residual -= rho / curvature * image
+        if np.linalg.norm(residual) <= bound:
+            break
+    return DescentStep(solution.reshape(-1, classes).T, iteration)
 
 
-def _descend(problem: Problem, weights: np.ndarray, bound: float) -> np.ndarray:
-    """A round of L-BFGS from `weights`, ended early where the gradient is within `bound`."""
-    parts = softmax_preconditioner(problem.x, softmax(problem.x @ weights.T, axis=1), problem.C)
-    norms: list[float] = []
+def _moved(problem: Problem, point: FitPoint, step: np.ndarray) -> FitPoint | None:
+    """The point after the step, or after the first of its halves that makes J fall; None if none does.
 
-    def value_and_slope(v: np.ndarray) -> tuple[float, np.ndarray]:
-        moved = weights + parts.to(v).reshape(weights.shape)
-        logits = problem.x @ moved.T
-        slope = moved + problem.C * transposed(problem.x, problem.slope(logits))
-        norms.append(float(np.linalg.norm(slope)))
-        value = 0.5 * (moved**2).sum() + problem.C * problem.losses(logits).sum()
-        return float(value), parts.back(slope.ravel())
-
-    def stop_when_within(_: np.ndarray) -> None:
-        if norms[-1] <= bound:
-            raise StopIteration
-
-    options = {"maxiter": ROUND, "maxcor": HISTORY, "ftol": 0.0, "gtol": 0.0}
-    zero = np.zeros(weights.size)
-    found = minimize(value_and_slope, zero, jac=True, method="L-BFGS-B", callback=stop_when_within, options=options)
-    return weights + parts.to(found.x).reshape(weights.shape)
+    Where J's rounding hides its fall, the slopes have to tell (Hager and Zhang 2005).
+    """
+    size, promised = 1.0, float((point.slope * step).sum())
+    while size > SHORTEST_SOFTMAX_STEP:
+        moved = problem.at(point.weights - size * step)
+        if moved.value <= point.value - LEAST_DESCENT * size * promised:
+            return moved
+        level = moved.value <= point.value + LOSS_ROUNDING * abs(point.value)
+        if level and -(moved.slope * step).sum() <= (1 - 2 * LEAST_DESCENT) * promised:
+            return moved
+        size /= 2
+    return None

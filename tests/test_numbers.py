@@ -1,6 +1,6 @@
 """The commands of the paper print what they printed before their code was last rearranged.
 
-numbers.json has, for each command, what `--json` printed then, without seconds. Whole numbers, names and alpha have to be the same;
+numbers.json has, for each command, what `--json` printed then, without seconds. Whole numbers and names have to be the same;
 other numbers may differ by 1e-6 of their size, because another processor or another BLAS rounds differently. If that alone
 fails on a new machine, the last digits of a fit have moved a sample across a threshold there: compare with the old commit.
 """
@@ -38,5 +38,4 @@ def test_a_command_prints_its_old_numbers(name: str, monkeypatch: pytest.MonkeyP
     found, wanted = dict(leaves(record)), dict(leaves(expected))
     assert list(found) == list(wanted)
     for path, value in wanted.items():
-        close = isinstance(value, float) and not path.endswith("/alpha")
-        assert found[path] == (pytest.approx(value, rel=RELATIVE, abs=ABSOLUTE) if close else value), path
+        assert found[path] == (pytest.approx(value, rel=RELATIVE, abs=ABSOLUTE) if isinstance(value, float) else value), path

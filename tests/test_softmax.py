@@ -1,16 +1,17 @@
 """Softmax regression: the fit, and the influence of every label, against independent fits by dense Newton steps."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import scipy.special
 from sklearn.datasets import load_wine
 
 from influence import SolverError, softmax
 from influence.softmax import LabelInfluence, SoftmaxFit, label_slope, relabeled_probabilities, softmax_influence
-from models import softmax_regression as softmax_fits
+from models import softmax_regression
 from models.logistic_regression import fit_logistic
 from models.softmax_regression import Problem, fit_softmax, softmax_losses, softmax_relabeled_losses
 from tests.problems import wdbc
@@ -166,52 +167,153 @@ def test_one_sample_relabeled_by_r_and_fitted_again_lowers_the_loss_as_predicted
         assert after < before
 
 
-def test_the_diagonal_preconditioner_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_factor_it_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     w, found = influence()
-    monkeypatch.setattr(softmax, "LARGEST_FACTORS", 0)
+    monkeypatch.setattr(softmax, "CHOLESKY_MAX", 0)
     again, other = influence()
     np.testing.assert_allclose(again, w, atol=1e-6)
     np.testing.assert_allclose(other.phi, found.phi, rtol=1e-5, atol=1e-8)
     assert other.solution.iterations > found.solution.iterations
 
 
-@pytest.mark.parametrize("largest", [0, 10**8])
-def test_the_preconditioner_is_what_its_factors_say(largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(softmax, "LARGEST_FACTORS", largest)
-    logits = WINE.x @ np.random.default_rng(3).standard_normal((K, 13)).T
-    parts = softmax.softmax_preconditioner(WINE.x, probabilities(logits), C)
-    back, to = (np.array([part(row) for row in np.eye(K * 13)]).T for part in (parts.back, parts.to))
-    np.testing.assert_allclose(back.T, to, atol=1e-12)
-    values = np.linalg.eigvalsh(to @ back)  # of P^-1, and P is I or more
-    assert 0 < values.min() < values.max() < 1 + 1e-9
+def solved(parts: softmax.Preconditioner, d: int) -> np.ndarray:
+    """P^-1, (K d, K d)."""
+    return np.array([parts.solve(row.reshape(K, d)).ravel() for row in np.eye(K * d)])
 
 
-def preconditioner_by_loop(x: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """1 + M (x) G, over the samples that carry 95% of the weight."""
+def factored_by_loop(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """1 + M (x) G; M's eigenvalues are rounded to powers of 2, and rows that carry 95% of the weight are those that G is of."""
     w = np.array([1 - q @ q for q in p])
-    between = sum(np.diag(q) - np.outer(q, q) for q in p) / w.sum()
+    shares, vectors = np.linalg.eigh(2 * sum(np.diag(q) - np.outer(q, q) for q in p) / w.sum())
+    shares[1:] = [2.0 ** round(np.log2(share)) for share in shares[1:]]
+    shares[0] = 0  # that all logits rise by the same is nothing
     rows: list[int] = []
     for i in np.argsort(-w):
-        if w[rows].sum() < 0.95 * w.sum():
+        if w[rows].sum() < (0.95 if len(x) >= x.shape[1] else 1) * w.sum():
             rows.append(int(i))
-    features = C * w.sum() / w[rows].sum() * sum(w[i] * np.outer(x[i], x[i]) for i in rows)
-    return np.eye(K * 13) + np.kron(between, features)
+    features = C / 2 * w.sum() / w[rows].sum() * sum(w[i] * np.outer(x[i], x[i]) for i in rows)
+    return np.eye(x.shape[1] * K) + np.kron(vectors * shares @ vectors.T, features)
+
+
+def mean_by_loop(x: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """H's diagonal and its part of rank one, as if the classes were all alike."""
+    c = [C / 2 * (1 - q @ q) for q in p]
+    hessian = np.eye(x.shape[1]) + sum(ci * np.outer(row, row) for ci, row in zip(c, x, strict=True))
+    mean = sum(ci * row for ci, row in zip(c, x, strict=True)) / np.sqrt(sum(c))
+    return np.kron(np.eye(K), np.diag(np.maximum(np.diag(hessian) - mean**2, 1)) + np.outer(mean, mean))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("n", [1, 2, 110])
-@pytest.mark.parametrize("spare", [0, -1])
-def test_the_preconditioner_is_its_definition_and_past_the_memory_the_diagonal(
-    spare: int, n: int, kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(softmax, "LARGEST_FACTORS", K * 13**2 + spare)
+@pytest.mark.parametrize("n", [2, 12, 13, 110])
+@pytest.mark.parametrize("factored", [True, False])
+def test_the_preconditioner_is_its_definition(factored: bool, n: int, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(softmax, "CHOLESKY_MAX", min(n, 13) - (not factored))
+    monkeypatch.setattr(softmax, "ITERATIONS", 1e9)
     x = WINE.x[:n]
     p = probabilities(x @ np.random.default_rng(3).standard_normal((K, 13)).T / 10)
-    product = softmax.softmax_hvp(x, p, C)
+    parts = softmax.softmax_preconditioner(kind(x), p, C)
+    expected = factored_by_loop(x, p) if factored else mean_by_loop(x, p)
+    np.testing.assert_allclose(solved(parts, 13) @ expected, np.eye(K * 13), atol=1e-10)
+    assert (parts.worth > 0) is factored
+
+
+def test_where_all_are_as_likely_the_factored_preconditioner_is_the_hessian_but_for_a_constant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(softmax, "CARRIED", 1.0)
+    p = np.full((110, K), 1 / K)
+    product = softmax.softmax_hvp(WINE.x, p, C)
     hessian = np.array([product(row) for row in np.eye(K * 13)])
-    expected = np.diag(np.diag(hessian)) if spare else preconditioner_by_loop(x, p)
-    solve = softmax.softmax_preconditioner(kind(x), p, C).solve
-    np.testing.assert_allclose(np.array([solve(row) for row in np.eye(K * 13)]) @ expected, np.eye(K * 13), atol=1e-10)
+    np.testing.assert_allclose(solved(softmax.softmax_preconditioner(WINE.x, p, C), 13) @ hessian, np.eye(K * 13), atol=1e-10)
+
+
+def words(n: int, d: int) -> np.ndarray:
+    """Rows of length 1, a tenth of the values not 0."""
+    rng = np.random.default_rng(7)
+    x = rng.random((n, d)) * (rng.random((n, d)) < 0.1)
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9)
+
+
+class Case(NamedTuple):
+    """Rows, and how the preconditioner of a fit to them begins."""
+
+    x: Any
+    factored: bool
+    dual: bool = False  # the factor is of the rows' products
+
+
+CASES = {
+    "tall dense": Case(WINE.x, True),
+    "tall sparse": Case(sp.csr_array(50 * words(60, 20)), True),
+    "wide dense": Case(np.random.default_rng(6).random((20, 60)), True, True),
+    "wide sparse of many values": Case(sp.csr_array(100 * words(20, 60)), True, True),
+    "wide sparse": Case(sp.csr_array(words(60, 100)), False),
+    "square sparse": Case(sp.csr_array(words(60, 60)), False),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fit_by_each_preconditioner_is_the_minimum(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, factored, dual = CASES[name]
+    n, labels = x.shape[0], np.minimum(np.random.default_rng(8).integers(0, 9, x.shape[0]), K - 1)  # a class of most
+    grams: list[bool] = []
+    original = softmax._gram
+
+    def gram(x: Any, c: np.ndarray) -> softmax.Gram:
+        found = original(x, c)
+        grams.append(found.rows is not None)
+        return found
+
+    monkeypatch.setattr(softmax, "_gram", gram)
+    dense = x.toarray() if sp.issparse(x) else x
+    expected = newton(dense, np.eye(K)[labels])
+    np.testing.assert_allclose(fit_softmax(x, labels, K, C), expected, atol=1e-6)
+    assert grams[:1] == [dual] * factored
+    found = softmax_influence(
+        SoftmaxFit(x, labels, x @ expected.T), SoftmaxFit(x[: n // 2], labels[: n // 2], x[: n // 2] @ expected.T), C
+    )
+    product = softmax.softmax_hvp(dense, probabilities(dense @ expected.T), C)
+    hessian = np.array([product(row) for row in np.eye(expected.size)])
+    slope = C * (probabilities(dense[: n // 2] @ expected.T) - np.eye(K)[labels[: n // 2]]).T @ dense[: n // 2]
+    np.testing.assert_allclose(found.solution.vector, np.linalg.solve(hessian, slope.ravel()), atol=1e-7 * np.abs(slope).max())
+
+
+@pytest.mark.parametrize(
+    ("shape", "stored", "classes", "iterations"),
+    [
+        ((1_900, 500), 22_639, 5, 500),  # text: measured, a factor takes as long as 150
+        ((1_900, 12_000), 22_639, 5, 2_600),
+        ((11_000, 100_000), 660_000, 20, 4_300),
+        ((10_000, 3_072), 30_720_000, 10, 39),  # pictures: 50
+        ((60_000, 784), 8_994_156, 10, 52),  # MNIST: 14
+        ((200, 10_000), 2_000_000, 3, 9),
+    ],
+)
+def test_what_a_factor_is_worth(shape: tuple[int, int], stored: int, classes: int, iterations: float) -> None:
+    assert softmax.factor_worth(*shape, stored, classes) == pytest.approx(iterations, rel=0.15)
+
+
+def test_a_product_is_of_matrices_and_of_their_rows_and_columns_in_a_row() -> None:
+    rng = np.random.default_rng(9)
+    p, v = probabilities(rng.standard_normal((110, K))), rng.standard_normal((K, 13))
+    product = softmax.softmax_hvp(WINE.x, p, C)
+    np.testing.assert_allclose(product(v.ravel()), product(v).ravel(), rtol=1e-14)
+    np.testing.assert_allclose(softmax.by_columns(product, K)(v.T.ravel()), product(v).T.ravel(), rtol=1e-14)
+
+
+def test_softmax_is_scipys() -> None:
+    logits = np.random.default_rng(2).standard_normal((20, K)) * 100
+    logits[3, 1] = -np.inf
+    np.testing.assert_allclose(softmax.softmax(logits), scipy.special.softmax(logits, axis=1), rtol=1e-13)
+    np.testing.assert_allclose(softmax.logsumexp(logits), scipy.special.logsumexp(logits, axis=1), rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e8, 1e15])
+def test_large_features_of_low_rank_have_a_factor(size: float) -> None:
+    x = size * np.outer(np.arange(1.0, 21.0), np.ones(10))
+    residual = np.random.default_rng(1).standard_normal((K, 10))
+    found = softmax.softmax_preconditioner(x, np.full((20, K), 1 / K), C).solve(residual)
+    assert 0 < (found * residual).sum() < 2 * (residual**2).sum()
 
 
 @pytest.mark.parametrize("rtol", [1e-1, 1e-4, 1e-8, 1e-11])
@@ -230,10 +332,47 @@ def test_a_slope_keeps_its_digits_where_the_probability_rounds_to_one() -> None:
     )
 
 
+def test_a_fit_goes_on_from_its_start() -> None:
+    w = fit_softmax(WINE.x, WINE.labels, K, C)
+    np.testing.assert_array_equal(fit_softmax(WINE.x, WINE.labels, K, C, start=w), w)
+    start = np.random.default_rng(1).standard_normal((K, 13))  # its rows do not add up to 0
+    before = start.copy()
+    np.testing.assert_allclose(fit_softmax(WINE.x, WINE.labels, K, C, start=start), w, atol=1e-6)
+    np.testing.assert_array_equal(start, before)
+
+
 def test_a_fit_that_does_not_get_there_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.softmax_regression.ROUNDS", 1)
-    monkeypatch.setattr("models.softmax_regression.ROUND", 1)
+    monkeypatch.setattr("models.softmax_regression.SOFTMAX_STEPS", 1)
     with pytest.raises(SolverError, match="scale the features"):
+        fit_softmax(WINE.x, WINE.labels, K, C)
+
+
+@pytest.mark.parametrize(("length", "expected"), [(1.0, 1.0), (3.0, 1.5), (1e3, 1e3 / 2**9), (-1.0, None)])
+def test_a_step_is_halved_until_it_makes_the_objective_fall(length: float, expected: float | None) -> None:
+    """Of J = 1/2 |W|^2, where there is no sample: 1 leads to the minimum, and from 2 on J rises."""
+    problem = Problem(np.empty((0, 4)), np.empty(0, dtype=int), K, C, np.empty(0, dtype=bool))
+    point = problem.at(np.arange(12.0).reshape(K, 4))
+    moved = softmax_regression._moved(problem, point, length * point.weights)
+    if moved is None or expected is None:
+        assert moved is expected
+    else:
+        np.testing.assert_allclose(moved.weights, (1 - expected) * point.weights)
+
+
+def test_a_step_is_taken_where_rounding_hides_the_fall() -> None:
+    """Near the minimum J, of 1e8 and more, has no digit for what a step brings, but the slope has."""
+    problem = Problem(np.full((1, 1), 1e-3), np.array([0]), K, 1e8, np.array([False]))
+    w = fit_softmax(problem.x, problem.labels, K, problem.C)
+    point = problem.at(w + np.array([[1e-7], [0], [-1e-7]]))
+    step = np.linalg.solve([problem.hvp(point.logits)(row) for row in np.eye(K)], point.slope)
+    moved = softmax_regression._moved(problem, point, step)
+    assert moved is not None
+    assert np.linalg.norm(moved.slope) < np.linalg.norm(point.slope) / 100
+
+
+def test_a_fit_without_a_step_that_helps_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(softmax_regression, "_moved", lambda *_: None)
+    with pytest.raises(SolverError, match="choose a smaller --C"):
         fit_softmax(WINE.x, WINE.labels, K, C)
 
 
@@ -243,17 +382,22 @@ def test_a_fit_on_r_comes_to_a_minimum_where_a_newton_step_meets_negative_curvat
     x, y = rng.random((n, d)), rng.integers(0, 3, n)
     relabeled = np.arange(n) % 2 == 0
     problem = Problem(x, y, 3, 10.0, relabeled)
-    refused: list[bool] = []
-    original = softmax_fits._newton_step
+    curvatures: list[float] = []
+    original = softmax_regression.softmax_hvp
 
-    def newton_step(problem: Problem, weights: np.ndarray, slope: np.ndarray) -> np.ndarray | None:
-        step = original(problem, weights, slope)
-        refused.append(step is None)
-        return step
+    def hvp(*given: Any) -> Callable[[np.ndarray], np.ndarray]:
+        product = original(*given)
 
-    monkeypatch.setattr(softmax_fits, "_newton_step", newton_step)
+        def watched(v: np.ndarray) -> np.ndarray:
+            image = product(v)
+            curvatures.append((v * image).sum())
+            return image
+
+        return watched
+
+    monkeypatch.setattr(softmax_regression, "softmax_hvp", hvp)
     w = fit_softmax(x, y, 3, 10.0, relabeled)
-    assert any(refused)
+    assert min(curvatures) < 0
     assert np.linalg.norm(problem.gradient(w)) <= 1e-7 * np.linalg.norm(problem.gradient(np.zeros_like(w)))
     logits = x @ w.T
     hessian = np.column_stack([problem.hvp(logits)(column) for column in np.eye(w.size)])

@@ -1,6 +1,7 @@
 """Stand-ins for public data.
 
 Of real-sim's shape: 72,309 documents, 20,958 words, about 51 different words a document, tf-idf, unit rows.
+Of text with classes, of any shape; and of pictures of 32 x 32 x 3 pixels with classes.
 Of avazu's shape: 15 values a row, one for each categorical field, all equal, unit rows, a million columns.
 """
 
@@ -12,6 +13,7 @@ from sklearn.datasets import dump_svmlight_file
 
 ROWS, COLUMNS, WORDS = 72_309, 20_958, 51.3
 FIELDS, CATEGORIES = 15, 66_666  # avazu's values a row, and its columns over that
+SIDE = 32  # pixels of a picture's side
 CHUNK = 100_000  # rows that are written at a time
 DRAWN_PER_KEPT = 1.17  # words drawn for each that is different from the others of its document
 
@@ -33,6 +35,47 @@ def real_sim_like(generator: np.random.Generator) -> tuple[sp.csr_array, np.ndar
     x.data = (1 + np.log(x.data)) * idf[x.indices]
     x.data /= np.repeat(np.sqrt(np.add.reduceat(x.data**2, x.indptr[:-1])), np.diff(x.indptr))
     return x, np.where(labels, 1, -1)
+
+
+def text_like(
+    shape: tuple[int, int], classes: int, words: float, noise: float, generator: np.random.Generator
+) -> tuple[sp.csr_array, np.ndarray]:
+    """Documents of so many words, tf-idf, unit rows, and labels, a share of which is redrawn.
+
+    Zipf's law, tilted by class: rank r has the weight exp(t_r) / (r + 20), t_r normal with sd 0.7.
+    """
+    (rows, columns), truth = shape, generator.integers(0, classes, shape[0])
+    of_row = np.repeat(np.arange(rows), generator.poisson(words - 1, rows) + 1)
+    places, word = generator.random(len(of_row)), np.empty(len(of_row), dtype=np.int64)
+    for k in range(classes):
+        total = np.cumsum(np.exp(0.7 * generator.standard_normal(columns)) / (np.arange(columns) + 21))
+        drawn = truth[of_row] == k
+        word[drawn] = np.searchsorted(total / total[-1], places[drawn])
+    x = sp.csr_array((np.ones(len(word)), (of_row, np.minimum(word, columns - 1))), shape)
+    x.sum_duplicates()
+    x.data *= (np.log((1 + rows) / (1 + np.bincount(x.indices, minlength=columns))) + 1)[x.indices]
+    x.data /= np.repeat(np.sqrt(np.add.reduceat(x.data**2, x.indptr[:-1])), np.diff(x.indptr))
+    return x, np.where(generator.random(rows) < noise, generator.integers(0, classes, rows), truth)
+
+
+def pictures_like(rows: int, classes: int, noise: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures in [0, 1], (rows, 3,072), and labels, a share of which is redrawn.
+
+    Fields whose amplitude falls as 1 / frequency, as that of photographs does, mostly the same in all three colours, with half a
+    field of the class.
+    """
+    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
+    frequency[0, 0] = 1 / SIDE
+
+    def fields(count: int) -> np.ndarray:
+        white = generator.standard_normal((count, 3, SIDE, SIDE))
+        smooth = np.fft.irfft2(np.fft.rfft2(white) / frequency, s=(SIDE, SIDE))
+        coloured = 1.5 * smooth.mean(axis=1, keepdims=True) + 0.5 * smooth
+        return (coloured / coloured.std()).reshape(count, -1)
+
+    truth, of_class = generator.integers(0, classes, rows), fields(classes)
+    x = np.clip(0.5 + 0.25 * (fields(rows) + 0.5 * of_class[truth]), 0, 1)
+    return x, np.where(generator.random(rows) < noise, generator.integers(0, classes, rows), truth)
 
 
 def write_real_sim_like(folder: Path, generator: np.random.Generator) -> Path:
