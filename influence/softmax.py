@@ -26,9 +26,9 @@ from influence.rows import in_memory
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
 
 # Measured, one thread: making a factor does 1.3 (dense X) to 7 (CSR) times the operations a second of products of X with K columns;
-# and a solve to 1e-8 without one takes 0.5 (text) to 3 (pixels) iterations for each root of the trace of H - I.
+# and a solve to 1e-8 without one takes 0.5 (text) to 3 (pixels) times the root of the trace of H - I, but seldom more than 500.
 FACTOR_SPEED = 2
-ITERATIONS = 2
+ITERATIONS, ITERATIONS_AT_MOST = 2, 500
 LEAST_SHARE = 1e-9  # of the classes' matrix, whose eigenvalues have the mean (K - 1) / K: below it they are 0
 ROUNDING = float(np.finfo(float).eps)
 
@@ -176,7 +176,7 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     c = C / max(1, classes - 1) * (1.0 - (probabilities**2).sum(axis=1))  # (n,)
     worth, diagonal = factor_worth(n, d, x.size, classes), hessian_diagonal(x, c)
     small = in_memory(x) and min(n, d) <= CHOLESKY_MAX
-    if small and worth <= ITERATIONS * np.sqrt((diagonal - 1.0).sum()):  # the trace of G
+    if small and worth < min(ITERATIONS_AT_MOST, ITERATIONS * np.sqrt((diagonal - 1.0).sum())):  # the trace of G
         return Preconditioner(_factored(x, c, probabilities), worth)
     solve = mean_preconditioner(x, c, diagonal)
     return Preconditioner(lambda residual: solve(residual.T).T, 0.0)
@@ -228,7 +228,9 @@ def _gram(x: Matrix, c: np.ndarray) -> Gram:
     order = np.argsort(-c)
     total = np.cumsum(c[order])
     carriers = np.sort(order[: int(np.searchsorted(total, CARRIED * total[-1])) + 1])
-    return Gram(logistic_hessian(x, c * total[-1] / c[carriers].sum(), carriers) - np.eye(d), None)
+    matrix = logistic_hessian(x, c * total[-1] / c[carriers].sum(), carriers)
+    matrix.flat[:: d + 1] -= 1.0
+    return Gram(matrix, None)
 
 
 def _inverse(gram: Gram, level: float) -> Product:

@@ -99,6 +99,7 @@ def softmax_relabeled_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarr
     return np.logaddexp(0.0, logits[rows, labels] - logsumexp(others))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what is not finite brings no step that helps
 def fit_softmax(
     x: Matrix, labels: np.ndarray, classes: int, C: float, relabeled: np.ndarray | None = None, start: np.ndarray | None = None
 ) -> np.ndarray:
