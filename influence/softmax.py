@@ -21,6 +21,7 @@ from influence.logistic import (
     hessian_diagonal,
     logistic_hessian,
     mean_preconditioner,
+    squares,
 )
 from influence.rows import in_memory
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
@@ -174,12 +175,17 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     """
     (n, d), classes = x.shape, probabilities.shape[1]
     c = C / max(1, classes - 1) * (1.0 - (probabilities**2).sum(axis=1))  # (n,)
-    worth, diagonal = factor_worth(n, d, x.size, classes), hessian_diagonal(x, c)
+    worth = factor_worth(n, d, x.size, classes)
     small = in_memory(x) and min(n, d) <= CHOLESKY_MAX
-    if small and worth < min(ITERATIONS_AT_MOST, ITERATIONS * np.sqrt((diagonal - 1.0).sum())):  # the trace of G
+    if small and worth < min(ITERATIONS_AT_MOST, ITERATIONS * np.sqrt(c @ _squared_norms(x))):  # the root of G's trace
         return Preconditioner(_factored(x, c, probabilities), worth)
-    solve = mean_preconditioner(x, c, diagonal)
+    solve = mean_preconditioner(x, c, hessian_diagonal(x, c))
     return Preconditioner(lambda residual: solve(residual.T).T, 0.0)
+
+
+def _squared_norms(x: Matrix) -> np.ndarray:
+    """|x_i|^2, (n,); of a dense X without a copy."""
+    return squares(x).sum(axis=1) if sp.issparse(x) else np.einsum("nd,nd->n", x, x)
 
 
 def factor_worth(n: int, d: int, stored: int, classes: int) -> float:
