@@ -9,13 +9,12 @@ import numpy as np
 
 from Figure.bench_data import Cell, CellConfig, make_cell
 from Figure.bench_methods import Fitted, Others, has_cleanlab, log_losses
-from models.promise import benjamini_hochberg, count_wrong, p_values
 from models.repair import RepairData, Repaired, repair
 from run.records import Record
+from run.repairing import SUGGESTED_FROM
 
 OURS = "Repaired"
 LEVELS = (0.05, 0.1, 0.2)  # q of the lists
-LEAST_PROBABILITY = 0.7  # of a suggested label, with the given label and without it
 DIGITS = 5
 
 
@@ -76,19 +75,12 @@ def standard_error(values: np.ndarray) -> float:
 def of_labels(data: RepairData, true: np.ndarray, repaired: Repaired) -> Record:
     """What the repair says of the labels, against the true ones."""
     wrong = data.given != true
-    count = count_wrong(
-        repaired.probabilities,
-        repaired.labels,
-        data.given,
-        repaired.self_confidence,
-        repaired.held_out[np.arange(len(data.trusted)), data.trusted],
-    )
     suggested = suggestions(repaired, data.given)
     some = suggested >= 0
     return {
         "average_precision": average_precisions(repaired, wrong),
         "suggested": {"rows": int(some.sum()), "right": int((suggested[some] == true[some]).sum())},
-        "count": {name: float(value) for name, value in count._asdict().items()},
+        "count": {name: float(value) for name, value in repaired.wrong_labels(data.given, data.trusted)._asdict().items()},
         "lists": {str(q): listed(repaired, wrong, q) for q in LEVELS},
     }
 
@@ -112,10 +104,10 @@ def suggestions(repaired: Repaired, given: np.ndarray) -> np.ndarray:
     """The suggested label of each row, (n,), or -1: it is likely by the features alone, and with the given label too."""
     likely = np.minimum(repaired.labels, repaired.probabilities)
     best = likely.argmax(axis=1)
-    return np.where((likely.max(axis=1) >= LEAST_PROBABILITY) & (best != given), best, -1)
+    return np.where((likely.max(axis=1) >= SUGGESTED_FROM) & (best != given), best, -1)
 
 
 def listed(repaired: Repaired, wrong: np.ndarray, q: float) -> Record:
     """How many labels are listed at a level, and how many of them are wrong."""
-    chosen = benjamini_hochberg(p_values(repaired.scores, repaired.trusted_scores), q)
+    chosen = repaired.suspects(q)
     return {"listed": int(chosen.sum()), "wrong": int((chosen & wrong).sum())}

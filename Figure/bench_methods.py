@@ -57,13 +57,9 @@ class Others:
         self._phi: dict[tuple[float, int], np.ndarray] = {}
         self._agree: list[np.ndarray] = []
 
-    def penalty(self, C: float) -> float:
-        """As in `models.repair`: two classes are logistic regression with that C."""
-        return C / 2 if self.data.classes == 2 else C
-
     def fit(self, x: Matrix, labels: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None) -> np.ndarray:
         """(K, d)."""
-        return fit_soft(x, one_hot(labels, self.data.classes), self.penalty(C), weights, start)
+        return fit_soft(x, one_hot(labels, self.data.classes), self.data.penalty(C), weights, start)
 
     def with_trusted(self, rows: FoldRows, C: float, keep: np.ndarray, weight: float, start: np.ndarray | None) -> np.ndarray:
         """A fit on the training rows that are kept, (n,) bool, and on trusted rows with a weight."""
@@ -86,7 +82,7 @@ class Others:
             W, before = self.erm(C), time.process_time()
             train = SoftmaxFit(self.data.x, self.data.given, self.data.x @ W.T)
             trusted = SoftmaxFit(rows.x, rows.labels, rows.x @ W.T)
-            self._phi[C, rows.fold] = softmax_influence(train, trusted, self.penalty(C), PHI_RTOL).phi
+            self._phi[C, rows.fold] = softmax_influence(train, trusted, self.data.penalty(C), PHI_RTOL).phi
             self._count("phi", before)
         return self._phi[C, rows.fold]
 

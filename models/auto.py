@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.examine import examine
-from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
+from models.promise import WrongLabels, count_wrong
 from models.repair import LEAST_TRUSTED, RepairData, repair
 
 LIKELY = 0.5  # probability from which the likeliest label takes the place of the given one
@@ -45,10 +45,7 @@ def examined_or_repaired(data: RepairData, level: float, rng: np.random.Generato
 
 def _repaired(data: RepairData, level: float, rng: np.random.Generator) -> Learned:
     found = repair(data, rng)
-    listed = benjamini_hochberg(p_values(found.scores, found.trusted_scores), level)
-    held_out = found.held_out[np.arange(len(data.trusted)), data.trusted]
-    wrong = count_wrong(found.probabilities, found.labels, data.given, found.self_confidence, held_out)
-    suspects = most_first(found.p_wrong, listed)
+    suspects, wrong = most_first(found.p_wrong, found.suspects(level)), found.wrong_labels(data.given, data.trusted)
     return Learned(found.weights, found.labels, likely(found.labels, data.given), found.p_wrong, found.phi, suspects, wrong)
 
 

@@ -30,10 +30,10 @@ class Folds:
     """Fits on all folds but one, with the few trusted rows that there may be."""
 
     def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
-        self.data, n = data, len(data.given)
-        self.fold = balanced_folds(data.given, min(FOLDS, n), rng)
+        self.data = data
+        self.fold = balanced_folds(data.given, min(FOLDS, len(data.given)), rng)
         self.targets_trusted = one_hot(data.trusted, data.classes)
-        self.weights = np.ones(n) if data.weights is None else data.weights
+        self.weights = data.row_weights()
         self.starts: dict[tuple[float, int], np.ndarray | None] = {}
 
     def fit(self, rows: np.ndarray, targets: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None) -> np.ndarray:
@@ -42,7 +42,7 @@ class Folds:
         if len(self.data.trusted):
             x, t = stacked(x, self.data.x_trusted), np.vstack([t, self.targets_trusted])
             s = np.append(s, np.ones(len(self.data.trusted)))
-        return fit_soft(x, t, C / 2 if self.data.classes == 2 else C, s, start)
+        return fit_soft(x, t, self.data.penalty(C), s, start)
 
     def held_out(self, targets: np.ndarray, C: float, weights: np.ndarray) -> np.ndarray:
         """Logits of every row by the fit without its fold, (n, K)."""

@@ -17,6 +17,7 @@ from influence.logistic import Matrix
 from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
 from models.choose import Progress, silent
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
+from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
 from models.soft_regression import fit_soft, one_hot, stacked
 
 GRID = (0.01, 0.1, 1.0, 10.0, 100.0)  # values of C
@@ -55,6 +56,14 @@ class RepairData(NamedTuple):
     classes: int
     weights: np.ndarray | None = None  # (n,) of the training rows in every fit, 0 or more; None: 1 each
 
+    def row_weights(self) -> np.ndarray:
+        """(n,)."""
+        return np.ones(len(self.given)) if self.weights is None else self.weights
+
+    def penalty(self, C: float) -> float:
+        """C of softmax regression that makes it, for two classes, logistic regression with that C: its penalty counts w twice."""
+        return C / 2 if self.classes == 2 else C
+
 
 class View(NamedTuple):
     """What a pool says, made without the trusted rows of one fold."""
@@ -88,6 +97,15 @@ class Repaired(NamedTuple):
     shares: np.ndarray  # a (M,) of the candidates in the pool
     methods: dict[str, Simple]  # "Repaired", and what a user would do otherwise, each at its best C
 
+    def suspects(self, q: float) -> np.ndarray:
+        """Labels listed as wrong, of which in expectation at most a share q is right, (n,) bool."""
+        return benjamini_hochberg(p_values(self.scores, self.trusted_scores), q)
+
+    def wrong_labels(self, given: np.ndarray, trusted: np.ndarray) -> WrongLabels:
+        """How many given labels (n,) are wrong. trusted: labels (m,)."""
+        held_out = self.held_out[np.arange(len(trusted)), trusted]
+        return count_wrong(self.probabilities, self.labels, given, self.self_confidence, held_out)
+
 
 def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """The fold of each row, (n,), balanced within each label."""
@@ -120,7 +138,7 @@ class CrossFits:
         self.x_train = [data.x[rows] for rows in self.train]
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
-        self.weights = np.ones(n) if data.weights is None else data.weights
+        self.weights = data.row_weights()
         self.final: dict[CandidateFit, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
         self.trusted_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), the mean over the parts
         self.null_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
@@ -130,10 +148,6 @@ class CrossFits:
     def pairs(self) -> Iterator[Key]:
         """All (f, h)."""
         return ((f, h) for f in range(FOLDS + 1) for h in range(self.parts))
-
-    def penalty(self, C: float) -> float:
-        """C of softmax regression that makes it, for two classes, logistic regression with that C: its penalty counts w twice."""
-        return C / 2 if self.data.classes == 2 else C
 
     def put(self, candidate: CandidateFit, key: Key, W: np.ndarray) -> None:
         """Keep what a fit says of the rows that it has not seen."""
@@ -168,7 +182,7 @@ class CrossFits:
         weights = self.weights[rows] if keep is None else self.weights[rows] * keep[rows]
         weights = np.append(weights, np.full(len(trusted), candidate.trusted_weight))
         both = np.vstack([targets[rows], self.targets_trusted[trusted]])
-        W = fit_soft(stacked(self.x_train[h], self.x_kept[f]), both, self.penalty(candidate.C), weights, start)
+        W = fit_soft(stacked(self.x_train[h], self.x_kept[f]), both, self.data.penalty(candidate.C), weights, start)
         self.put(candidate, key, W)
         return W
 
@@ -192,14 +206,14 @@ def fit_simple(fits: CrossFits) -> Starts:
     for h in range(fits.parts):
         W = None
         for C in GRID:
-            W = fit_soft(fits.x_train[h], fits.targets[fits.train[h]], fits.penalty(C), fits.weights[fits.train[h]], W)
+            W = fit_soft(fits.x_train[h], fits.targets[fits.train[h]], fits.data.penalty(C), fits.weights[fits.train[h]], W)
             starts[C, h] = W
             for f in range(FOLDS + 1):
                 fits.put(CandidateFit("train", C), (f, h), W)
     for f in range(FOLDS + 1):
         W = None
         for C in GRID:
-            W = fit_soft(fits.x_kept[f], fits.targets_trusted[fits.kept[f]], fits.penalty(C), np.ones(len(fits.kept[f])), W)
+            W = fit_soft(fits.x_kept[f], fits.targets_trusted[fits.kept[f]], fits.data.penalty(C), np.ones(len(fits.kept[f])), W)
             for h in range(fits.parts):
                 fits.put(CandidateFit("trusted", C), (f, h), W)
     for key in fits.pairs():
@@ -220,7 +234,7 @@ def influences(fits: CrossFits, key: Key, C: float, W: np.ndarray) -> LabelInflu
     x, root = fits.x_train[h], np.sqrt(fits.weights[fits.train[h]])
     train = SoftmaxFit(times_rows(x, root), fits.data.given[fits.train[h]], x @ W.T)
     trusted = SoftmaxFit(fits.x_kept[f], fits.data.trusted[fits.kept[f]], fits.x_kept[f] @ W.T)
-    return softmax_influence(train, trusted, fits.penalty(C), PHI_RTOL)
+    return softmax_influence(train, trusted, fits.data.penalty(C), PHI_RTOL)
 
 
 def times_rows(x: Matrix, factors: np.ndarray) -> Matrix:
@@ -312,7 +326,7 @@ def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
         solution = influences(fits, (FOLDS, h), C, W).solution.vector.reshape(W.shape)
         x = fits.data.x[own]
         slope = softmax(x @ W.T, axis=1) - fits.targets[own]
-        phi[own] = -fits.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
+        phi[own] = -fits.data.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
     return phi
 
 
@@ -360,7 +374,7 @@ def simple_method(fits: CrossFits, family: str) -> Simple:
     training, trusted = (data.x, fits.targets, fits.weights), (data.x_trusted, fits.targets_trusted, np.ones(len(data.trusted)))
     both = (stacked(data.x, data.x_trusted), np.vstack([training[1], trusted[1]]), np.append(training[2], trusted[2]))
     x, targets, weights = {"train": training, "trusted": trusted, "both": both}[family]
-    W = fit_soft(x, targets, fits.penalty(chosen.C), weights, fits.final[chosen])
+    W = fit_soft(x, targets, fits.data.penalty(chosen.C), weights, fits.final[chosen])
     return Simple(W, fits.trusted_logits[chosen])
 
 

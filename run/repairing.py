@@ -14,7 +14,6 @@ from data.public import ROW_SETS
 from data.streams import generator
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
-from models.promise import benjamini_hochberg, count_wrong, p_values
 from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
 from run.rdia import Config
 from run.records import Record, append_line, environment, table_of, write_csv
@@ -60,7 +59,7 @@ def suspected(repaired: Repaired | Examined, fdr: float) -> np.ndarray:
     """The suspects, (n,) bool: at the level `fdr`; without trusted rows, those whose label is more likely wrong than right."""
     if isinstance(repaired, Examined):
         return repaired.p_wrong > MORE_LIKELY
-    return benjamini_hochberg(p_values(repaired.scores, repaired.trusted_scores), fdr)
+    return repaired.suspects(fdr)
 
 
 def methods_of(repaired: Repaired | Examined) -> dict[str, Simple]:
@@ -94,8 +93,7 @@ def wrong_labels(repaired: Repaired | Examined, given: np.ndarray, trusted: np.n
     """How many training labels are wrong; without trusted rows without an interval."""
     if isinstance(repaired, Examined):
         return {"estimate": float(repaired.p_wrong.sum()), "low": None, "high": None}
-    held_out = repaired.held_out[np.arange(len(trusted)), trusted]
-    return count_wrong(repaired.probabilities, repaired.labels, given, repaired.self_confidence, held_out)._asdict()
+    return repaired.wrong_labels(given, trusted)._asdict()
 
 
 def repair_record(config: Config, found: Found, methods: Record) -> Record:
