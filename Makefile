@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow coverage mutants lint types benchmark clean
+.PHONY: demo test slow coverage gpu mutants lint types benchmark clean
 
 demo: .venv/linear
 	$(BIN)/python RDIA.py
@@ -20,6 +20,12 @@ coverage: .venv/ready
 	@for package in data influence models Figure; do \
 	    printf "$$package: " && $(BIN)/python -m coverage report --format=total --include="$$package/*" || exit 1; \
 	done
+
+# Everything that needs a GPU: the tests, the speed of training, and CIFAR-10, which must lie in RDIA_DATA. What is kept is not run again.
+gpu: .venv/ready
+	$(BIN)/python -m pytest tests/test_gpu.py tests/test_on_gpu.py tests/test_training.py tests/test_ranks.py
+	$(BIN)/python -m tests.benchmarks.write gpu
+	$(BIN)/python -m Figure.reproduce cifar10
 
 mutants: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run

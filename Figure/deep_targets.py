@@ -1,4 +1,4 @@
-"""The targets on networks, MNIST with the released MLP: deep, warmup, gamma, objective, recipe.
+"""The targets on networks, MNIST with the released MLP: deep, warmup, gamma, objective, networks, recipe.
 
 Only the functions that make runs import torch: tables and pictures of what is kept do without.
 """
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from data.noise import NoiseType
-from data.public import is_here
 from Figure.gamma_plot import draw_gamma
 from Figure.linear_targets import MANY_NOISES, many_table
 from Figure.lines import Run, config_key
@@ -38,6 +37,7 @@ GAMMA_RATES = (0.2, 0.8)
 MNIST_SETTINGS = "MNIST, MLP, gamma 0.2, weight decay 1e-5"
 MLP_SETTINGS = "MLP, 10 epochs, 1,000 validation samples; RDIA-LS by its fast recipe, 40 epochs"
 ACCURACY_DIGITS = 2  # of an accuracy in %
+LOST = "In brackets: seeds that lose a class."
 
 
 def train_run(config: TrainingConfig, data_dir: Path) -> Record:
@@ -60,45 +60,21 @@ def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **c
     return Run("deep", config.flat(), partial(train_run, config))
 
 
-def cifar10_run(seed: int, **changes: Any) -> Run:
-    """The authors' CIFAR-10 command with some settings changed; it is run only where `cifar10_possible`."""
-    settings = Settings(gamma=0.05, forget_rate=0.8, discard_rate=0.4)
-    config = TrainingConfig("cifar10", 0.8, "symmetric", seed, "cnn", settings._replace(**changes))
-    return Run("deep", config.flat(), partial(train_run, config), cifar10_possible)
-
-
-def cifar10_possible(data_dir: Path) -> bool:
-    """Whether CIFAR-10 has been downloaded and there is a GPU: on a CPU a run takes a day."""
-    import torch
-
-    return torch.cuda.is_available() and is_here("cifar10", data_dir)
-
-
 def deep_runs(count: int) -> list[Run]:
-    """All methods at all noises on MNIST, and at 80% on CIFAR-10."""
-    runs = []
-    for seed, changes in itertools.product(range(1, count + 1), VARIANTS.values()):
-        runs += [mnist_run(noise, seed, **changes) for noise in DEEP_NOISES] + [cifar10_run(seed, **changes)]
-    return runs
+    """All methods at all noises on MNIST."""
+    seeds_and_changes = itertools.product(range(1, count + 1), VARIANTS.values())
+    return [mnist_run(noise, seed, **changes) for seed, changes in seeds_and_changes for noise in DEEP_NOISES]
 
 
 def deep_table(lines: Sequence[Record]) -> str:
     """Last-ten test accuracy, a row a method, a column a data set and a noise."""
     columns = {f"mnist {rate:.0%} {kind}": partial(mnist_run, (kind, rate), 1) for kind, rate in DEEP_NOISES}
-    published = {column: DEEP.get(("mnist", *noise), "-") for column, noise in zip(columns, DEEP_NOISES, strict=True)}
-    cifar10 = any(line["dataset"] == "cifar10" for line in lines)
-    if cifar10:
-        columns["cifar10 80% symmetric"] = partial(cifar10_run, 1)
-        published["cifar10 80% symmetric"] = DEEP["cifar10", "symmetric", 0.8]
+    published = [DEEP.get(("mnist", *noise), "-") for noise in DEEP_NOISES]
     rows = [
-        [name, *(_last10(of_run(lines, column(**changes))) for column in columns.values())] for name, changes in VARIANTS.items()
+        [name, *(last10(of_run(lines, column(**changes))) for column in columns.values())] for name, changes in VARIANTS.items()
     ]
-    rows.append(["rdia-ls, published", *published.values()])
-    head = (
-        f"Test accuracy %, mean of the last ten epochs, mean ± sd of {seeds(lines)}. {MNIST_SETTINGS}"
-        + ("; CIFAR-10: CNN, gamma 0.05." if cifar10 else "; CIFAR-10 was not run, it needs a GPU.")
-        + " In brackets: seeds that lose a class."
-    )
+    rows.append(["rdia-ls, published", *published])
+    head = f"Test accuracy %, mean of the last ten epochs, mean ± sd of {seeds(lines)}. {MNIST_SETTINGS}. {LOST}"
     return f"{head}\n\n{markdown(['method', *columns], rows)}"
 
 
@@ -108,7 +84,8 @@ def of_run(lines: Sequence[Record], run: Run) -> list[Record]:
     return [line for line in lines if config_key(line["config"], but="seed") == wanted]
 
 
-def _last10(lines: Sequence[Record]) -> str:
+def last10(lines: Sequence[Record]) -> str:
+    """Last-ten accuracy, mean ± sd, and how many of the seeds lose a class."""
     lost = sum(map(loses_a_class, lines))
     return mean_sd([line["last10"] for line in lines], ACCURACY_DIGITS) + (f" ({lost} of {len(lines)})" if lost else "")
 

@@ -18,6 +18,12 @@ def build(network: Network, shape: tuple[int, int, int], classes: int, seed: int
         return makers[suited(shape) if network == "auto" else network](shape, classes)
 
 
+def placed(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network on a device; on a GPU convolutions get the layout of its tensor cores, channels last."""
+    network = network.to(device)
+    return network.to(memory_format=torch.channels_last) if device.type == "cuda" else network  # type: ignore[call-overload]
+
+
 def suited(shape: tuple[int, int, int]) -> Network:
     """The released choice: the CNN for CIFAR's size, ResNet-18 for Tiny ImageNet's (64) and above, else the MLP."""
     channels, height, width = shape

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from models.cuda_graph import replayed
 from models.methods import Batch, take_step
 from models.settings import Settings, learning_rate
 from models.transition import Transition
@@ -74,13 +75,13 @@ def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> B
         return Batch(state.network(pixels).float(), labels, state.companion(pixels).float())
 
 
-def train(state: State, data: Tensors, settings: Settings, first: int = 0, forward: Forward = forward) -> Iterator[Epoch]:
+def train(state: State, data: Tensors, settings: Settings, first: int = 0, of_batch: Forward = forward) -> Iterator[Epoch]:
     """Train from epoch `first` to the last, changing `state`, and yield the record of each epoch.
 
-    forward: computes the outputs for a batch; `models.devices.together` has one for several processes.
+    of_batch: computes the outputs for a batch; `models.devices.together` has one for several processes.
     """
     for epoch in range(first, settings.n_epoch):
-        totals = train_epoch(state, data, settings, epoch, forward) if epoch else None
+        totals = train_epoch(state, data, settings, epoch, of_batch) if epoch else None
         yield evaluated(epoch, totals, state.averaged, data, settings)
 
 
@@ -100,27 +101,33 @@ class Totals(NamedTuple):
     relabeled: Tensor  # places of the samples that were relabeled
 
 
-def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, forward: Forward = forward) -> Totals:
-    """One pass over the training set in batches without replacement; the last partial batch is dropped."""
+def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_batch: Forward = forward) -> Totals:
+    """One pass over the training set in batches without replacement; the last partial batch is dropped.
+
+    On one GPU the steps after the first replay a CUDA graph, captured anew in each epoch, as the rates change with it.
+    """
     set_schedule(state.optimizer, settings, epoch)
     if epoch == settings.init_epoch and isinstance(state.companion, Transition):
         state.companion.estimate(predict(state.network, data.x, settings), data.labels)
     state.network.train()
     state.companion.train()
     device, size = data.labels.device, settings.batch_size
-    losses, kept, relabeled = [], [], []
     batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
-    step = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
-    for batch in batches:
-        loss, split = take_step(forward(state, data, batch, settings), settings, epoch)
+    weight = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
+
+    def step(batch: Tensor) -> tuple[Tensor, ...]:
+        loss, split = take_step(of_batch(state, data, batch, settings), settings, epoch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         state.optimizer.step()
         if settings.average:
-            follow(state.averaged, state.network, step)
-        losses.append(loss.detach())
-        kept.append(batch[split.clean])
-        relabeled.append(batch[split.relabeled])
+            follow(state.averaged, state.network, weight)
+        return loss.detach(), batch[split.clean], batch[split.relabeled]
+
+    found = [step(batches[0])]
+    by_graph = device.type == "cuda" and of_batch is forward
+    found += map(replayed(step, state.optimizer, batches[0]) if by_graph else step, batches[1:])
+    losses, kept, relabeled = zip(*found, strict=True)
     return Totals(torch.stack(losses), torch.cat(kept), torch.cat(relabeled))
 
 

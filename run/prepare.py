@@ -11,7 +11,7 @@ from data.dataset import Dataset, load_pictures
 from data.errors import InputError
 from data.noise import redraw_labels
 from data.streams import Stream, generator, stream_seed
-from models.architectures import DOWNSAMPLED, build
+from models.architectures import DOWNSAMPLED, build, placed
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
@@ -41,7 +41,7 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) 
     data = tensors(pictures, config, device)
 
     def network(stream: Stream) -> nn.Module:
-        built = build(config.network, shape, data.classes, stream_seed(config.seed, stream)).to(device)
+        built = placed(build(config.network, shape, data.classes, stream_seed(config.seed, stream)), device)
         return share_norms(built, device) if ranks.world > 1 else built
 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from Figure import deep_targets, linear_targets
-from Figure.deep_targets import cifar10_possible, cifar10_run, mnist_run
+from Figure import cifar10_target, linear_targets
+from Figure.cifar10_target import cifar10_possible, cifar10_run
+from Figure.deep_targets import mnist_run
 from Figure.linear_targets import DATASETS, run_rdia, show_noise
 from Figure.lines import Run
 from Figure.reproduce import MODULES, target
@@ -62,10 +63,19 @@ def test_the_deep_table_wants_every_method_at_every_noise() -> None:
         for kind, rates in RATES_OF.items()
         for rate in rates
     ]
-    expected += [{**cifar10_run(seed).config, **changes} for seed in (1, 2) for changes in variants]
     runs = assert_wanted("deep", 2, "deep", expected)
-    assert {run.config["dataset"]: run.possible for run in runs}["cifar10"] is cifar10_possible
-    assert all(run.possible(Path("nowhere")) for run in runs if run.config["dataset"] == "mnist")
+    assert all(run.possible(Path("nowhere")) for run in runs)
+
+
+def test_cifar10_wants_the_first_seed_of_everything_and_then_more() -> None:
+    variants: list[Record] = [{}, FAST, BALANCED, {"objective": "corrected"}]
+    variants += [{"method": method} for method in ("erm", "self-teaching", "co-teaching")]
+    variants += [{**FAST, "gamma": gamma} for gamma in (0.2, 0.5, 0.8)]
+    expected = [{**cifar10_run(seed).config, **changes} for seed in (1, 2) for changes in variants]
+    expected += [{**cifar10_run(3).config, **changes} for changes in ({}, FAST)]
+    runs = assert_wanted("cifar10", 3, "cifar10", expected)
+    assert [run.config["seed"] for run in runs] == [1] * 10 + [2] * 10 + [3] * 2
+    assert {run.possible for run in runs} == {cifar10_possible}
 
 
 def test_the_other_tables_of_networks_want_their_part_of_it() -> None:
@@ -121,7 +131,7 @@ def test_how_many_seeds_a_target_has() -> None:
     assert {name: target(name).seeds for name in MODULES} == {
         "alpha": 5, "cancer": 20, "methods": 5, "noise": 5, "classes": 5, "influence": 1, "networks": 3, "deep": 3, "warmup": 10,
         "gamma": 3, "objective": 3, "recipe": 1, "framework": 1, "flags": 1, "demo": 1, "headline": 5, "suspects": 3, "targets": 1,
-        "bench": 3,
+        "bench": 3, "cifar10": 5,
     }  # fmt: skip
 
 
@@ -159,7 +169,7 @@ def test_cifar10_is_run_where_it_is_and_a_gpu(
     gpu: bool, there: bool, possible: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(deep_targets, "is_here", lambda name, folder: (name, folder) == ("cifar10", tmp_path) and there)
+    monkeypatch.setattr(cifar10_target, "is_here", lambda name, folder: (name, folder) == ("cifar10", tmp_path) and there)
     assert cifar10_possible(tmp_path) is possible
 
 
@@ -176,7 +186,9 @@ def test_the_noise_target_has_a_table_and_a_figure(tmp_path: Path, monkeypatch: 
     assert drawn == [([{"a": 1}], ("mnist", "cancer", "diabetes", "adult"), rates, tmp_path / "noise.png")]
 
 
-@pytest.mark.parametrize("name", ["alpha", "cancer", "methods", "classes", "networks", "deep", "warmup", "objective", "recipe"])
+@pytest.mark.parametrize(
+    "name", ["alpha", "cancer", "methods", "classes", "networks", "deep", "cifar10", "warmup", "objective", "recipe"]
+)
 def test_a_table_is_named_after_its_target(name: str, tmp_path: Path) -> None:
     target(name).show([], Output(tmp_path, own=True), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.md"]

@@ -47,7 +47,7 @@ def trained(network: Network, settings: Settings, ranks: Ranks) -> tuple[list[Ep
         networks = [share_norms(one, torch.device("cpu")) for one in networks]
     state = start(networks[0], companion(settings.method, 3, lambda: networks[1]), settings, 2)
     of_batch = forward_together(ranks, state, settings) if ranks.world > 1 else forward
-    return list(train(state, data(), settings, forward=of_batch)), state
+    return list(train(state, data(), settings, of_batch=of_batch)), state
 
 
 def tensors(kept: Any) -> list[Tensor]:

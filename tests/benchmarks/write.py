@@ -12,12 +12,13 @@ from run.flags import Parser
 from run.records import ROOT
 from run.script import run_script
 
+ON_GPU = "gpu"  # only when it is named: it needs one
 BENCHMARKS = ("influence", "softmax", "network", "training", "sweep", "ranks", "audit")
 
 
 def main() -> None:
     flags = Parser("tests.benchmarks.write", __doc__)
-    flags.add_argument("benchmark", nargs="*", help=", ".join(BENCHMARKS), choices=[[], *BENCHMARKS])
+    flags.add_argument("benchmark", nargs="*", help=", ".join((*BENCHMARKS, ON_GPU)), choices=[[], *BENCHMARKS, ON_GPU])
     for name in flags.parse_args().benchmark or BENCHMARKS:
         command = [sys.executable, "-m", f"tests.benchmarks.{name}"]
         printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
