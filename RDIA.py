@@ -4,7 +4,8 @@
     python RDIA.py --dataset mnist --noise 0.8 --alpha 0.0002       # MNIST 1 vs 7, as in the paper
     python RDIA.py --dataset mnist10 --relabel best                 # all ten digits, each suspect to the label that helps most
     python RDIA.py --dataset mnist10 --model mlp --noise 0.5 --alpha 0           # a network
-    python RDIA.py --dataset mine.svm --noise 0 --alpha auto --result_dir out    # your labels: out/relabeled.csv lists the suspects
+    python RDIA.py --dataset mine.csv --result_dir out              # your own labels: which are wrong? out/ranking.csv
+    python RDIA.py --dataset mine.csv --alpha auto --result_dir out # the same by the paper's way: out/relabeled.csv
     python RDIA.py --dataset digits --audit page.html               # review the suggestions in a browser, export your decisions,
     python RDIA.py --dataset digits --labels decided.csv            # and fit on them
 
@@ -32,7 +33,7 @@ from run.rdia import STAGES, Config, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
 from run.rdia_folder import SUSPECTS_LISTED, save_outcome
 from run.records import Record, json_line
-from run.repairing import RANKING, REPAIR_STAGES, repair_notes, run_repair, save_repair
+from run.repairing import CORRECTED, RANKING, REPAIR_STAGES, first_suspects, repair_notes, run_repair, save_repair
 from run.report import describe, repair_table, results_table
 from run.stages import Stages
 
@@ -83,9 +84,11 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     say(repair_notes(found, config))
     if flags.result_dir:
         save_repair(found, flags.result_dir)
-    table = repair_table(found.record)
+    table = "\n".join([repair_table(found.record), *first_suspects(found)])
     if flags.result_dir:
         table += f"\nevery training row, most surely wrong first: {flags.result_dir / RANKING}"
+        if found.dataset.table:
+            table += f"\nyour table with what was found: {flags.result_dir / CORRECTED}"
     return printed(flags, found.record, describe(config.dataset, found.dataset), table)
 
 

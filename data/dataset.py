@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from data.errors import InputError
 from data.files import refuse_endless
-from data.libsvm import CSV, read_libsvm
+from data.libsvm import read_libsvm
 from data.libsvm_parts import Read, libsvm_file
 from data.matrix import Features, compact
 from data.npz import npz_file
@@ -18,6 +18,7 @@ from data.pictures import picture_folder
 from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_set
 from data.source import Part, Source
 from data.streams import generator
+from data.table import Table, TableColumns, is_table, table_file
 
 OWN_VALIDATION = (
     "{count:,} of your own {part} rows are used for validation: their labels count as true, and they are not {use} themselves;"
@@ -27,7 +28,7 @@ OWN_TEST = (
     "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as FILE.t,"
     " as x_test and y_test, or in test/"
 )
-OTHER_FORMATS = {".csv": CSV, ".tsv": CSV, ".npy": "is one array; save x_train and y_train in an .npz with numpy.savez"}
+ONE_ARRAY = "is one array; save x_train and y_train in an .npz with numpy.savez"
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
 LARGEST_PIXEL = float(np.finfo(np.float32).max)
 
@@ -42,6 +43,8 @@ class Dataset(NamedTuple):
     files: tuple[str, ...] | None  # the picture file of each source row, for an image folder
     shape: tuple[int, ...] | None  # of one picture, (h, w), (h, w, 3) or (channels, h, w); None if the samples are not pictures
     notes: tuple[str, ...]  # what whoever uses the data should know
+    features: tuple[str, ...] | None = None  # names of the features, of a table
+    table: Table | None = None  # the user's, if it is one; a row of a part is a place in its frame
 
 
 class Validation(NamedTuple):
@@ -57,30 +60,40 @@ NO_VALIDATION = Validation("none")
 OWN_ROWS = Validation("own")
 
 
-def load(name: str, data_dir: Path, seed: int, validation: Validation = FROM_TRAIN, read: Read = read_libsvm) -> Dataset:
-    """The data set `name` as rows: one of `ROW_SETS`, or the path of a LIBSVM file, an `.npz` or a folder of pictures.
+def load(
+    name: str,
+    data_dir: Path,
+    seed: int,
+    validation: Validation = FROM_TRAIN,
+    read: Read = read_libsvm,
+    columns: TableColumns = TableColumns(),  # noqa: B008 - it cannot be changed
+) -> Dataset:
+    """The data set `name` as rows: one of `ROW_SETS`, or the path of a table, a LIBSVM file, an `.npz` or a folder of pictures.
 
-    data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. Raises `InputError`.
+    data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. columns: of a table. Raises
+    `InputError`.
     """
-    source = row_set(name, data_dir, read) if name in ROW_SETS else own_source(name, ROW_SETS, read)
+    source = row_set(name, data_dir, read) if name in ROW_SETS else own_source(name, ROW_SETS, read, columns)
     shape = picture_shape(source.train.x)
-    return cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)._replace(shape=shape)
+    dataset = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)._replace(shape=shape)
+    return encoded_parts(dataset, name, columns)._replace(table=source.table) if source.table else dataset
 
 
 def load_pictures(name: str, data_dir: Path, seed: int) -> Dataset:
     """The data set `name` as pictures for networks: one of `PICTURE_SETS`, or the path of an `.npz` or a folder of pictures."""
-    if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix not in {".npz", *OTHER_FORMATS}:
+    if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix not in {".npz", ".npy"}:
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, read_libsvm)
     return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
 
 
 def is_libsvm(name: str) -> bool:
-    """Whether a data set is read from LIBSVM files: a set of the LIBSVM page, or a path that is not an `.npz` or a folder."""
-    return name in LIBSVM_SETS or not (name in ROW_SETS or Path(name).suffix == ".npz" or os.path.isdir(name))  # noqa: PTH112
+    """Whether a data set is read from LIBSVM files: a set of the LIBSVM page, or a path that is of no other kind."""
+    other = Path(name).suffix == ".npz" or is_table(Path(name)) or os.path.isdir(name)  # noqa: PTH112
+    return name in LIBSVM_SETS or not (name in ROW_SETS or other)
 
 
-def own_source(name: str, known: tuple[str, ...], read: Read) -> Source:
+def own_source(name: str, known: tuple[str, ...], read: Read, columns: TableColumns | None = None) -> Source:
     """A user's file or folder. Raises `InputError`."""
     path = Path(name)
     if not os.path.exists(name):  # noqa: PTH110 - False, not an error, for a name that no file could have
@@ -88,8 +101,10 @@ def own_source(name: str, known: tuple[str, ...], read: Read) -> Source:
     if path.is_dir():
         return picture_folder(path)
     refuse_endless(path, "--dataset")
-    if path.suffix in OTHER_FORMATS:
-        raise InputError(f"--dataset {name}: {OTHER_FORMATS[path.suffix]}")
+    if path.suffix == ".npy":
+        raise InputError(f"--dataset {name}: {ONE_ARRAY}")
+    if is_table(path):
+        return table_file(path, columns or TableColumns())
     return npz_file(path) if path.suffix == ".npz" else libsvm_file(path, read)
 
 
@@ -97,6 +112,24 @@ def viewed(source: Source, view: Callable[[Any], Any]) -> Source:
     """The source with the samples of each part in another form."""
     parts = {name: getattr(source, name) for name in ("train", "test", "validation")}
     return source._replace(**{name: part and part._replace(x=view(part.x)) for name, part in parts.items()})
+
+
+def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset:
+    """The rows of a table as features, decided and fitted on the training rows. Raises `InputError`."""
+    from data.encoding import TableEncoder
+
+    encoder = TableEncoder(columns.text, columns.ignore)
+    try:
+        encoder.fit(dataset.train.x.frame)
+        made = (
+            part._replace(x=compact(encoder.transform(part.x.frame))) for part in (dataset.train, dataset.validation, dataset.test)
+        )
+        train, validation, test = made
+    except ValueError as error:
+        raise InputError(f"--dataset {name}: {error}; correct the table, or give --text_columns or --ignore_columns") from error
+    left = [f"the column {column} {why}; it is left out" for column, why in encoder.left_out_.items()]
+    features = tuple(encoder.get_feature_names_out())
+    return Dataset(train, validation, test, dataset.classes, None, None, (*dataset.notes, *left), features)
 
 
 def as_rows(x: Any) -> Features:
@@ -164,6 +197,8 @@ def divide(source: Source, name: str, rng: np.random.Generator, asked: Validatio
         if not len(part.labels):
             remedy = f"give a smaller --n_validation than {asked.rows}" if asked.rows else "add rows"
             raise InputError(f"--dataset {name}: {n} rows leave no {role} rows; {remedy}")
+    if source.validation:
+        parts["validation"] = validation
     notes = (*source.notes, *class_notes(parts, source.classes))
     return Dataset(train, validation, test, source.classes, source.files, None, notes)
 

@@ -24,7 +24,7 @@ OPENERS: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open,
 UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZMAError)
 CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 3  # raise it when what is kept in the cache changes
-CSV = "is a CSV file; save it as an .npz (README, Your own data)"
+CSV = "is a CSV file; give it a name that ends with .csv"
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 READ_BYTES = 2**20  # of a plain file, at a time
 

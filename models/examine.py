@@ -86,5 +86,5 @@ def evidence(logits: np.ndarray, given: np.ndarray, weights: np.ndarray) -> np.n
     logits: (M, n, K), held out. given: (n,). weights: (n,).
     """
     every = [softmax(each, axis=1) for each in logits]
-    to_given = [(p * posterior(p, given).transition[:, given].T).sum(axis=1) for p in every]
+    to_given = [(p * posterior(p, given).transition[0][:, given].T).sum(axis=1) for p in every]
     return softmax([EVIDENCE * float(weights @ np.log(each)) for each in to_given])

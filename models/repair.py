@@ -1,4 +1,4 @@
-"""Repair of wrong labels by cross-fitting over trusted rows: candidates, their pool, soft labels, and fits on those.
+"""Repair of wrong labels by cross-fitting over trusted rows: candidates, their pool, and fits on the labels that it is sure of.
 
 Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and the training rows without part h.
 It scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it. The pool of a
@@ -24,11 +24,14 @@ GRID = (0.01, 0.1, 1.0, 10.0, 100.0)  # values of C
 FOLDS = 5  # of the trusted rows
 SMALL = 1_000  # training rows up to which they are cut into 4 parts, else into 2: half of a small set fits worse
 TRUSTED_WEIGHTS = (1.0, 10.0)  # of a trusted row beside a training row
-SOFT_ROUNDS = 2  # of fits on soft labels
-SOFT_SHARE = 0.7  # of the pool's prior, for the fits on soft labels
+ROUNDS = 3  # of fits on the labels that a pool is sure of
+SURE = 0.8  # probability from which a pool is sure of a label
+SURE_SHARE = 0.7  # of the pool's prior, for the fits on those labels
+PER_TENFOLD = 0.3  # factor of the prior for each tenfold of C away from the chosen one
 POOL_ROWS = 300  # training rows in the pool's likelihood
 PHI_RTOL = 1e-3  # of the solve for Phi, of which the sign and the order are used
 LEAST_TRUSTED = 10
+BY_TRUSTED = ("trusted", "agree")  # families that know no class without trusted rows
 SIMPLE_FAMILIES = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
 
 Key = tuple[int, int]  # (f, h)
@@ -70,7 +73,8 @@ class View(NamedTuple):
 
     weights: np.ndarray  # a (M,)
     probabilities: np.ndarray  # (n, K) of the training rows' true labels by features alone, held out
-    posterior: Posterior
+    labels: np.ndarray  # q (n, K) of the true label by the given one too, with one transition
+    posterior: Posterior  # with a transition for each class that a fit on the given labels says
 
 
 class Simple(NamedTuple):
@@ -139,6 +143,7 @@ class CrossFits:
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
         self.weights = data.row_weights()
+        self.unchecked = ~np.isin(data.given, data.trusted)  # (n,) bool: no trusted row is of their class
         self.final: dict[CandidateFit, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
         self.trusted_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), the mean over the parts
         self.null_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
@@ -242,49 +247,60 @@ def times_rows(x: Matrix, factors: np.ndarray) -> Matrix:
     return sp.csr_array(sp.diags_array(factors) @ x) if sp.issparse(x) else x * factors[:, None]
 
 
-def fit_changed(fits: CrossFits, key: Key, C: float, start: np.ndarray, weight: float, wrong: np.ndarray) -> np.ndarray:
-    """The candidates that drop or relabel what Phi or confident learning calls wrong, each with the trusted rows."""
-    rows = fits.train[key[1]]
-    found = influences(fits, key, C, start)
-    harmful = np.zeros(len(fits.data.given), dtype=bool)
-    harmful[rows] = found.phi > 0
-    worst = np.zeros_like(harmful)
-    worst[rows[np.argsort(-found.phi, kind="stable")[: harmful.sum() // 2]]] = True
-    best = fits.targets.copy()
-    best[rows[found.phi > 0]] = one_hot(found.eta_labels.argmin(axis=1)[found.phi > 0], fits.data.classes)
-    fits.fit_both(CandidateFit("without harmful", C, weight), key, fits.targets, start, ~harmful)
-    fits.fit_both(CandidateFit("without half of harmful", C, weight), key, fits.targets, start, ~worst)
-    fits.fit_both(CandidateFit("without confidently wrong", C, weight), key, fits.targets, start, ~wrong)
-    return fits.fit_both(CandidateFit("best label", C, weight), key, best, start)
+def fit_agreeing(fits: CrossFits, near: Sequence[float], starts: Starts, trusted: CandidateFit) -> None:
+    """Both parts, but of the training rows only those to which a fit on the trusted rows gives their label."""
+    for key in fits.pairs():
+        agree = fits.unchecked | (fits.train_logits[trusted][key[0]].argmax(axis=1) == fits.data.given)
+        for C in near:
+            fits.fit_both(CandidateFit("agree", C), key, fits.targets, starts[C, key[1]], agree)
 
 
-def pool(fits: CrossFits, rng: np.random.Generator) -> list[View]:
-    """The pool for each fold, made without its trusted rows, and for f = F with all."""
-    data, candidates = fits.data, list(fits.final)
-    prior = prior_of(candidates)
+def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], starts: Starts) -> None:
+    """Both parts, but of the training rows only those of whose label the fold's pool is sure, with that label."""
+    for key in fits.pairs():
+        q = views[key[0]].labels
+        labels = np.where(fits.unchecked, fits.data.given, q.argmax(axis=1))
+        targets, sure = one_hot(labels, fits.data.classes), fits.unchecked | (q.max(axis=1) >= SURE)
+        for C in near:
+            fits.fit_both(CandidateFit("sure", C), key, targets, starts[C, key[1]], sure)
+
+
+def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
+    """The pool for each fold, made without its trusted rows, and for f = F with all. C: about which the prior is.
+
+    Of a class without trusted rows the trusted rows say nothing: what is made by them alone is not in the pool, and they are
+    scored among the other classes.
+    """
+    data, alone = fits.data, fits.best(["train"])
+    used = np.array([not (fits.unchecked.any() and candidate.family in BY_TRUSTED) for candidate in fits.final])
+    candidates = [candidate for candidate, is_used in zip(fits.final, used, strict=True) if is_used]
+    prior, seen = prior_of(candidates, C), np.unique(data.trusted)
     some = rng.permutation(len(data.given))[:POOL_ROWS]
-    logits = np.array([fits.trusted_logits[candidate] for candidate in candidates])
+    logits, labels = np.array([fits.trusted_logits[each][:, seen] for each in candidates]), np.searchsorted(seen, data.trusted)
+    groups = fits.train_logits[alone][FOLDS].argmax(axis=1)
     views = []
     for f in range(FOLDS + 1):
         rows, train = fits.kept[f], np.array([fits.train_logits[candidate][f] for candidate in candidates])
-        first = pool_weights(logits[:, rows], data.trusted[rows], prior)
-        said = posterior(softmax(np.tensordot(first, train, 1), axis=1), data.given)
-        noisy = Noisy(train[:, some].astype(np.float64), data.given[some], said.transition)
-        weights = pool_weights(logits[:, rows], data.trusted[rows], prior, noisy)
+        first = pool_weights(logits[:, rows], labels[rows], prior)
+        said = posterior(softmax(np.tensordot(first, train, 1), axis=1), data.given, groups)
+        noisy = Noisy(train[:, some].astype(np.float64), said.to_given(data.given, groups)[some])
+        weights = pool_weights(logits[:, rows], labels[rows], prior, noisy)
         p = softmax(np.tensordot(weights, train, 1), axis=1)
-        views.append(View(weights, p, posterior(p, data.given)))
+        every = np.zeros(len(used))
+        every[used] = weights
+        views.append(View(every, p, posterior(p, data.given).labels, posterior(p, data.given, groups)))
     return views
 
 
-def prior_of(candidates: Sequence[CandidateFit]) -> np.ndarray:
-    """Uniform over families and weights, then over C; of the fits on soft labels, once they are there, `SOFT_SHARE`. (M,)"""
+def prior_of(candidates: Sequence[CandidateFit], C: float) -> np.ndarray:
+    """Uniform over families and weights, `SURE_SHARE` for the fits on sure labels once they are there; about C. (M,)"""
     families = [(candidate.family, candidate.trusted_weight) for candidate in candidates]
     prior = np.array([1.0 / families.count(family) for family in families])
-    soft = np.array([candidate.family == "soft" for candidate in candidates])
-    prior[~soft] /= prior[~soft].sum()
-    if soft.any():
-        prior = np.where(soft, SOFT_SHARE / soft.sum(), (1.0 - SOFT_SHARE) * prior)
-    return prior
+    sure = np.array([candidate.family == "sure" for candidate in candidates])
+    if sure.any():
+        prior = np.where(sure, SURE_SHARE / sure.sum(), (1.0 - SURE_SHARE) * prior / prior[~sure].sum())
+    prior *= PER_TENFOLD ** np.abs(np.log10([candidate.C / C for candidate in candidates]))
+    return prior / prior.sum()
 
 
 def repair(data: RepairData, rng: np.random.Generator, progress: Progress = silent) -> Repaired:
@@ -296,26 +312,17 @@ def repair(data: RepairData, rng: np.random.Generator, progress: Progress = sile
         raise TooFewTrustedError(f"there are {len(data.trusted)} trusted rows, expected {LEAST_TRUSTED} or more")
     fits = CrossFits(data, rng)
     starts = fit_simple(fits)
-    progress(1, 3 + SOFT_ROUNDS)
-    chosen, alone = fits.best(["both"]), fits.best(["train"])
-    wrong = confidently_wrong(softmax(fits.train_logits[alone][FOLDS].astype(float), axis=1), data.given)
+    chosen = fits.best(["both"])
     place = GRID.index(chosen.C)
     near = GRID[max(0, place - 1) : place + 2]
-    soft: dict[tuple[float, Key], np.ndarray] = {}
-    for key in fits.pairs():
-        for C in near:
-            soft[C, key] = fit_changed(fits, key, C, starts[C, key[1]], chosen.trusted_weight, wrong)
-    progress(2, 3 + SOFT_ROUNDS)
-    for done in range(SOFT_ROUNDS):
-        views = pool(fits, rng)
-        fits.forget("soft")
-        for (C, key), start in soft.items():
-            W = start
-            for weight in sorted({1.0, chosen.trusted_weight}):
-                W = fits.fit_both(CandidateFit("soft", C, weight), key, views[key[0]].posterior.labels, W)
-            soft[C, key] = W
-        progress(3 + done, 3 + SOFT_ROUNDS)
-    return repaired(fits, pool(fits, rng), phi_of(fits, starts, chosen.C), rng)
+    fit_agreeing(fits, near, starts, fits.best(["trusted"]))
+    for done in range(ROUNDS):
+        progress(1 + done, 2 + ROUNDS)
+        views = pool(fits, chosen.C, rng)
+        fits.forget("sure")
+        fit_sure(fits, near, views, starts)
+    progress(1 + ROUNDS, 2 + ROUNDS)
+    return repaired(fits, pool(fits, chosen.C, rng), phi_of(fits, starts, chosen.C), rng)
 
 
 def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
@@ -332,7 +339,7 @@ def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
 
 def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random.Generator) -> Repaired:
     """The result, from the last pools."""
-    data, candidates, last = fits.data, list(fits.final), views[FOLDS]
+    data, candidates, last, alone = fits.data, list(fits.final), views[FOLDS], fits.best(["train"])
     rows, places = np.arange(len(data.given)), np.arange(len(data.trusted))
     fold = rng.integers(FOLDS, size=len(rows))  # a training row's score, too, is by a pool made without one fold
     scores = np.array([view.posterior.labels[rows, data.given] for view in views])[fold, rows]
@@ -340,7 +347,8 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
     for f, view in enumerate(views[:FOLDS]):
         mine = np.flatnonzero(fits.fold == f)
         held_out[mine] = softmax(pooled(view.weights, fits.trusted_logits, mine), axis=1)
-        joint = softmax(pooled(view.weights, fits.null_logits, mine), axis=1) * view.posterior.transition[:, data.trusted[mine]].T
+        to_given = view.posterior.to_given(data.trusted[mine], fits.null_logits[alone][mine].argmax(axis=1))
+        joint = softmax(pooled(view.weights, fits.null_logits, mine), axis=1) * to_given
         null[mine] = joint / joint.sum(axis=1, keepdims=True)
 
     def confidence(family: str) -> np.ndarray:

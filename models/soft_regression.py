@@ -7,9 +7,11 @@ from scipy.special import logsumexp
 
 from influence.logistic import Matrix
 from influence.softmax import transposed
+from influence.solvers import SCALE, SolverError
 
 ROUGH_TOLERANCE = 5e-4  # of the largest entry of grad J(0): held-out losses then change in the fifth digit
 MOST_ITERATIONS = 150
+STEEPEST = 1e100  # gradient at zero from which nothing can be fitted
 LBFGS_PAIRS = 12  # that L-BFGS remembers
 
 
@@ -18,7 +20,7 @@ def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, star
 
         J(W) = 1/2 |W|^2 + C sum_i s_i CE(t_i, softmax(W x_i)),   CE(t, p) = - sum_k t_k ln p_k
 
-    x: (n, d). targets: t (n, K), rows that sum to 1. weights: s (n,), 0 or more.
+    x: (n, d). targets: t (n, K), rows that sum to 1. weights: s (n,), 0 or more. Raises `SolverError`.
     """
     classes, scale = targets.shape[1], C * weights[:, None]
     begin = np.zeros((classes, x.shape[1])) if start is None else start
@@ -30,7 +32,10 @@ def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, star
         value = 0.5 * vector @ vector - (scale * targets * log_p).sum()
         return float(value), (W + transposed(x, scale * (np.exp(log_p) - targets))).ravel()
 
-    bound = ROUGH_TOLERANCE * float(np.abs(value_and_slope(np.zeros(begin.size))[1]).max(initial=0.0))
+    steepest = float(np.abs(value_and_slope(np.zeros(begin.size))[1]).max(initial=0.0))
+    if not steepest < STEEPEST:
+        raise SolverError(f"the features are too large: the gradient at zero is {steepest:.3g}; {SCALE}")
+    bound = ROUGH_TOLERANCE * steepest
     options = {"maxiter": MOST_ITERATIONS, "maxcor": LBFGS_PAIRS, "gtol": bound, "ftol": 1e-10}
     return minimize(value_and_slope, begin.ravel(), jac=True, method="L-BFGS-B", options=options).x.reshape(begin.shape)
 

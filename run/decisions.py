@@ -73,9 +73,19 @@ def _place(where: str, index: str, places: Mapping[int, int]) -> int:
 
 def _label(where: str, name: str, label: str, classes: Mapping[str, int]) -> int:
     if label not in classes:
+        label = next((name for name in classes if same_label(name, label)), label)
+    if label not in classes:
         known = ", ".join(list(classes)[:10]) + (", ..." if len(classes) > 10 else "")
         raise InputError(f"{where}: the {name} label '{label}' is not a class of the data, expected one of {known}; correct it")
     return classes[label]
+
+
+def same_label(name: str, label: str) -> bool:
+    """Whether a label is a class as a spreadsheet may have written it: +1 as 1, and =a, which it would compute, as '=a."""
+    try:
+        return float(name) == float(label)
+    except ValueError:
+        return label == f"'{name}"
 
 
 def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -83,7 +93,9 @@ def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
     refuse_endless(path, "--labels")
     try:
         text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet puts a byte-order mark first
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        head = text.partition("\n")[0]
+        separator = ";" if head.count(";") > head.count(",") else ","  # some spreadsheets write semicolons
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         lines = [(reader.line_num, row) for row in reader if row]
     except OSError as error:
         raise InputError(f"--labels {path}: cannot be read ({error.strerror}); {EXPORT}") from error

@@ -15,6 +15,7 @@ from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_count, flip_share
 from data.public import ROW_SETS
 from data.streams import generator, stream_seed
+from data.table import TableColumns
 from influence.logistic import SOLVERS
 from influence.relabel import harmful
 from models.choose import Choice, Samples, TooFewRowsError, settle
@@ -56,6 +57,7 @@ class Config(NamedTuple):
     block_rows: int | None = None  # keep the rows of a LIBSVM file on disk, and read so many at a time
     dask: str | None = None  # keep them on the workers of the Dask scheduler at this address
     protocol: Literal["paper", "auto"] = "paper"
+    columns: TableColumns = TableColumns()  # of a user's table
     fdr: float = 0.1  # of protocol auto: share of right labels among the listed suspects, in expectation
 
 
@@ -79,7 +81,7 @@ def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
     with stages("import"):  # takes a second, which would otherwise count as part of the first fit
         importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network_model")
     with stages("load"):
-        dataset = load(config.dataset, config.data_dir, config.seed, config.validation, read)
+        dataset = load(config.dataset, config.data_dir, config.seed, config.validation, read, config.columns)
         classes, model = len(dataset.classes), classifier(config, dataset, stages.quiet)
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
         x, x_validation, x_test = (model.inputs(part.x) for part in (dataset.train, dataset.validation, dataset.test))

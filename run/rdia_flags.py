@@ -6,6 +6,7 @@ from typing import Literal
 from data.dataset import Validation, is_libsvm
 from data.errors import InputError
 from data.public import ROW_SETS
+from data.table import LABEL_NAMES, TableColumns
 from influence.logistic import SOLVERS
 from run.flags import (
     Parser,
@@ -23,13 +24,16 @@ from run.flags import (
 from run.rdia import MODELS, RELABELS, Config
 
 PROTOCOLS = ("paper", "auto")
-NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask", "labels", "audit")  # flags of the other
+ALPHA, RELABEL = 0.0002, "R"  # [paper]
+# Flags of the paper's protocol alone: they have no default but None, ...
+NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask", "labels", "audit")
+DEFAULTS_OF_PAPER = {"alpha": ALPHA, "relabel": RELABEL, "model": "linear", "solver": "auto"}  # ... or this
 
 
 def rdia_parser(description: str | None = None) -> Parser:
     """The parser. description: the text that --help begins with."""
     flags = Parser("RDIA.py", description)
-    _add_data(flags.add_argument_group("data"))
+    _add_data(flags)
     _add_method(flags.add_argument_group("method"))
     output = flags.add_argument_group("output")
     output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suggestions")
@@ -45,13 +49,11 @@ def rdia_parser(description: str | None = None) -> Parser:
     return flags
 
 
-def _add_data(data: argparse._ArgumentGroup) -> None:
-    data.add_argument(
-        "--dataset", default="wdbc", help=f"{', '.join(ROW_SETS)}, or a LIBSVM file, an .npz or a folder of pictures [wdbc]"
-    )
-    data.add_argument(
-        "--noise", type=rate, help="share of the training labels to flip; 0: keep the labels [0.4; a path by --protocol auto: 0]"
-    )
+def _add_data(flags: Parser) -> None:
+    data = flags.add_argument_group("data")
+    own = "a CSV or other table, a LIBSVM file, an .npz or a folder of pictures"
+    data.add_argument("--dataset", default="wdbc", help=f"{', '.join(ROW_SETS)}, or {own} [wdbc]")
+    data.add_argument("--noise", type=rate, help="share of the training labels to flip; 0: keep the labels [0.4; of a path 0]")
     data.add_argument(
         "--validation",
         choices=["train", "test"],
@@ -61,21 +63,31 @@ def _add_data(data: argparse._ArgumentGroup) -> None:
         "--n_validation", type=count, help="how many validation rows [30%% of the training rows; 100 of the test rows]"
     )
     add_data_dir(data)
+    table = flags.add_argument_group("your own table")
+    table.add_argument("--label_column", metavar="NAME", help=f"the column of the labels [{', '.join(LABEL_NAMES)}]")
+    table.add_argument("--text_columns", type=names, metavar="A,B", help="columns that are text [found by their words]")
+    table.add_argument("--ignore_columns", type=names, metavar="A,B", help="columns that are not used")
+    table.add_argument("--part_column", metavar="NAME", help="the column that says train, validation or test of each row")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The value of a flag that takes several names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _add_method(method: argparse._ArgumentGroup) -> None:
     method.add_argument(
         "--protocol",
         choices=PROTOCOLS,
-        default="paper",
-        help="paper: one pass, by the flags below; auto: everything chosen by cross-fitting over the trusted rows [paper]",
+        help="paper: one pass, by the flags below; auto: everything chosen by cross-fitting over the trusted rows [of a path auto,"
+        " unless a flag of the other is given; else paper]",
     )
     method.add_argument("--fdr", type=level, help="auto: at most this share of the listed suspects is right, in expectation [0.1]")
-    method.add_argument("--alpha", type=number_or_auto, default=0.0002, help="relabel samples with Phi above it, or auto [0.0002]")
+    method.add_argument("--alpha", type=number_or_auto, default=ALPHA, help="relabel samples with Phi above it, or auto [0.0002]")
     method.add_argument(
         "--relabel",
         choices=RELABELS,
-        default="R",
+        default=RELABEL,
         help="R: as in the paper; best: to the label that helps most; drop: leave out; auto: chosen with alpha [R]",
     )
     method.add_argument("--model", choices=MODELS, default="linear", help="logistic or softmax regression, or a network [linear]")
@@ -93,9 +105,12 @@ def _add_method(method: argparse._ArgumentGroup) -> None:
 
 def rdia_config(flags: argparse.Namespace) -> Config:
     """The configuration of the flags. Raises `InputError` if flags contradict each other."""
+    own = flags.dataset not in ROW_SETS
+    if flags.protocol is None:
+        flags.protocol = "auto" if own and not of_paper(flags) else "paper"
     check_protocol(flags)
     if flags.noise is None:
-        flags.noise = 0.0 if flags.protocol == "auto" and flags.dataset not in ROW_SETS else 0.4
+        flags.noise = 0.0 if own else 0.4
     if flags.solver not in MODELS[flags.model]:
         expected = ", ".join(MODELS[flags.model])
         raise InputError(f"--solver {flags.solver}: is not for --model {flags.model}, expected one of {expected}")
@@ -111,7 +126,14 @@ def rdia_config(flags: argparse.Namespace) -> Config:
         name: value for name, value in vars(flags).items() if name in Config._fields and (value is not None or name == "alpha")
     }
     part: Literal["train", "test"] = flags.validation or ("train" if flags.model == "linear" else "test")
-    return Config(**{**fields, "validation": Validation(part, flags.n_validation)})
+    columns = TableColumns(flags.label_column, flags.text_columns or (), flags.ignore_columns or (), flags.part_column)
+    return Config(**{**fields, "validation": Validation(part, flags.n_validation), "columns": columns})
+
+
+def of_paper(flags: argparse.Namespace) -> bool:
+    """Whether a flag is given that only the paper's protocol has."""
+    given = any(getattr(flags, name) is not None for name in NOT_WITH_AUTO)
+    return given or any(getattr(flags, name) != value for name, value in DEFAULTS_OF_PAPER.items())
 
 
 def check_protocol(flags: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from data.errors import InputError
 from data.files import replacing
 
 Record = dict[str, Any]
+FORMULAS = "=+-@\t\r"  # how a formula may begin
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -99,9 +100,20 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     """Write a table, whole or not at all, floats with all digits. Raises `InputError` if it cannot be written."""
     lines: list[str] = []
     writer = csv.writer(SimpleNamespace(write=lines.append))  # with its own line ends, \r\n, it quotes cells that hold line ends
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(harmless, header))
+    writer.writerows(map(harmless, row) for row in rows)
     write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
+
+
+def harmless(cell: Any) -> Any:
+    """A cell that a spreadsheet does not take for a formula: text that begins like one gets an apostrophe first."""
+    if not (isinstance(cell, str) and cell[:1] in FORMULAS and cell):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def table_of(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[Any, ...]]]:

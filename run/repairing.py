@@ -1,17 +1,21 @@
 """A run of RDIA by the protocol auto: everything is chosen by cross-fitting over trusted rows, and every training row is ranked."""
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from data.dataset import FROM_TRAIN, OWN_ROWS, Dataset, load
+from data.errors import InputError
 from data.libsvm import read_libsvm
 from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
+from data.table import Table, corrected
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
@@ -22,8 +26,10 @@ from run.stages import Stages
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
 SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
 UNSURE = "unsure"
-RANKING = "ranking.csv"
+RANKING, CORRECTED = "ranking.csv", "corrected.csv"
 MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
+FIRST_SUSPECTS, WIDTH = 5, 90  # suspects that are printed, and characters of what each is
+LEAST_EXAMINED = 10  # training rows
 FEW_TRUSTED = 100  # rows below which a note says what can be expected
 
 
@@ -42,8 +48,13 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
     with stages("import"):
         importlib.import_module("scipy.optimize")
     with stages("load"):
-        dataset = load(config.dataset, config.data_dir, config.seed, OWN_ROWS if own_data(config) else FROM_TRAIN, read)
-        classes, trusted = len(dataset.classes), dataset.validation
+        asked = OWN_ROWS if own_data(config) else FROM_TRAIN
+        dataset = load(config.dataset, config.data_dir, config.seed, asked, read, config.columns)
+        classes, trusted, n = len(dataset.classes), dataset.validation, len(dataset.train.labels)
+        if n < LEAST_EXAMINED:
+            raise InputError(
+                f"--dataset {config.dataset}: {n} training rows leave no folds, expected {LEAST_EXAMINED} or more; add rows"
+            )
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
     with stages("repair"):
         data = RepairData(dataset.train.x, given.labels, trusted.x, trusted.labels, classes)
@@ -147,7 +158,40 @@ def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
     }
     if dataset.files:
         columns["file"] = np.array(dataset.files)[columns["index"]]
+    if dataset.table:
+        columns |= own_columns(dataset.table, columns)
     return table_of(columns)
+
+
+def own_columns(table: Table, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of the user's table beside those of a list, but for the labels. columns: of the list, with "index"."""
+    frame = table.frame.iloc[columns["index"]].drop(columns=table.label)
+    frame = frame.astype(object).where(frame.notna(), "")
+    return {f"{name}_2" if name in columns else name: frame[name].to_numpy() for name in frame}
+
+
+def first_suspects(found: Found) -> list[str]:
+    """The first of the ranking, a line each: the row, its label and the suggested one, and of a table or pictures what it is."""
+    header, rows = ranking(found)
+    about = header[header.index("listed") + 1 :]
+    lines = ["most surely wrong:"]
+    for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS]):
+        instead = "" if row["suggested_label"] == UNSURE else f", rather {row['suggested_label']} ({row['p_suggested']:.3f})"
+        what = shorten(", ".join(f"{name} {row[name]}" for name in about if row[name] != ""), WIDTH, placeholder=" ...")
+        lines.append(f"  row {row['index']}: {row['label']}{instead}   {what}".rstrip())
+    return lines
+
+
+def corrected_table(found: Found, table: Table) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of corrected.csv: the user's table, with what was found of each training row.
+
+    decision: "keep", "change" for a suspect with another label to suggest, "look" for the other suspects.
+    """
+    rows, (names, _), given = found.dataset.train.rows.tolist(), suggested_labels(found), found.given.labels
+    change = found.listed & (names != UNSURE) & (names != np.array(found.dataset.classes, dtype=object)[given])
+    decision = np.where(change, "change", np.where(found.listed, "look", "keep"))
+    more = {"suggested_label": names, "p_wrong": found.repaired.p_wrong, "decision": decision}
+    return corrected(table, {name: dict(zip(rows, each.tolist(), strict=True)) for name, each in more.items()})
 
 
 def repair_notes(found: Found, config: Config) -> list[str]:
@@ -166,6 +210,8 @@ def repair_notes(found: Found, config: Config) -> list[str]:
             f"there are {trusted} trusted rows: expect a short list of suspects, and results that change with the rows;"
             f" {FEW_TRUSTED} or more are better"
         )
+    if not found.listed.any():
+        notes.append("no label can be listed with this promise; look through the ranking from its top, as far as it pays")
     losses = {name: method["trusted"]["log_loss"] for name, method in found.record["methods"].items()}
     best = min(losses, key=losses.__getitem__)
     if best != "Repaired":
@@ -174,6 +220,8 @@ def repair_notes(found: Found, config: Config) -> list[str]:
 
 
 def save_repair(found: Found, folder: Path) -> None:
-    """Write ranking.csv anew, and append the run to results.jsonl. Raises `InputError`."""
+    """Write ranking.csv anew, of a table corrected.csv too, and append the run to results.jsonl. Raises `InputError`."""
     write_csv(folder / RANKING, *ranking(found))
+    if found.dataset.table:
+        write_csv(folder / CORRECTED, *corrected_table(found, found.dataset.table))
     append_line(folder / "results.jsonl", {**found.record, **environment()})

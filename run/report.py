@@ -68,7 +68,7 @@ def repair_table(record: Record) -> str:
         suspects += f"; {', '.join(shown)} against the flipped labels"
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
     title = f"{record['dataset']}, protocol auto, noise {record['noise']:g}, seed {record['seed']}"
-    return "\n".join([title, "", *table, about, suspects, seconds])
+    return "\n".join([title, "", *table, seconds, about, suspects])
 
 
 def _curvature(record: Record) -> list[str]:

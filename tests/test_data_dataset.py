@@ -511,15 +511,17 @@ def test_a_user_is_told_of_a_sorted_file_and_of_classes_without_validation_rows(
 
 
 @pytest.mark.parametrize("loaded", [load, load_pictures])
-def test_a_table_or_a_single_array_is_refused_with_what_to_do(loaded: Callable[..., Dataset], tmp_path: Path) -> None:
-    for name in ("a.csv", "a.tsv"):
-        path = write(tmp_path / name, "1,2\n3,4\n")
-        with pytest.raises(InputError, match=rf"^--dataset {path}: is a CSV file; save it as an \.npz \(README, Your own data\)$"):
-            loaded(str(path), tmp_path, 1)
+def test_a_single_array_is_refused_with_what_to_do(loaded: Callable[..., Dataset], tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.eye(3))
     message = rf"^--dataset {tmp_path}/a\.npy: is one array; save x_train and y_train in an \.npz with numpy\.savez$"
     with pytest.raises(InputError, match=message):
         loaded(str(tmp_path / "a.npy"), tmp_path, 1)
+
+
+def test_a_table_is_not_for_networks(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a,label\n1,0\n2,1\n")
+    with pytest.raises(InputError, match=r"is neither an \.npz file nor a folder of pictures; use RDIA\.py for other files$"):
+        load_pictures(str(path), tmp_path, 1)
 
 
 # --- Which sets --block_rows and --dask are for
@@ -528,5 +530,5 @@ def test_a_table_or_a_single_array_is_refused_with_what_to_do(loaded: Callable[.
 def test_rows_elsewhere_are_for_libsvm_files(tmp_path: Path) -> None:
     for name in ("cancer", "avazu", "a.svm", "absent", str(tmp_path / "a.gz")):
         assert is_libsvm(name)
-    for name in ("wdbc", "digits10", "mnist", "svhn", "a.npz", str(tmp_path)):
+    for name in ("wdbc", "digits10", "mnist", "svhn", "a.npz", "a.csv", "a.csv.gz", "a.parquet", str(tmp_path)):
         assert not is_libsvm(name)

@@ -30,7 +30,7 @@ def test_evidence_is_the_likelihood_of_the_given_labels_behind_each_transition()
     likelihoods = []
     for each in logits:
         p = softmax(each, axis=1)
-        T = posterior(p, given).transition
+        T = posterior(p, given).transition[0]
         likelihoods.append(np.prod([(p[i] @ T[:, given[i]]) ** weights[i] for i in range(20)]))
     expected = np.array(likelihoods) ** EVIDENCE
     np.testing.assert_allclose(evidence(logits, given, weights), expected / expected.sum())

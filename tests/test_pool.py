@@ -16,7 +16,7 @@ def test_a_posterior_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "SWEEPS", 1)
     found = posterior(np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]), np.array([0, 0, 1]))
     # Row 0 of the counts: class 0 where 0 was given .9 + .4, where 1 was given .2; with .5 + .05 and .05 added 1.85 and .25.
-    np.testing.assert_allclose(found.transition, [[1.85 / 2.1, 0.25 / 2.1], [0.75 / 2.1, 1.35 / 2.1]])
+    np.testing.assert_allclose(found.transition[0], [[1.85 / 2.1, 0.25 / 2.1], [0.75 / 2.1, 1.35 / 2.1]])
     first = 0.9 * 1.85 / (0.9 * 1.85 + 0.1 * 0.75)
     last = 0.2 * 0.25 / (0.2 * 0.25 + 0.8 * 1.35)
     np.testing.assert_allclose(found.labels[[0, 2], 0], [first, last])
@@ -26,7 +26,7 @@ def test_rows_of_labels_and_of_the_transition_sum_to_one() -> None:
     rng = np.random.default_rng(0)
     found = posterior(rng.dirichlet(np.ones(4), 50), rng.integers(3, size=50))  # the fourth class is never given
     np.testing.assert_allclose(found.labels.sum(axis=1), 1)
-    np.testing.assert_allclose(found.transition.sum(axis=1), 1)
+    np.testing.assert_allclose(found.transition.sum(axis=2), 1)
     assert (found.transition > 0).all()
 
 
@@ -35,7 +35,22 @@ def test_a_posterior_finds_the_transition_that_made_the_labels() -> None:
     true, T = rng.integers(3, size=20_000), np.array([[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.2, 0.2, 0.6]])
     given = (rng.random(20_000)[:, None] > T[true].cumsum(axis=1)).sum(axis=1)
     found = posterior(softmax(10.0 * np.eye(3)[true], axis=1), given)
-    np.testing.assert_allclose(found.transition, T, atol=0.02)
+    np.testing.assert_allclose(found.transition[0], T, atol=0.02)
+
+
+def test_each_group_has_a_transition_near_the_shared_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(2)
+    true, groups = rng.integers(2, size=(2, 20_000))
+    given = np.where((groups == 1) & (rng.random(20_000) < 0.4), 1 - true, true)  # all of the wrong labels are in one group
+    p = softmax(10.0 * np.eye(2)[true], axis=1)
+    found = posterior(p, given, groups)
+    np.testing.assert_allclose(found.transition[0], np.eye(2), atol=0.02)
+    np.testing.assert_allclose(found.transition[1], [[0.6, 0.4], [0.4, 0.6]], atol=0.02)
+    np.testing.assert_array_equal(found.to_given(given, groups)[7], found.transition[groups[7], :, given[7]])
+    monkeypatch.setattr(pool, "SHARED_ROWS", 1e9)
+    np.testing.assert_allclose(
+        posterior(p, given, groups).transition, np.repeat(posterior(p, given).transition, 2, axis=0), atol=1e-3
+    )
 
 
 class Pool:
@@ -44,7 +59,7 @@ class Pool:
     rng = np.random.default_rng(3)
     logits, labels = 2 * rng.standard_normal((3, 12, 4)), rng.integers(4, size=12)
     prior = np.array([0.5, 0.3, 0.2])
-    noisy = Noisy(2 * rng.standard_normal((3, 15, 4)), rng.integers(4, size=15), rng.dirichlet(np.ones(4), 4))
+    noisy = Noisy(2 * rng.standard_normal((3, 15, 4)), rng.dirichlet(np.ones(4), 15))
 
     @classmethod
     def objective(cls, v: np.ndarray, noisy: bool) -> float:
@@ -53,8 +68,7 @@ class Pool:
         value = -sum(log_softmax(t * b @ cls.logits[:, j])[label] for j, label in enumerate(cls.labels))
         if noisy:
             p = [softmax(t * b @ cls.noisy.logits[:, i]) for i in range(15)]
-            to_given = [cls.noisy.transition[:, label] for label in cls.noisy.given]
-            value -= TRAINING_WORTH * np.mean([np.log(p_i @ T_i) for p_i, T_i in zip(p, to_given, strict=True)])
+            value -= TRAINING_WORTH * np.mean([np.log(p_i @ T_i) for p_i, T_i in zip(p, cls.noisy.to_given, strict=True)])
         return float(value + TO_PRIOR * b @ np.log(b / cls.prior) + TO_ONE / 2 * v[-1] ** 2)
 
 
@@ -107,7 +121,7 @@ def test_noisy_labels_count_behind_their_transition() -> None:
     true = (z[0] + rng.gumbel(size=(4000, 2))).argmax(axis=1)
     given = np.where(rng.random(4000) < 0.8, 1 - true, true)
     none, prior = (np.zeros((2, 0, 2)), np.zeros(0, dtype=int)), np.array([0.5, 0.5])
-    behind = pool_weights(*none, prior, Noisy(z, given, np.array([[0.2, 0.8], [0.8, 0.2]])))
-    taken_at_their_word = pool_weights(*none, prior, Noisy(z, given, np.eye(2)))
-    assert behind[0] > 4 * behind[1]
+    behind = pool_weights(*none, prior, Noisy(z, np.array([[0.2, 0.8], [0.8, 0.2]])[given]))
+    taken_at_their_word = pool_weights(*none, prior, Noisy(z, np.eye(2)[given]))
+    assert behind[0] > 3 * behind[1]
     assert taken_at_their_word[1] > 1.5 * taken_at_their_word[0]

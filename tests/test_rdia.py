@@ -129,7 +129,7 @@ def test_the_last_line_says_how_many_suspects_there_are_and_where_they_are_liste
 
 def test_relabeled_csv_is_the_audit_of_the_run(mine: Path, invoke: Invoke) -> None:
     out = mine.parent / "out"
-    record = json.loads(invoke("--dataset", mine, "--noise", 0.2, "--result_dir", out, "--json")[1])
+    record = json.loads(invoke("--dataset", mine, "--protocol", "paper", "--noise", 0.2, "--result_dir", out, "--json")[1])
     with (out / "relabeled.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["index", "old_label", "new_label", "phi", "eta"]
@@ -224,7 +224,8 @@ def test_a_class_without_validation_rows_is_noted(tmp_path: Path, invoke: Invoke
 
 def test_each_run_is_one_more_line_with_all_that_it_depends_on(mine: Path, invoke: Invoke) -> None:
     out = mine.parent / "out"
-    printed = [without_seconds(invoke("--dataset", mine, "--seed", seed, "--result_dir", out, "--json")[1]) for seed in (1, 2)]
+    flags = ("--dataset", mine, "--protocol", "paper", "--result_dir", out, "--json")
+    printed = [without_seconds(invoke(*flags, "--seed", seed)[1]) for seed in (1, 2)]
     lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert [{key: line[key] for key in printed[0]} for line in lines] == printed
     assert {
@@ -260,7 +261,7 @@ def test_changing_the_test_labels_changes_no_selection(mine: Path, invoke: Invok
     np.savez(mine.with_name("other.npz"), **content)
     folders = [mine.parent / name for name in ("first", "second")]
     outs = [
-        invoke("--dataset", path, "--result_dir", out, "--json")[1]
+        invoke("--dataset", path, "--protocol", "paper", "--result_dir", out, "--json")[1]
         for path, out in zip((mine, mine.with_name("other.npz")), folders, strict=True)
     ]
     assert json.loads(outs[0])["methods"]["RDIA"]["test"] != json.loads(outs[1])["methods"]["RDIA"]["test"]
@@ -271,14 +272,15 @@ def test_a_sorted_file_with_a_validation_part_of_one_class_is_noted(tmp_path: Pa
     rows = [f"{label} 1:{label + number / 50} 2:{number % 3}" for label in (0, 1) for number in range(40)]
     (tmp_path / "mine.svm").write_text("\n".join(rows))
     (tmp_path / "mine.svm.t").write_text("\n".join(rows))
-    ended = invoke("--dataset", tmp_path / "mine.svm", "--noise", 0)
+    ended = invoke("--dataset", tmp_path / "mine.svm", "--protocol", "paper")
     assert ended.status == 0
     assert "note: the validation rows are all of class 1: is the file sorted?\n" in ended.err
 
 
 def test_noise_put_into_a_users_own_labels_is_said(mine: Path, invoke: Invoke) -> None:
-    assert "--noise 0" in invoke("--dataset", mine)[2]
-    assert "--noise 0" not in invoke("--dataset", mine, "--noise", 0)[2]
+    for protocol in ("paper", "auto"):
+        assert "flipped on purpose" in invoke("--dataset", mine, "--noise", 0.2, "--protocol", protocol)[2]
+        assert "flipped on purpose" not in invoke("--dataset", mine, "--protocol", protocol)[2]
     assert invoke("--dataset", mine, "--quiet")[2] == ""
 
 
@@ -314,7 +316,7 @@ def test_an_image_folders_audit_names_the_files(tmp_path: Path, invoke: Invoke) 
         for number in range(30):
             pixels = rng.integers(light - 60, light + 60, (4, 4), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / "train" / label / f"{number}.png")
-    assert invoke("--dataset", tmp_path, "--noise", 0.2, "--result_dir", tmp_path / "out")[0] == 0
+    assert invoke("--dataset", tmp_path, "--noise", 0.2, "--protocol", "paper", "--result_dir", tmp_path / "out")[0] == 0
     with (tmp_path / "out" / "relabeled.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert rows
@@ -351,8 +353,8 @@ FILES = {
     "one class": ("\n".join(ROWS[::2]), "has one class (0)"),
     "nan": ("\n".join([*ROWS, "1 1:nan"]), "line 41"),
     "a ragged line": ("\n".join([*ROWS, "1 1:2 7"]), "line 41 is '1 1:2 7'"),
-    "comma-separated": ("a,b,label\n1,2,0\n", "is a CSV file; save it as an .npz"),
-    "too few rows": ("0 1:1\n1 1:2\n", "leave no"),
+    "comma-separated": ("a,b,label\n1,2,0\n", "is a CSV file; give it a name that ends with .csv"),
+    "too few rows": ("0 1:1\n1 1:2\n", "leave no folds"),
 }
 
 

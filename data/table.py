@@ -1,0 +1,225 @@
+"""A user's table with a header, in CSV, TSV, JSON lines or Parquet, compressed or not, read by pandas."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from data.errors import InputError
+from data.source import Labelled, Source, source_of
+
+PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+TABLES = (*SEPARATORS, ".jsonl", ".parquet")
+LABEL_NAMES = ("label", "target", "class", "y")
+PARTS = {  # what a part may be called
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "trusted"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+SHOWN = 10  # columns or rows that a message lists
+
+
+class TableColumns(NamedTuple):
+    """What the columns of a user's table are, by name."""
+
+    label: str | None = None  # None: one of `LABEL_NAMES`
+    text: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    part: str | None = None  # whose values say where a row belongs
+
+
+@dataclass(frozen=True, eq=False)
+class TableRows:
+    """Rows of a table before they are features: those are decided once it is known which rows are for training."""
+
+    frame: Any  # pandas.DataFrame (n, columns)
+    columns: TableColumns
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.frame.shape
+
+    def __getitem__(self, rows: np.ndarray | slice) -> "TableRows":
+        return TableRows(self.frame.iloc[rows], self.columns)
+
+
+class Table(NamedTuple):
+    """A user's table as it was read."""
+
+    path: Path
+    frame: Any  # pandas.DataFrame, all its rows and columns
+    label: str  # the column of the labels
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table, by its name."""
+    return table_suffix(path) in TABLES
+
+
+def table_suffix(path: Path) -> str:
+    """The end of its name that says what it is."""
+    return (path.with_suffix("") if path.suffix in PACKED else path).suffix
+
+
+def table_file(path: Path, columns: TableColumns) -> Source:
+    """A user's table, and NAME.val.csv and NAME.test.csv beside it, or parts of it by a column. Raises `InputError`."""
+    frames, where = {"train": read_table(path)}, {"train": str(path)}
+    for role in ("val", "test"):
+        beside = path.with_name(path.name.replace(table_suffix(path), f".{role}{table_suffix(path)}"))
+        if beside.is_file():
+            frames[role], where[role] = read_table(beside), str(beside)
+    table = Table(path, frames["train"], label_column(path, frames["train"], columns))
+    for name in (*columns.text, *columns.ignore):
+        check_column(path, table.frame, name)
+    if columns.part:
+        if len(frames) > 1:
+            raise InputError(f"--part_column {columns.part}: {path} also has parts in files of their own; leave one of them out")
+        frames = by_part(path, table.frame, columns.part)
+        where = {role: f"{path}, {role} rows" for role in frames}
+    notes: list[str] = []
+    for role, frame in frames.items():
+        if table.label not in frame:
+            raise InputError(f"{where[role]}: has no column {table.label}, which has the labels in {path}; add it")
+        frames[role] = with_labels(where[role], frame, table.label, notes)
+    unused = {table.label, columns.part, *same_as_label(frames["train"], table.label, notes)}
+    labels = dict(zip(frames, labels_of([frame[table.label] for frame in frames.values()]), strict=True))
+    parts = {
+        role: Labelled(TableRows(frame.drop(columns=[name for name in unused if name in frame]), columns), labels[role])
+        for role, frame in frames.items()
+    }
+    source = source_of(where, parts, [str(value) for value in np.unique(labels["train"])])
+    places = {role: frame.index.to_numpy() for role, frame in frames.items()}
+    train = source.train._replace(rows=places["train"])
+    test = source.test and source.test._replace(rows=places["test"])
+    validation = source.validation and source.validation._replace(rows=places["val"])
+    return source._replace(train=train, test=test, validation=validation, notes=tuple(notes), table=table)
+
+
+def read_table(path: Path) -> Any:
+    """All rows. Raises `InputError` if the file is no such table, or has no rows, or two columns of one name."""
+    import pandas as pd
+
+    suffix = table_suffix(path)
+    try:
+        if suffix == ".parquet":
+            frame = pd.read_parquet(path).reset_index(drop=True)
+        elif suffix == ".jsonl":
+            frame = pd.read_json(path, lines=True, dtype=False)
+        else:
+            separator, skipped = separator_of(path, SEPARATORS[suffix])
+            frame = pd.read_csv(path, sep=separator, skiprows=skipped, encoding="utf-8-sig", low_memory=False)
+    except UnicodeDecodeError as error:
+        remedy = "save it as UTF-8, for example by iconv -f latin1 -t utf-8"
+        raise InputError(f"{path}: is not in UTF-8 (byte {error.object[error.start]:#x} at {error.start:,}); {remedy}") from error
+    except ImportError as error:
+        raise InputError(f"{path}: Parquet needs another package; run pip install pyarrow") from error
+    except (OSError, ValueError, EOFError, csv.Error) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{path}: cannot be read as {suffix[1:]} ({' '.join(str(error).split())}); correct the file") from error
+    if not len(frame):
+        raise InputError(f"{path}: has no rows, expected a header and a row for each sample; add rows")
+    nested = [name for name in frame if frame[name].map(lambda value: isinstance(value, list | dict | np.ndarray)).any()]
+    if nested:
+        raise InputError(f"{path}: the column {nested[0]} holds lists, expected numbers or texts; write each entry into a column")
+    return frame.set_axis([str(name) for name in frame], axis=1)
+
+
+def separator_of(path: Path, usual: str) -> tuple[str, int]:
+    """What separates the columns of a CSV or TSV, and how many lines come before its header.
+
+    A spreadsheet may write semicolons, and before the header a line such as "sep=;". Raises `InputError` for an empty file, and
+    for two columns of one name.
+    """
+    from pandas.io.common import get_handle
+
+    with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as opened:
+        first = opened.handle.readline()
+        says = first.lower().startswith("sep=")
+        line = opened.handle.readline() if says else first
+    if not line.strip():
+        raise InputError(f"{path}: is empty or begins with an empty line, expected a header and a row for each sample; correct it")
+    separator = first[4:5] if says else max((usual, ";", "\t", ","), key=line.count)
+    names = next(csv.reader([line], delimiter=separator))
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}: two columns are called '{twice[0]}'; rename one")
+    return separator, int(says)
+
+
+def label_column(path: Path, frame: Any, columns: TableColumns) -> str:
+    """The name of the column of the labels. Raises `InputError`."""
+    if columns.label:
+        check_column(path, frame, columns.label)
+        return columns.label
+    found = [name for name in frame if name.lower() in LABEL_NAMES]
+    if len(found) != 1:
+        what = (
+            f"has the columns {', '.join(found)}" if found else f"has no column {', '.join(LABEL_NAMES[:-1])} or {LABEL_NAMES[-1]}"
+        )
+        raise InputError(f"{path}: {what}; give --label_column, one of {shown(list(frame))}")
+    return found[0]
+
+
+def check_column(path: Path, frame: Any, name: str) -> None:
+    """Raise `InputError` if there is no such column."""
+    if name not in frame:
+        raise InputError(f"{path}: has no column {name}, expected one of {shown(list(frame))}; correct the name")
+
+
+def shown(names: Sequence[object]) -> str:
+    """The first of them."""
+    return ", ".join(map(str, names[:SHOWN])) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+
+
+def by_part(path: Path, frame: Any, name: str) -> dict[str, Any]:
+    """The rows of each part. Raises `InputError`."""
+    check_column(path, frame, name)
+    said = frame[name].astype(str).str.strip().str.lower()
+    strange = sorted(set(said) - set(PARTS))
+    if strange:
+        raise InputError(f"--part_column {name}: has the value '{strange[0]}', expected train, validation or test; correct it")
+    roles = said.map(PARTS)
+    if not (roles == "train").any():
+        raise InputError(f"--part_column {name}: no row is of the part train; correct it")
+    return {role: frame[roles == role] for role in ("train", "val", "test") if (roles == role).any()}
+
+
+def with_labels(where: str, frame: Any, label: str, notes: list[str]) -> Any:
+    """The rows that have a label; a note counts the others. Raises `InputError` if none has one."""
+    missing = frame[label].isna()
+    if missing.all():
+        raise InputError(f"{where}: the column {label} is empty, expected a label in each row; add them")
+    if missing.any():
+        rows = list(frame.index[missing])
+        notes.append(f"{where}: {len(rows):,} rows have no {label} and are left out: {shown(rows)} (counted from 0)")
+    return frame[~missing]
+
+
+def same_as_label(frame: Any, label: str, notes: list[str]) -> list[str]:
+    """The columns that say the same as the label in other words: each value goes with one label, and each label with one value."""
+    count, found = frame[label].nunique(), []
+    for name in (name for name in frame if name != label and frame[name].nunique() == count > 1):
+        if frame[[label, name]].drop_duplicates().shape[0] == count:
+            found.append(name)
+            notes.append(f"the column {name} says the same as {label} in other words; it is left out")
+    return found
+
+
+def labels_of(columns: Sequence[Any]) -> list[np.ndarray]:
+    """The labels of each part, (n,): whole numbers if they are in all parts, else numbers, else text."""
+    import pandas as pd
+
+    if not all(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) for column in columns):
+        return [column.astype(str).str.strip().to_numpy(dtype=str) for column in columns]
+    numbers = [column.to_numpy(dtype=np.float64) for column in columns]
+    return [each.astype(np.int64) for each in numbers] if all((each % 1 == 0).all() for each in numbers) else numbers
+
+
+def corrected(table: Table, more: Mapping[str, Mapping[int, object]]) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of the user's table with further columns. more: by name, the value of each row that has one."""
+    header, values = [*table.frame], table.frame.astype(object).where(table.frame.notna(), "").to_numpy()
+    names = [f"{name}_2" if name in header else name for name in more]
+    return [*header, *names], [(*row, *(column.get(i, "") for column in more.values())) for i, row in enumerate(values.tolist())]

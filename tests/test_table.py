@@ -1,0 +1,272 @@
+"""A user's own tables: what is read, what the columns become, what is said, and what is refused."""
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.pipeline import make_pipeline
+
+import RDIA
+from data.dataset import NO_VALIDATION, OWN_ROWS, Dataset, load
+from data.encoding import TableEncoder
+from data.errors import InputError
+from data.table import TableColumns, is_table, read_table
+from models.estimator import RDIAClassifier
+from tests.invoke import Invoke
+
+N = 60
+
+
+def frame(n: int = N) -> pd.DataFrame:
+    """A table with a column of each kind; the label depends on all of them."""
+    rng = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    good, bad = np.array(["works very well, thanks"]), np.array(["broken, I want a refund"])
+    return pd.DataFrame(
+        {
+            "id": [f"u{i}" for i in range(n)],
+            "age": np.where(rng.random(n) < 0.1, np.nan, 30 + 10 * y + rng.standard_normal(n)),
+            "city": np.where(y, "Paris", np.where(rng.random(n) < 0.5, "Rome", "Oslo")),
+            "signed": [f"2021-0{1 + 5 * k}-1{i % 9}" for i, k in enumerate(y)],
+            "member": (y == 1) | (np.arange(n) == 4),
+            "review": [f"{text} {rng.integers(99)}" for text in np.where(y, good, bad)],
+            "only": 7,
+            "label": np.where(y, "yes", "no"),
+        }
+    )
+
+
+def written(path: Path, table: pd.DataFrame) -> Path:
+    table.to_csv(path, index=False)
+    return path
+
+
+def loaded(path: Path, **columns: Any) -> Dataset:
+    return load(str(path), Path(), 1, OWN_ROWS, columns=TableColumns(**columns))
+
+
+def refused(path: Path, **columns: Any) -> str:
+    with pytest.raises(InputError) as raised:
+        loaded(path, **columns)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def column(dataset: Dataset, name: str) -> np.ndarray:
+    """A feature of the training rows, in the order of the file."""
+    assert dataset.features
+    x = dataset.train.x
+    return (x.toarray() if sp.issparse(x) else x)[np.argsort(dataset.train.rows), dataset.features.index(name)]
+
+
+# --- What the columns become
+
+
+def test_each_kind_of_column_becomes_its_features(tmp_path: Path) -> None:
+    table = frame()
+    found = loaded(written(tmp_path / "a.csv", table))
+    age = table["age"].fillna(table["age"].median())
+    np.testing.assert_allclose(column(found, "age"), (age - age.mean()) / age.std(ddof=0))
+    assert (column(found, "age missing") > 0).tolist() == table["age"].isna().tolist()
+    np.testing.assert_array_equal(column(found, "city = Paris"), table["city"] == "Paris")
+    days = pd.to_datetime(table["signed"]).astype("int64")
+    np.testing.assert_allclose(column(found, "signed"), (days - days.mean()) / days.std(ddof=0))
+    assert (column(found, "member") > 0).tolist() == table["member"].tolist()
+    assert ((column(found, "review: refund") > 0) == (table["label"] == "no")).all()
+    assert ((column(found, "review: very well") > 0) == (table["label"] == "yes")).all()
+    np.testing.assert_array_equal(column(found, "constant"), 1)
+    assert found.features
+    assert not [name for name in found.features if name.startswith(("id", "only", "label"))]
+    assert [note for note in found.notes if "left out" in note] == [
+        "the column id is an id; it is left out",
+        "the column only has one value; it is left out",
+    ]
+    assert found.classes == ("no", "yes")
+    assert found.train.labels.tolist() == (found.train.rows % 2).tolist()
+
+
+@pytest.mark.parametrize("ending", [".csv.gz", ".tsv", ".jsonl", ".csv.xz", ".parquet"])
+def test_every_format_is_the_same_table(ending: str, tmp_path: Path) -> None:
+    path, table = tmp_path / f"a{ending}", frame()
+    if ending == ".jsonl":
+        table.to_json(path, orient="records", lines=True)
+    elif ending == ".parquet":
+        pytest.importorskip("pyarrow")
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="\t" if ending == ".tsv" else ",")
+    expected, found = loaded(written(tmp_path / "b.csv", table)), loaded(path)
+    assert found.features == expected.features
+    np.testing.assert_allclose(found.train.x.toarray(), expected.train.x.toarray(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("first", ["", "sep=;\n"])
+def test_a_spreadsheets_semicolons_and_decimal_commas(first: str, tmp_path: Path) -> None:
+    rows = "".join(f"{i % 7},5;{['rot', 'blau'][i % 2]};{i % 2}\n" for i in range(20))
+    (tmp_path / "a.csv").write_text(f"\ufeff{first}size;colour;label\n{rows}")
+    found = loaded(tmp_path / "a.csv")
+    size = np.array([i % 7 + 0.5 for i in range(20)])
+    np.testing.assert_allclose(column(found, "size"), (size - size.mean()) / size.std())
+
+
+def test_features_are_fitted_on_training_rows_alone(tmp_path: Path) -> None:
+    table = frame()
+    table["part"] = np.where(np.arange(N) < 40, "train", np.where(np.arange(N) < 50, "Trusted", "test"))
+    table.loc[table["part"] != "train", "age"] = 1e6
+    table.loc[table["part"] != "train", "city"] = "Nowhere"
+    found = loaded(written(tmp_path / "a.csv", table), part="part")
+    assert [len(part.labels) for part in (found.train, found.validation, found.test)] == [40, 10, 10]
+    assert found.validation.rows.tolist() == list(range(40, 50))
+    assert np.abs(column(found, "age")).max() < 10
+    assert found.features
+    assert not [name for name in found.features if "Nowhere" in name]
+
+
+def test_files_beside_it_are_validation_and_test_rows(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", frame())
+    written(tmp_path / "a.val.csv", frame(12))
+    written(tmp_path / "a.test.csv", frame(8))
+    found = loaded(path)
+    assert [len(part.labels) for part in (found.train, found.validation, found.test)] == [N, 12, 8]
+    frame().drop(columns="city").to_csv(tmp_path / "a.test.csv", index=False)
+    assert "the column city is missing" in refused(path)
+    assert "leave one of them out" in refused(path, part="city")
+
+
+def test_rows_without_a_label_are_left_out_counted_and_listed(tmp_path: Path) -> None:
+    table = frame()
+    table.loc[[3, 17], "label"] = None
+    found = loaded(written(tmp_path / "a.csv", table))
+    assert sorted(found.train.rows) == [i for i in range(N) if i not in {3, 17}]
+    assert "2 rows have no label and are left out: 3, 17 (counted from 0)" in found.notes[0]
+
+
+def test_a_column_that_says_the_label_in_other_words_is_left_out(tmp_path: Path) -> None:
+    table = frame()
+    table["answer"] = table["label"].map({"yes": "Ja", "no": "Nein"})
+    found = loaded(written(tmp_path / "a.csv", table))
+    assert "the column answer says the same as label in other words; it is left out" in found.notes
+
+
+def test_numbers_with_a_few_words_between_them_are_numbers_and_counting_columns_ids() -> None:
+    mixed = pd.DataFrame(
+        {"a": ["?" if i == 3 else str(i % 7) for i in range(40)], "Unnamed: 0": range(40), "b": [i % 5 for i in range(40)]}
+    )
+    encoder = TableEncoder().fit(mixed)
+    assert encoder.kinds_ == {"a": "number", "b": "number"}
+    assert encoder.get_feature_names_out().tolist() == ["a", "b", "a missing", "constant"]
+    assert encoder.left_out_ == {"Unnamed: 0": "is an id"}
+
+
+def test_text_is_what_has_words_or_is_said_to_be(tmp_path: Path) -> None:
+    table = frame()
+    path = written(tmp_path / "a.csv", table)
+    assert "city: paris" in (loaded(path, text=("city",)).features or ())
+    assert not [name for name in loaded(path, ignore=("city", "review")).features or () if name.startswith(("city", "review"))]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0, 1], ("0", "1")), ([1.0, 2.5], ("1.0", "2.5")), ([True, False], ("False", "True")), (["b", "a"], ("a", "b"))],
+)
+def test_labels_of_every_type(values: list[Any], expected: tuple[str, ...], tmp_path: Path) -> None:
+    table = frame()
+    table["label"] = [values[i % 2] for i in range(N)]
+    assert loaded(written(tmp_path / "a.csv", table)).classes == expected
+
+
+def test_the_encoder_stands_in_a_pipeline_before_the_classifier() -> None:
+    table = frame()
+    x, y = table.drop(columns="label"), table["label"].to_numpy()
+    found = make_pipeline(TableEncoder(), RDIAClassifier(protocol="paper", random_state=0)).fit(x, y)
+    assert found.score(x, y) == 1
+
+
+# --- What cannot be used
+
+BAD: dict[str, tuple[str | bytes, str]] = {
+    "no label": ("a,b\n1,2\n", "has no column label, target, class or y; give --label_column, one of a, b"),
+    "two labels": ("label,y\n1,2\n", "has the columns label, y; give --label_column"),
+    "one class": ("a,label\n1,0\n2,0\n", "has one class (0)"),
+    "empty": ("", "is empty"),
+    "no rows": ("a,label\n", "has no rows"),
+    "two columns of a name": ("a,a,label\n1,2,0\n", "two columns are called 'a'; rename one"),
+    "ragged": ("a,label\n1,0\n1,2,3,4\n", "cannot be read as csv"),
+    "no label anywhere": ("a,label\n1,\n2,\n", "the column label is empty"),
+    "latin 1": ("name,label\nJos\xe9,0\n".encode("latin-1"), "is not in UTF-8"),
+    "nothing to learn from": ("a,label\n1,0\n1,1\n", "no column can be used: a has one value"),
+}
+
+
+@pytest.mark.parametrize(("content", "named"), BAD.values(), ids=BAD)
+def test_what_cannot_be_used_is_one_line(content: str | bytes, named: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    message = refused(path)
+    assert named in message
+    assert str(path) in message
+
+
+def test_other_formats_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": [1, 2], "label": 0}\n{"a": [3], "label": 1}\n')
+    assert "the column a holds lists" in refused(tmp_path / "a.jsonl")
+    (tmp_path / "b.jsonl").write_text("no json\n")
+    assert "cannot be read as jsonl" in refused(tmp_path / "b.jsonl")
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a,label\n1,0\n")[:-9])
+    assert "cannot be read as csv" in refused(tmp_path / "a.csv.gz")
+    pytest.importorskip("pyarrow")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 no")
+    assert "cannot be read as parquet" in refused(tmp_path / "a.parquet")
+
+
+def test_names_of_columns_and_parts_are_checked(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", frame())
+    assert "has no column citty, expected one of id, age, city" in refused(path, ignore=("citty",))
+    assert "has no column citty" in refused(path, part="citty")
+    assert "--part_column city: has the value 'oslo', expected train, validation or test" in refused(path, part="city")
+
+
+# --- The program
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    return Invoke(RDIA, "RDIA.py", monkeypatch, capsys)
+
+
+def test_a_table_comes_back_with_what_was_found(tmp_path: Path, invoke: Invoke) -> None:
+    table = frame()
+    table["label"] = np.where(np.arange(N) == 8, "yes", table["label"])  # row 8 was "no"
+    table["review"] = "=" + table["review"]
+    path, out = written(tmp_path / "a.csv", table), tmp_path / "out"
+    record = json.loads(invoke("--dataset", path, "--result_dir", out, "--json").out)
+    assert (record["protocol"], record["noise"], record["n_train"]) == ("auto", 0, N)
+    with (out / "ranking.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    assert (first["index"], first["label"], first["suggested_label"], first["city"]) == ("8", "yes", "no", table["city"][8])
+    assert first["review"] == f"'{table['review'][8]}"
+    found = pd.read_csv(out / "corrected.csv")
+    assert list(found.columns) == [*table.columns, "suggested_label", "p_wrong", "decision"]
+    assert found["label"].tolist() == table["label"].tolist()
+    assert found["decision"][8] == "change"
+    assert (found["decision"] == "keep").sum() >= N - 4
+    assert read_table(out / "corrected.csv").shape == found.shape
+
+
+def test_the_papers_protocol_takes_a_table_too(tmp_path: Path, invoke: Invoke) -> None:
+    path = written(tmp_path / "a.csv", frame())
+    record = json.loads(invoke("--dataset", path, "--alpha", 0.01, "--json").out)
+    assert record["n_train"] + record["n_validation"] + record["n_test"] == N
+    assert record["methods"]["ERM"]["test"]["accuracy"] > 0.9
+
+
+def test_what_is_a_table() -> None:
+    assert all(is_table(Path(name)) for name in ("a.csv", "a.b.tsv", "a.jsonl.gz", "a.parquet", "a.csv.zst"))
+    assert not any(is_table(Path(name)) for name in ("a.svm", "a.npz", "a.txt", "csv", "a.gz"))
+    assert load("wdbc", Path(), 1, NO_VALIDATION).table is None
