@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import softmax
 
+from data.matrix import short_indices
 from data.noise import redraw_labels
 from data.public import digits, is_here, libsvm_set, wdbc
 from influence.logistic import Matrix
@@ -198,10 +199,3 @@ def dependent_labels(x: Matrix, labels: np.ndarray, classes: int, rate: float, r
     changed = labels.copy()
     changed[chosen] = p[chosen].argmax(axis=1)
     return changed
-
-
-def short_indices(x: Matrix) -> Matrix:
-    """The same rows; of a sparse matrix with 32-bit indices, which liblinear asks for."""
-    if not sp.issparse(x):
-        return x
-    return sp.csr_array((x.data, x.indices.astype(np.int32), x.indptr.astype(np.int32)), x.shape)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import log_softmax
 
-from Figure.bench_data import short_indices
+from data.matrix import short_indices
 from influence.logistic import Matrix
 from influence.relabel import harmful
 from influence.resampling import keep_by_class, uids_sigmoid

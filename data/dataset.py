@@ -12,7 +12,7 @@ from data.errors import InputError
 from data.files import refuse_endless
 from data.libsvm import read_libsvm
 from data.libsvm_parts import Read, libsvm_file
-from data.matrix import Features, compact
+from data.matrix import Features, compact, rows_among
 from data.npz import npz_file
 from data.pictures import picture_folder
 from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_set
@@ -67,23 +67,26 @@ def load(
     validation: Validation = FROM_TRAIN,
     read: Read = read_libsvm,
     columns: TableColumns = TableColumns(),  # noqa: B008 - it cannot be changed
+    size: int | None = None,
 ) -> Dataset:
     """The data set `name` as rows: one of `ROW_SETS`, or the path of a table, a LIBSVM file, an `.npz` or a folder of pictures.
 
-    data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. columns: of a table. Raises
-    `InputError`.
+    data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. columns: of a table. size:
+    of a side of each picture, in pixels. Raises `InputError`.
     """
-    source = row_set(name, data_dir, read) if name in ROW_SETS else own_source(name, ROW_SETS, read, columns)
+    source = row_set(name, data_dir, read) if name in ROW_SETS else own_source(name, ROW_SETS, read, columns, size)
     shape = picture_shape(source.train.x)
     dataset = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)._replace(shape=shape)
-    return encoded_parts(dataset, name, columns)._replace(table=source.table) if source.table else dataset
+    if source.table:
+        dataset = encoded_parts(dataset, name, columns)._replace(table=source.table)
+    return dataset if name in ROW_SETS else dataset._replace(notes=(*dataset.notes, *overlaps(dataset)))
 
 
-def load_pictures(name: str, data_dir: Path, seed: int) -> Dataset:
+def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None) -> Dataset:
     """The data set `name` as pictures for networks: one of `PICTURE_SETS`, or the path of an `.npz` or a folder of pictures."""
     if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix not in {".npz", ".npy"}:
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
-    source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, read_libsvm)
+    source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, size=size)
     return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
 
 
@@ -93,13 +96,17 @@ def is_libsvm(name: str) -> bool:
     return name in LIBSVM_SETS or not (name in ROW_SETS or other)
 
 
-def own_source(name: str, known: tuple[str, ...], read: Read, columns: TableColumns | None = None) -> Source:
+def own_source(
+    name: str, known: tuple[str, ...], read: Read = read_libsvm, columns: TableColumns | None = None, size: int | None = None
+) -> Source:
     """A user's file or folder. Raises `InputError`."""
     path = Path(name)
     if not os.path.exists(name):  # noqa: PTH110 - False, not an error, for a name that no file could have
         raise InputError(f"--dataset {name}: no such data set or file; expected a path, or one of {', '.join(known)}")
     if path.is_dir():
-        return picture_folder(path)
+        return picture_folder(path, size)
+    if size:
+        raise InputError(f"--size {size}: is for a folder of pictures, and --dataset {name} is a file; leave it out")
     refuse_endless(path, "--dataset")
     if path.suffix == ".npy":
         raise InputError(f"--dataset {name}: {ONE_ARRAY}")
@@ -112,6 +119,18 @@ def viewed(source: Source, view: Callable[[Any], Any]) -> Source:
     """The source with the samples of each part in another form."""
     parts = {name: getattr(source, name) for name in ("train", "test", "validation")}
     return source._replace(**{name: part and part._replace(x=view(part.x)) for name, part in parts.items()})
+
+
+def overlaps(dataset: Dataset) -> list[str]:
+    """Notes on validation and test rows that are training rows too."""
+    found = []
+    for role, part in (("validation", dataset.validation), ("test", dataset.test)):
+        if isinstance(part.x, np.ndarray | sp.csr_array) and len(part.labels):
+            count = int(rows_among(part.x, dataset.train.x).sum())
+            if count:
+                others = f"{count:,} of the {len(part.labels):,} {role} rows have the features of a training row"
+                found.append(f"{others}: if they are the same rows, take them out of the training rows")
+    return found
 
 
 def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset:

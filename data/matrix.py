@@ -1,5 +1,7 @@
 """Feature matrices: dense or CSR, float64, whichever of the two is cheaper to multiply with."""
 
+import itertools
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,7 +24,29 @@ def compact(x: Features) -> Features:
     """x (n, d) as float64, dense where half of its cells or more are stored, else CSR with 32-bit indices."""
     if density(x) >= DENSE_FROM:
         return np.ascontiguousarray(x.toarray() if sp.issparse(x) else x, dtype=np.float64)
+    return short_indices(sp.csr_array(x)).astype(np.float64, copy=False)
+
+
+def short_indices(x: Features) -> Features:
+    """The same rows; of a sparse matrix as CSR with 32-bit indices, which liblinear asks for, if it has so few values."""
+    if not sp.issparse(x) or x.nnz >= 2**31:
+        return x
     x = sp.csr_array(x)
-    if x.nnz < 2**31:  # liblinear takes 32-bit indices only
-        x = sp.csr_array((x.data, x.indices.astype(np.int32), x.indptr.astype(np.int32)), shape=x.shape)
-    return x.astype(np.float64, copy=False)
+    return sp.csr_array((x.data, x.indices.astype(np.int32, copy=False), x.indptr.astype(np.int32, copy=False)), shape=x.shape)
+
+
+def rows_among(x: Features, others: Features) -> np.ndarray:
+    """Which rows of x (m, d) are also rows of `others` (n, d), (m,) bool."""
+    there = set(_rows(others))
+    return np.array([row in there for row in _rows(x)], dtype=bool)
+
+
+def _rows(x: Features) -> Iterator[bytes]:
+    """Each row as bytes."""
+    x = sp.csr_array(x) if sp.issparse(x) else x
+    if not sp.issparse(x):
+        yield from (row.tobytes() for row in np.ascontiguousarray(x, dtype=np.float64))
+        return
+    x.sort_indices()
+    for first, last in itertools.pairwise(x.indptr):
+        yield x.indices[first:last].astype(np.int64).tobytes() + x.data[first:last].astype(np.float64).tobytes()

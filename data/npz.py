@@ -8,6 +8,7 @@ from data.arrays import read_arrays
 from data.errors import InputError
 from data.source import Labelled, Source, source_of
 
+UPPER_HALF = 128  # of the range of a byte
 ARRAY_NAMES = {"x_train", "y_train", "x_test", "y_test", "x_val", "y_val"}
 # What numpy says of a file that it would have to unpickle, and what that means.
 NOT_PLAIN = {"Object arrays": "it holds Python objects: save names as y.astype(str)", "pickle": "it is not an archive"}
@@ -16,8 +17,20 @@ NOT_PLAIN = {"Object arrays": "it holds Python objects: save names as y.astype(s
 def npz_file(path: Path) -> Source:
     """A user's `.npz`. Raises `InputError` where it cannot be used."""
     parts = read_npz(path)
+    notes: tuple[str, ...] = ()
+    x = parts["train"].x
+    if x.dtype == np.uint8 and x.ndim == 2:
+        taken = "pixels, and divided by 255" if are_pixels(x) else "numbers, as they are"
+        notes = (f"{path}: x_train holds rows of bytes; they are taken as {taken}",)
+        if not are_pixels(x):
+            parts = {role: part._replace(x=part.x.astype(np.float64)) for role, part in parts.items()}
     where = {role: str(path) if role == "train" else f"{path}: y_{role}" for role in parts}
-    return source_of(where, parts, [str(value) for value in np.unique(parts["train"].y)])
+    return source_of(where, parts, [str(value) for value in np.unique(parts["train"].y)])._replace(notes=notes)
+
+
+def are_pixels(x: np.ndarray) -> bool:
+    """Whether rows of bytes (n, d) are pixels, not counts: they use the upper half of a byte's range."""
+    return bool(x.max(initial=0) >= UPPER_HALF)
 
 
 def read_npz(path: Path) -> dict[str, Labelled]:
@@ -45,13 +58,14 @@ def _plain_arrays(path: Path) -> dict[str, np.ndarray]:
 
     def wanted(name: str) -> bool:
         names.append(name)
-        return name[:2] in {"x_", "y_"}
+        return name[:2].lower() in {"x_", "y_"}
 
     try:
         arrays = read_arrays(path, wanted)
     except (OSError, ValueError) as error:
         reason = next((words for said, words in NOT_PLAIN.items() if said in str(error)), error)
         raise InputError(f"{path}: is not an .npz of plain arrays ({reason}); write it with numpy.savez") from error
+    arrays = {name.lower(): array for name, array in arrays.items()}
     if "x_train" not in arrays:
         raise InputError(f"{path}: has the arrays {sorted(names)}, expected x_train and y_train (x_test, y_test, x_val, y_val)")
     return arrays

@@ -7,6 +7,11 @@ import numpy as np
 
 from data.errors import InputError
 
+PARTS = {  # what a part may be called
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev", "trusted"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 MOST_CLASSES = 1_000  # more distinct labels than this are measurements
 MOST_FRACTIONS = 20  # the same, if some labels are fractions
 SHOWN_CLASSES = 5  # that an error names

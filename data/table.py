@@ -9,17 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.errors import InputError
-from data.source import Labelled, Source, source_of
+from data.source import PARTS, Labelled, Source, source_of
 
 PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 TABLES = (*SEPARATORS, ".jsonl", ".parquet")
 LABEL_NAMES = ("label", "target", "class", "y")
-PARTS = {  # what a part may be called
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "trusted"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 SHOWN = 10  # columns or rows that a message lists
 
 

@@ -27,7 +27,7 @@ class Learned(NamedTuple):
 def examined_or_repaired(data: RepairData, level: float, rng: np.random.Generator) -> Learned:
     """Repair with the trusted rows if there are enough of them to be cut into folds, else examine with those there are.
 
-    level: of the list of suspects. Warns of too few trusted rows, and of classes without any.
+    level: of the list of suspects. Warns of too few trusted rows.
     """
     m = len(data.trusted)
     if m < LEAST_TRUSTED:
@@ -37,9 +37,6 @@ def examined_or_repaired(data: RepairData, level: float, rng: np.random.Generato
                 stacklevel=4,
             )
         return _examined(data, level, rng)
-    absent = np.setdiff1d(data.given, data.trusted)
-    if len(absent):
-        warnings.warn(f"{len(absent)} of the classes of y do not occur in y_val: their labels are not checked", stacklevel=4)
     return _repaired(data, level, rng)
 
 

@@ -1,5 +1,6 @@
 """RDIA and its repair as an estimator of scikit-learn's."""
 
+import warnings
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from data.matrix import Features
+from data.matrix import Features, rows_among, short_indices
 from influence.logistic import SOLVERS, Solver
 from influence.relabel import harmful
 from models.auto import examined_or_repaired, most_first
@@ -23,6 +24,7 @@ from models.repair import RepairData
 Relabeling = Literal["R", "best", "drop", "auto"]
 Protocol = Literal["auto", "paper"]
 LabelledRows = tuple[Features, np.ndarray]  # and their labels, integers
+MOST_APART = 5.0  # times by which the norms of trusted and training rows may differ
 OF_PAPER = {"alpha": "auto", "relabel": "auto", "C": 0.1, "solver": "auto", "validation_fraction": 0.3}  # parameters, and defaults
 
 
@@ -95,9 +97,11 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"y has one class, {self.classes_[0].item()!r}, expected 2 or more")
+            raise ValueError(f"y has one class, {_shown(self.classes_[0])}, expected 2 or more")
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
         trusted = None if X_val is None and y_val is None else self._trusted(X_val, y_val)
+        if trusted:
+            _compare(X, trusted[0])
         if self.protocol == "auto":
             self._fit_auto(X, labels, trusted, _weights(sample_weight, len(labels)), rng)
         elif sample_weight is not None:
@@ -149,6 +153,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
 
     def _columns(self, X: Features) -> Features:
         """X, with the column of ones if there is to be an intercept."""
+        X = short_indices(X)
         if not self._has_intercept():
             return X
         ones = np.ones((X.shape[0], 1))
@@ -205,7 +210,11 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         given = column_or_1d(y_val, warn=True)
         strange = given[~np.isin(given, self.classes_)]
         if len(strange):
-            raise ValueError(f"y_val has the label {strange[0].item()!r}, which does not occur in y; expected labels of y")
+            raise ValueError(f"y_val has the label {_shown(strange[0])}, which does not occur in y; expected labels of y")
+        absent = np.setdiff1d(self.classes_, given)
+        if len(absent):
+            some = ", ".join(map(_shown, absent[:5]))
+            warnings.warn(f"y_val has no label {some}: the labels of such rows cannot be checked; add trusted rows", stacklevel=3)
         return X_val, np.searchsorted(self.classes_, given)
 
     def decision_function(self, X: Features) -> np.ndarray:
@@ -246,6 +255,25 @@ def _weights(sample_weight: Any, n: int) -> np.ndarray | None:
     if not np.isfinite(weights).all() or weights.min() < 0 or not weights.any():
         raise ValueError("sample_weight has a value that is negative or not finite, or is zero for all rows; expected 0 or more")
     return weights
+
+
+def _compare(X: Features, X_val: Features) -> None:
+    """Warn of trusted rows on another scale than the training rows, and of those that are among them."""
+    ours, theirs = (float(np.sqrt(np.square(x.data if sp.issparse(x) else x).sum() / x.shape[0])) for x in (X, X_val))
+    if not ours / MOST_APART <= theirs <= ours * MOST_APART:
+        warnings.warn(
+            f"the rows of X_val have a mean norm of {theirs:.3g}, those of X {ours:.3g}: are both scaled alike? In a Pipeline give"
+            " transform_input=['X_val'] and pass X_val to its fit",
+            stacklevel=3,
+        )
+    both = int(rows_among(X_val, X).sum())
+    if both:
+        warnings.warn(f"{both} of the {X_val.shape[0]} rows of X_val are rows of X too: give X without them", stacklevel=3)
+
+
+def _shown(label: Any) -> str:
+    """A label, of numpy or of Python."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
 
 
 def _is_number(value: object) -> bool:

@@ -56,8 +56,10 @@ def fit_logistic(x: AnyRows, labels: RowVector, C: float, sample_weights: RowVec
 
     For a matrix in memory liblinear's answer, improved by Newton steps if needed; otherwise Newton steps from w = 0.
     x: (n, d), labels: (n,) 0 or 1 in any share, sample_weights: omega, (n,) above 0, or one number for all; no rows give
-    w = 0. Raises `SolverError` if the inequality cannot be reached.
+    w = 0. Raises `SolverError` if the inequality cannot be reached, `ValueError` for other labels.
     """
+    if isinstance(labels, np.ndarray) and len(labels) and not 0 <= labels.min() <= labels.max() <= 1:
+        raise ValueError(f"labels go from {labels.min():g} to {labels.max():g}, expected 0 and 1")
     start = _liblinear(x, labels, C, sample_weights) if in_memory(x) else np.zeros(x.shape[1])  # liblinear copies the rows
     return newton(start, x, labels, C, sample_weights)
 

@@ -118,6 +118,11 @@ def add_data_dir(flags: argparse._ArgumentGroup) -> None:
     )
 
 
+def add_size(flags: argparse._ArgumentGroup) -> None:
+    """The flag --size."""
+    flags.add_argument("--size", type=count, help="bring the pictures of a folder to so many pixels a side [as they are]")
+
+
 def add_output(flags: argparse._ArgumentGroup) -> None:
     """The flags --json and --quiet."""
     flags.add_argument("--json", action="store_true", help="print one JSON object and nothing else")

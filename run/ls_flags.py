@@ -6,7 +6,7 @@ from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
 from models.settings import FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
-from run.flags import Parser, add_data_dir, add_output, count, fraction, non_negative, place, positive, rate, seed
+from run.flags import Parser, add_data_dir, add_output, add_size, count, fraction, non_negative, place, positive, rate, seed
 from run.training_config import CHECKPOINT, TrainingConfig
 
 # Released: flags that have no meaning here.
@@ -20,8 +20,9 @@ def ls_parser(description: str | None = None) -> Parser:
     data.add_argument("--dataset", default="digits", help=f"{', '.join(PICTURE_SETS)}, or an .npz or a folder of pictures [digits]")
     data.add_argument("--noise_rate", type=rate, default=0.4, help="share of wrong labels, assumed to be known [0.4]")
     data.add_argument(
-        "--noise_type", choices=NOISE_TYPES, default="symmetric", help="noise to inject; none: keep the labels [symmetric]"
+        "--noise_type", choices=NOISE_TYPES, help="noise to inject; none: keep the labels [symmetric; of a path none]"
     )
+    add_size(data)
     add_data_dir(data)
     method = flags.add_argument_group("method")
     _add_loss(method)
@@ -50,7 +51,9 @@ def _add_loss(method: argparse._ArgumentGroup) -> None:
         default="released",
         help="fast: 40 epochs, balanced warm-up, averaged weights [released]",
     )
-    method.add_argument("--warmup", choices=WARMUPS, help="balanced: keep the same share of each given label [released]")
+    method.add_argument(
+        "--warmup", choices=WARMUPS, help="balanced: keep the same share of each given label [of a path balanced, else released]"
+    )
     method.add_argument("--forget_rate", type=rate, help="share of a batch that is not kept as clean [the noise rate]")
     method.add_argument("--discard_rate", type=rate, help="share of a batch that is discarded [half the noise rate]")
     method.add_argument("--num_gradual", type=count, default=10, help="epochs over which the forget rate rises [10]")
@@ -71,8 +74,12 @@ def _add_training(method: argparse._ArgumentGroup) -> None:
 
 def ls_config(flags: argparse.Namespace) -> TrainingConfig:
     """The configuration of the flags: the settings of the recipe, unless a flag sets them. Raises `InputError`."""
+    own = flags.dataset not in PICTURE_SETS
+    if flags.noise_type is None:
+        flags.noise_type = "none" if own else "symmetric"
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
+        **({"warmup": "balanced"} if own else {}),
         "forget_rate": flags.noise_rate,
         "discard_rate": flags.noise_rate / 2,
         "init_epoch": 20 if flags.dataset == "cifar100" else 10,

@@ -35,7 +35,7 @@ class Prepared(NamedTuple):
 
 def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) -> Prepared:
     """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`."""
-    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed))
+    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size))
     train, shape = pictures.train, pictures.train.x.shape[1:]
     check_sizes(config, len(train.labels), shape)
     data = tensors(pictures, config, device)

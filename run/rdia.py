@@ -58,6 +58,7 @@ class Config(NamedTuple):
     dask: str | None = None  # keep them on the workers of the Dask scheduler at this address
     protocol: Literal["paper", "auto"] = "paper"
     columns: TableColumns = TableColumns()  # of a user's table
+    size: int | None = None  # of a side of each picture of a user's folder
     fdr: float = 0.1  # of protocol auto: share of right labels among the listed suspects, in expectation
 
 
@@ -81,7 +82,7 @@ def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
     with stages("import"):  # takes a second, which would otherwise count as part of the first fit
         importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network_model")
     with stages("load"):
-        dataset = load(config.dataset, config.data_dir, config.seed, config.validation, read, config.columns)
+        dataset = load(config.dataset, config.data_dir, config.seed, config.validation, read, config.columns, config.size)
         classes, model = len(dataset.classes), classifier(config, dataset, stages.quiet)
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
         x, x_validation, x_test = (model.inputs(part.x) for part in (dataset.train, dataset.validation, dataset.test))

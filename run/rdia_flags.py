@@ -12,6 +12,7 @@ from run.flags import (
     Parser,
     add_data_dir,
     add_output,
+    add_size,
     count,
     level,
     number_or_auto,
@@ -62,6 +63,7 @@ def _add_data(flags: Parser) -> None:
     data.add_argument(
         "--n_validation", type=count, help="how many validation rows [30%% of the training rows; 100 of the test rows]"
     )
+    add_size(data)
     add_data_dir(data)
     table = flags.add_argument_group("your own table")
     table.add_argument("--label_column", metavar="NAME", help=f"the column of the labels [{', '.join(LABEL_NAMES)}]")

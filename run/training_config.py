@@ -21,8 +21,9 @@ class TrainingConfig(NamedTuple):
     network: Network
     settings: Settings
     data_dir: Path = Path()
+    size: int | None = None  # of a side of each picture of a user's folder
 
     def flat(self) -> Record:
-        """All fields but `data_dir` in one dictionary, which identifies the run."""
-        own = {name: getattr(self, name) for name in self._fields if name not in {"settings", "data_dir"}}
+        """The fields that identify the run in one dictionary; `data_dir` and `size` show in its data."""
+        own = {name: getattr(self, name) for name in self._fields if name not in {"settings", "data_dir", "size"}}
         return {**own, **self.settings._asdict()}

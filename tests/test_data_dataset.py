@@ -279,7 +279,9 @@ def test_a_test_picture_of_another_size_is_named(tmp_path: Path) -> None:
     save_shades(tmp_path / "train" / "dog", 50, 10)
     (tmp_path / "test" / "cat").mkdir(parents=True)
     Image.fromarray(np.zeros((3, 3), dtype=np.uint8)).save(tmp_path / "test" / "cat" / "9.png")
-    with pytest.raises(InputError, match=r"/test/cat/9\.png: is \(3, 3\), the others are \(2, 2\)"):
+    with pytest.raises(
+        InputError, match=r"/test/cat/9\.png: cannot be read as a picture \(it is 3 by 3 pixels, expected 2 by 2: give --size\)"
+    ):
         load(str(tmp_path), tmp_path, 1)
 
 
@@ -391,7 +393,7 @@ def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> N
 def test_arrays_of_any_shape_become_pictures(
     shape: tuple[int, ...], expected: tuple[int, ...], dtype: type, kept: type, tmp_path: Path
 ) -> None:
-    x: np.ndarray = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
+    x: np.ndarray = (np.arange(np.prod(shape)) + 100).astype(dtype).reshape(shape)
     np.savez(tmp_path / "a.npz", x_train=x, y_train=["a", "b", "a", "b", "c"], x_test=x, y_test=["c"] * 5)
     pictures = load_pictures(str(tmp_path / "a.npz"), Path(), 1)
     assert (pictures.train.x.shape, pictures.train.x.dtype) == (expected, kept)
@@ -499,12 +501,22 @@ def test_a_user_is_told_which_of_the_rows_are_not_examined(tmp_path: Path) -> No
 
 def test_a_user_is_told_of_a_sorted_file_and_of_classes_without_validation_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "a", "".join(f"{row // 10} 1:{row + 1}\n" for row in range(30)))
-    write(tmp_path / "a.t", "0 1:1\n1 1:1\n")
+    write(tmp_path / "a.t", "0 1:0.5\n1 1:0.7\n")
     dataset = load(str(path), tmp_path, 1)
     assert dataset.notes[1:] == (
         "the validation rows are all of class 2: is the file sorted?",
         "no validation row is of class 0, 1: little can be said of such labels; add some",
     )
+
+
+def test_validation_and_test_rows_that_are_training_rows_are_counted(tmp_path: Path) -> None:
+    rows = [f"{row % 2} 1:{row + 1} 2:{row % 3}\n" for row in range(30)]
+    path = write(tmp_path / "a", "".join(rows))
+    write(tmp_path / "a.t", "".join(rows[:4]).replace("1:1 ", "1:1.5 "))
+    write(tmp_path / "a.val", "".join(rows[20:]))
+    notes = load(str(path), tmp_path, 1).notes
+    assert "10 of the 10 validation rows have the features of a training row" in notes[0]
+    assert "3 of the 4 test rows have the features of a training row" in notes[1]
 
 
 # --- Files of other formats

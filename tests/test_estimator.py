@@ -2,6 +2,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from scipy.special import softmax
@@ -117,9 +118,8 @@ def test_it_works_in_a_pipeline_a_clone_and_a_grid_search() -> None:
     search = GridSearchCV(pipeline, {"rdiaclassifier__C": [0.01, 1.0], "rdiaclassifier__relabel": ["R", "drop"]}, cv=3)
     search.fit(x, y)
     assert search.best_score_ > 0.9
-    again = clone(search.best_estimator_).fit(
-        x, y, rdiaclassifier__X_val=StandardScaler().fit_transform(x), rdiaclassifier__y_val=y
-    )
+    x_val = StandardScaler().fit_transform(x + 1e-6)
+    again = clone(search.best_estimator_).fit(x, y, rdiaclassifier__X_val=x_val, rdiaclassifier__y_val=y)
     assert not np.isnan(again[-1].influence_).any()
 
 
@@ -216,9 +216,36 @@ def test_few_trusted_rows_are_fitted_with_a_warning() -> None:
 def test_a_class_without_trusted_rows_is_said() -> None:
     x, given, _, x_test, test = scaled_table(0.1, 0, load_iris)
     two = np.flatnonzero(test < 2)[:20]
-    with pytest.warns(UserWarning, match="1 of the classes of y do not occur in y_val"):
+    with pytest.warns(UserWarning, match="y_val has no label 2: the labels of such rows cannot be checked"):
         found = RDIAClassifier(random_state=0).fit(x, given, x_test[two], test[two])
     assert found.score(x_test, test) > 0.8
+
+
+@pytest.mark.parametrize("protocol", ["paper", "auto"])
+def test_trusted_rows_on_another_scale_or_among_the_training_rows_are_said(protocol: Any) -> None:
+    x, given, _, x_test, test = scaled_table(0.1, 0)
+    model = RDIAClassifier(random_state=0, protocol=protocol)
+    with pytest.warns(UserWarning, match="have a mean norm of .*transform_input="):
+        model.fit(x, given, 100 * x_test[:40], test[:40])
+    both = np.vstack([x_test[:37], x[:3]])
+    with pytest.warns(UserWarning, match="^3 of the 40 rows of X_val are rows of X too"):
+        model.fit(x, given, both, np.append(test[:37], given[:3]))
+
+
+def test_labels_of_any_kind_that_do_not_occur_are_named() -> None:
+    given = pd.Series(np.where(np.arange(60) % 2, "yes", "no"))
+    with pytest.raises(ValueError, match="y_val has the label 'maybe', which does not occur in y"):
+        RDIAClassifier().fit(X, given, X[:3], pd.Series(["yes", "no", "maybe"]))
+
+
+def test_sparse_rows_with_64_bit_indices_are_taken() -> None:
+    x, given, _, x_test, _ = scaled_table(0.1, 0)
+    wide = sp.csr_array(x)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    model = RDIAClassifier(protocol="paper", random_state=0)
+    np.testing.assert_allclose(
+        model.fit(wide, given).decision_function(x_test), model.fit(x, given).decision_function(x_test), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_sample_weights_are_those_of_the_fits() -> None:
@@ -299,6 +326,7 @@ PAPER = {"protocol": "paper"}
         ({}, (X, Y, None, None, np.zeros(60)), "or is zero for all rows"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*X_val:UserWarning", "ignore:y_val has no label:UserWarning")
 def test_what_cannot_be_used_is_named(parameters: dict[str, Any], arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RDIAClassifier(**parameters).fit(*arguments)
