@@ -22,11 +22,11 @@ from data.table import Table, TableColumns, is_table, table_file
 
 OWN_VALIDATION = (
     "{count:,} of your own {part} rows are used for validation: their labels count as true, and they are not {use} themselves;"
-    " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
+    " better give rows that you have checked as NAME.val.csv, FILE.val, x_val and y_val, or in val/"
 )
 OWN_TEST = (
-    "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as FILE.t,"
-    " as x_test and y_test, or in test/"
+    "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as"
+    " NAME.test.csv, FILE.t, x_test and y_test, or in test/"
 )
 ONE_ARRAY = "is one array; save x_train and y_train in an .npz with numpy.savez"
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
@@ -74,7 +74,8 @@ def load(
     data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. columns: of a table. size:
     of a side of each picture, in pixels. Raises `InputError`.
     """
-    source = row_set(name, data_dir, read) if name in ROW_SETS else own_source(name, ROW_SETS, read, columns, size)
+    source = named(name, size, lambda: row_set(name, data_dir, read)) if name in ROW_SETS else None
+    source = source or own_source(name, ROW_SETS, read, columns, size)
     shape = picture_shape(source.train.x)
     dataset = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)._replace(shape=shape)
     if source.table:
@@ -86,8 +87,22 @@ def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None)
     """The data set `name` as pictures for networks: one of `PICTURE_SETS`, or the path of an `.npz` or a folder of pictures."""
     if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix not in {".npz", ".npy"}:
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
-    source = picture_set(name, data_dir) if name in PICTURE_SETS else own_source(name, PICTURE_SETS, size=size)
+    source = named(name, size, lambda: picture_set(name, data_dir)) if name in PICTURE_SETS else None
+    source = source or own_source(name, PICTURE_SETS, size=size)
     return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
+
+
+def named(name: str, size: int | None, read: Callable[[], Source]) -> Source:
+    """A data set by name, with a note if a file or folder here has that name too. Raises `InputError`."""
+    if size:
+        raise InputError(
+            f"--size {size}: is for a folder of pictures, and {name} is a data set by name; give ./{name} for a folder"
+        )
+    source = read()
+    if not os.path.exists(name):  # noqa: PTH110 - False, not an error, for a name that no file could have
+        return source
+    note = f"{name} is the public data set of that name; for the file or folder that is here give ./{name}"
+    return source._replace(notes=(*source.notes, note))
 
 
 def is_libsvm(name: str) -> bool:

@@ -202,7 +202,7 @@ def repair_notes(found: Found, config: Config) -> list[str]:
     if isinstance(found.repaired, Examined):
         notes.append(
             f"there are {trusted} trusted rows: the labels are examined by cross-fitting alone, and nothing is promised of the"
-            f" suspects; {FEW_TRUSTED} trusted rows as FILE.val, as x_val and y_val, or in val/ change that"
+            f" suspects; {FEW_TRUSTED} trusted rows as NAME.val.csv, FILE.val, x_val and y_val, or in val/ change that"
         )
         return notes
     if trusted < FEW_TRUSTED:

@@ -288,6 +288,20 @@ def test_a_test_picture_of_another_size_is_named(tmp_path: Path) -> None:
 # --- Names
 
 
+@pytest.mark.parametrize("loaded", [load, load_pictures])
+def test_a_folder_with_the_name_of_a_set_is_not_taken_for_it_in_silence(
+    loaded: Callable[..., Dataset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert not loaded("digits", tmp_path, 1).notes
+    (tmp_path / "digits").mkdir()
+    assert loaded("digits", tmp_path, 1).notes == (
+        "digits is the public data set of that name; for the file or folder that is here give ./digits",
+    )
+    with pytest.raises(InputError, match=r"^--size 8: is for a folder of pictures, and digits is a data set by name"):
+        loaded("digits", tmp_path, 1, size=8)
+
+
 TOO_LONG = "x" * 300
 
 
