@@ -44,6 +44,7 @@ class Dataset(NamedTuple):
     shape: tuple[int, ...] | None  # of one picture, (h, w), (h, w, 3) or (channels, h, w); None if the samples are not pictures
     notes: tuple[str, ...]  # what whoever uses the data should know
     features: tuple[str, ...] | None = None  # names of the features, of a table
+    columns: np.ndarray | None = None  # (d,) the numbers that a LIBSVM file has for its columns
     table: Table | None = None  # the user's, if it is one; a row of a part is a place in its frame
 
 
@@ -77,7 +78,8 @@ def load(
     source = named(name, size, lambda: row_set(name, data_dir, read)) if name in ROW_SETS else None
     source = source or own_source(name, ROW_SETS, read, columns, size)
     shape = picture_shape(source.train.x)
-    dataset = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)._replace(shape=shape)
+    cuts = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)
+    dataset = cuts._replace(shape=shape, columns=source.columns)
     if source.table:
         dataset = encoded_parts(dataset, name, columns)._replace(table=source.table)
     return dataset if name in ROW_SETS else dataset._replace(notes=(*dataset.notes, *overlaps(dataset)))

@@ -38,8 +38,11 @@ def libsvm_source(paths: Mapping[str, Path], read: Read = read_libsvm) -> Source
     if columns > sum(file.x.nnz for file in files.values()):  # a column without values has the weight 0
         used = functools.reduce(np.union1d, [used_columns(file.x) for file in files.values()])
         number, columns = partial(np.searchsorted, used), len(used)
+    else:
+        used = np.arange(first, first + columns)
     parts = {role: Labelled(renumbered(file.x, number, columns), file.y) for role, file in files.items()}
-    return source_of({role: str(path) for role, path in paths.items()}, parts, files["train"].spelling)
+    source = source_of({role: str(path) for role, path in paths.items()}, parts, files["train"].spelling)
+    return source._replace(columns=used)
 
 
 def least_column(x: Any) -> int:

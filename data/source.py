@@ -36,6 +36,7 @@ class Source(NamedTuple):
     n_train: int | None = None  # how many of train's rows remain where test is None; None: all but the last 20%
     files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
     notes: tuple[str, ...] = ()  # what whoever uses the data should know
+    columns: np.ndarray | None = None  # (d,) the number of each column in a LIBSVM file
     table: Any = None  # the user's table (`data.table.Table`), if it is one
 
 

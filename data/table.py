@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 TABLES = (*SEPARATORS, ".jsonl", ".parquet")
 LABEL_NAMES = ("label", "target", "class", "y")
+LONGEST_LINE = 300  # characters of a row that a page shows
 SHOWN = 10  # columns or rows that a message lists
 
 
@@ -211,6 +213,16 @@ def labels_of(columns: Sequence[Any]) -> list[np.ndarray]:
         return [column.astype(str).str.strip().to_numpy(dtype=str) for column in columns]
     numbers = [column.to_numpy(dtype=np.float64) for column in columns]
     return [each.astype(np.int64) for each in numbers] if all((each % 1 == 0).all() for each in numbers) else numbers
+
+
+def described_rows(table: Table, rows: np.ndarray) -> list[str]:
+    """Rows of a table in a line each: names and values, but for the labels, the longest cut."""
+    frame = table.frame.iloc[rows].drop(columns=table.label)
+    frame = frame.astype(object).where(frame.notna(), "")
+    lines = (
+        ", ".join(f"{name} {value}" for name, value in zip(frame, row, strict=True) if value != "") for row in frame.to_numpy()
+    )
+    return [shorten(line, LONGEST_LINE, placeholder=" ...") for line in lines]
 
 
 def corrected(table: Table, more: Mapping[str, Mapping[int, object]]) -> tuple[list[str], list[tuple[object, ...]]]:

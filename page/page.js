@@ -333,7 +333,7 @@
     const cell = (tag, textContent, scope) => make(tag, scope ? { textContent, scope } : { textContent });
     const body = [];
     for (let k = i * page.features; k < (i + 1) * page.features && columns[k] >= 0; k++)
-      body.push(make("tr", {}, [cell("th", `column ${columns[k]}`, "row"), cell("td", number(values[k])), cell("td", (pulls[k] > 0 ? "+" : "") + number(pulls[k]))]));
+      body.push(make("tr", {}, [cell("th", page.names[columns[k]], "row"), cell("td", number(values[k])), cell("td", (pulls[k] > 0 ? "+" : "") + number(pulls[k]))]));
     const head = make("tr", {}, [cell("th", "feature", "col"), cell("th", "value", "col"), cell("th", "pull", "col")]);
     return [make("thead", {}, [head]), make("tbody", {}, body)];
   };
@@ -353,7 +353,7 @@
     const change = make("p", { className: "change" }, [card.given, " → ", card.suggested]);
     const outcome = make("div", { className: "outcome" }, [card.verdict, card.back]);
     const buttons = make("div", { className: "buttons" }, [card.accept, card.reject, ...(classes.length > 2 ? [card.other] : [])]);
-    card.box = make("div", { className: "sample", tabIndex: -1 }, [card.picture, change, card.facts, card.features, card.flip, card.file, outcome, buttons]);
+    card.box = make("div", { className: "sample", tabIndex: -1 }, [card.picture, change, card.file, card.facts, card.features, card.flip, outcome, buttons]);
     card.box.setAttribute("role", "group");
     card.item = make("li", {}, [card.box]);
     const place = () => firstShown() + slot;
@@ -383,7 +383,7 @@
     card.features.replaceChildren(...(i < explained ? featureTable(i) : []));
     card.flip.hidden = !known || !flipped[i];
     card.flip.textContent = "flipped on purpose";
-    card.file.textContent = page.files[i] || "";
+    card.file.textContent = page.about[i] || "";
     card.accept.disabled = given[i] === suggested[i];
   };
   const fill = (card, slot) => {
@@ -530,7 +530,7 @@
     el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes.`;
     el("notes").textContent = "p: predicted probability of the given → the suggested label. eta: effect of changing to the suggested label on the validation loss; below 0 it helps."
       + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the ${count(facts.pictures)} most harmful samples.` : "")
-      + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label. Columns are counted from 0." : "")
+      + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label." : "")
       + (explained && explained < n ? ` Features are shown for the ${count(explained)} most harmful samples.` : "");
     el("grid").textContent = (curve.length > 1 ? `The run tried ${curve.length} values of alpha: Phi from one half of the validation rows, a new fit, the loss on the other half. Values between them are interpolated.`
       : facts.alpha_chosen || facts.n_validation < 2 ? "The run could not try several values of alpha, so there is no expected validation loss."

@@ -79,7 +79,8 @@ def payload(review: Review) -> Record:
     return {
         "facts": review.facts,
         "arrays": {name: [kind, _base64(getattr(review, name).astype(KINDS[kind]))] for name, kind in ARRAYS.items()},
-        "files": review.files.tolist(),
+        "about": review.about.tolist(),
+        "names": review.names.tolist(),
         "sheets": [f"data:image/png;base64,{sheet}" for sheet in sheets],
         "across": TILES_ACROSS,
         "sheet": SHEET,

@@ -16,6 +16,7 @@ from data.files import replacing
 from data.matrix import Features
 from data.noise import NoisyLabels
 from data.streams import generator
+from data.table import described_rows
 from influence.solvers import SolverError
 from models.choose import Point, TooFewRowsError, choose
 from models.model import Scores
@@ -69,10 +70,11 @@ class Review(NamedTuple):
     p_suggested: np.ndarray  # (m,)
     flipped: np.ndarray  # (m,) bool, flipped on purpose; (0,) without injected noise
     counts: np.ndarray  # (2, bins) histogram of Phi of all n samples: those not flipped, and those flipped
-    columns: np.ndarray  # (f, FEATURES) `Pulls` of the first f samples; f is 0 for pictures and networks
+    names: np.ndarray  # (c,) text, the features that are shown
+    columns: np.ndarray  # (f, FEATURES) `Pulls` of the first f samples, places in `names`; f is 0 for pictures and networks
     values: np.ndarray  # (f, FEATURES)
     pulls: np.ndarray  # (f, FEATURES)
-    files: np.ndarray  # (s,) text, the file of each picture; (0,) for rows of a file
+    about: np.ndarray  # (s,) text, what each sample is: the file of a picture, or the row of a table; (0,) for other rows
     sheets: np.ndarray  # bytes of the PNG sheets (`page.sprites`), one after another
     ends: np.ndarray  # (number of sheets,) where each ends
 
@@ -122,6 +124,8 @@ def review_of(
     pictures = sprites(dataset.train.x, first, dataset.shape) if dataset.shape else Sprites([], 0, 0, 0)
     explained = 0 if dataset.shape or weights is None else EXPLAINED
     pulled = feature_pulls(dataset.train.x[first[:explained]], weights, labels, best)
+    used = np.unique(pulled.columns[pulled.columns >= 0])
+    places = np.where(pulled.columns < 0, -1, np.searchsorted(used, pulled.columns)).astype(np.int32)
     known = {name: facts[name] for name in FACTS}
     axis = {"linear": bins.linear, "edges": bins.edges.tolist()}
     tile = {"tile": [pictures.height, pictures.width], "pictures": pictures.held}
@@ -136,11 +140,26 @@ def review_of(
         p_suggested=p[place, best].astype(np.float32),
         flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.array([np.histogram(part, bins.edges)[0] for part in parts], dtype=np.uint32),
-        **pulled._asdict(),
-        files=np.array([dataset.files[row] for row in rows[: pictures.held]] if dataset.files else [], dtype=str),
+        names=np.array([feature_name(dataset, column) for column in used], dtype=str),
+        **pulled._replace(columns=places)._asdict(),
+        about=np.array(abouts(dataset, rows, pictures.held), dtype=str),
         sheets=np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
         ends=np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
     )
+
+
+def feature_name(dataset: Dataset, column: int) -> str:
+    """What the user calls a feature."""
+    if dataset.features:
+        return str(dataset.features[column])
+    return f"column {column if dataset.columns is None else dataset.columns[column]}"
+
+
+def abouts(dataset: Dataset, rows: np.ndarray, pictures: int) -> list[str]:
+    """What the first samples are. rows: (m,) in the source, pictures: how many the page holds."""
+    if dataset.files:
+        return [dataset.files[row] for row in rows[:pictures]]
+    return described_rows(dataset.table, rows[:EXPLAINED]) if dataset.table else []
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -270,3 +271,13 @@ def test_what_is_a_table() -> None:
     assert all(is_table(Path(name)) for name in ("a.csv", "a.b.tsv", "a.jsonl.gz", "a.parquet", "a.csv.zst"))
     assert not any(is_table(Path(name)) for name in ("a.svm", "a.npz", "a.txt", "csv", "a.gz"))
     assert load("wdbc", Path(), 1, NO_VALIDATION).table is None
+
+
+def test_the_page_shows_a_row_and_its_features_by_their_names(tmp_path: Path, invoke: Invoke) -> None:
+    path = written(tmp_path / "a.csv", frame())
+    assert invoke("--dataset", path, "--alpha", 0, "--audit", tmp_path / "page.html", "--quiet").status == 0
+    page = (tmp_path / "page.html").read_text()
+    names, about = (json.loads(re.findall(rf'"{key}":(\[.*?\])', page)[0]) for key in ("names", "about"))
+    assert "city = Paris" in names
+    assert not [name for name in names if name.startswith("column")]
+    assert re.fullmatch(r"id u\d+, age .*, review (broken, I want a refund|works very well, thanks) \d+, only 7", about[0])
