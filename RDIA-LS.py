@@ -3,7 +3,7 @@
     python RDIA-LS.py --gamma 0.2                                   # built-in digits, 40% of the labels wrong, seconds
     python RDIA-LS.py --result_dir out --dataset mnist --noise_rate 0.8 --weight_decay 0.00001 --gamma 0.2 --gpu 0
     python RDIA-LS.py --result_dir out --dataset cifar10 --noise_rate 0.8 --weight_decay 0 --gamma 0.05 --gpu 0
-    python RDIA-LS.py --dataset mine.npz --noise_type none --noise_rate 0.3     # your own labels, about 30% of them wrong
+    python RDIA-LS.py --dataset mine.npz --result_dir out                       # your own labels: out/suspects.csv
     torchrun --nproc-per-node 2 RDIA-LS.py --gamma 0.2              # the first by two processes, on GPUs where there are two
 
 It prints the mean test accuracy of the last ten epochs, the best, and the recall of each class. With --result_dir it writes

@@ -16,7 +16,7 @@ from data.source import PARTS, Labelled, Source, source_of
 
 FORMATS = {  # by the end of a name; Pillow is told the formats, as for EPS it would run a program
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".jpe": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP",
-    ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF", ".pgm": "PPM", ".ppm": "PPM",
+    ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF",
 }  # fmt: skip
 MOST_PIXELS = 2**24
 WITHOUT_COLOURS = {"1", "L", "LA", "La", "F"}  # Pillow's modes without colours, beside those that begin with I

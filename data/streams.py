@@ -4,7 +4,9 @@ from typing import Literal
 
 import numpy as np
 
-Stream = Literal["split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids", "choose", "repair"]
+Stream = Literal[
+    "split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids", "choose", "repair", "halves"
+]
 STREAMS: tuple[Stream, ...] = (
     "split",
     "noise",
@@ -17,6 +19,7 @@ STREAMS: tuple[Stream, ...] = (
     "uids",
     "choose",
     "repair",
+    "halves",
 )  # append only: a stream's place in the list is its key
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from run.records import ROOT
 from run.script import error_line
 
+AUTO = "auto"
 MOST_COUNT = 10**9
 SEED_DIGITS = 100
 QUOTED = 40  # characters: an error quotes no more of a value
@@ -71,10 +72,18 @@ level = number("a share above 0 and below 1, such as 0.1", lambda value: 0 < val
 fraction = number("a number from 0 to 1, such as 0.2", lambda value: 0 <= value <= 1)
 
 
+def rate_or_auto(text: str) -> float | str:
+    """A share from 0 up to, but not including, 1, or "auto"."""
+    try:
+        return AUTO if text == AUTO else rate(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or auto") from error
+
+
 def number_or_auto(text: str) -> float | None:
     """A number of 0 or more, or None for "auto"."""
     try:
-        return None if text == "auto" else non_negative(text)
+        return None if text == AUTO else non_negative(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}, or auto") from error
 

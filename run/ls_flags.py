@@ -6,7 +6,21 @@ from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
 from models.settings import FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
-from run.flags import Parser, add_data_dir, add_output, add_size, count, fraction, non_negative, place, positive, rate, seed
+from run.flags import (
+    AUTO,
+    Parser,
+    add_data_dir,
+    add_output,
+    add_size,
+    count,
+    fraction,
+    non_negative,
+    place,
+    positive,
+    rate,
+    rate_or_auto,
+    seed,
+)
 from run.training_config import CHECKPOINT, TrainingConfig
 
 # Released: flags that have no meaning here.
@@ -18,7 +32,7 @@ def ls_parser(description: str | None = None) -> Parser:
     flags = Parser("RDIA-LS.py", description)
     data = flags.add_argument_group("data")
     data.add_argument("--dataset", default="digits", help=f"{', '.join(PICTURE_SETS)}, or an .npz or a folder of pictures [digits]")
-    data.add_argument("--noise_rate", type=rate, default=0.4, help="share of wrong labels, assumed to be known [0.4]")
+    data.add_argument("--noise_rate", type=rate_or_auto, help="share of wrong labels; auto: estimated [0.4; of a path auto]")
     data.add_argument(
         "--noise_type", choices=NOISE_TYPES, help="noise to inject; none: keep the labels [symmetric; of a path none]"
     )
@@ -77,11 +91,16 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
     own = flags.dataset not in PICTURE_SETS
     if flags.noise_type is None:
         flags.noise_type = "none" if own else "symmetric"
+    if flags.noise_rate is None:
+        flags.noise_rate = AUTO if own else 0.4
+    if flags.noise_rate == AUTO:
+        check_estimate(flags)
+        flags.noise_rate = None
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
         **({"warmup": "balanced"} if own else {}),
-        "forget_rate": flags.noise_rate,
-        "discard_rate": flags.noise_rate / 2,
+        "forget_rate": flags.noise_rate or 0.0,
+        "discard_rate": (flags.noise_rate or 0.0) / 2,
         "init_epoch": 20 if flags.dataset == "cifar100" else 10,
         **(FAST if flags.recipe == "fast" else {}),
     }
@@ -93,6 +112,18 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
             f" not kept as clean are discarded; give at most {settings.forget_rate:g}"
         )
     return TrainingConfig(**named, settings=settings)
+
+
+def check_estimate(flags: argparse.Namespace) -> None:
+    """Raise `InputError` for flags that do not go with a noise rate that is estimated."""
+    if flags.noise_type != "none":
+        remedy = "give --noise_type none, or the rate to inject"
+        raise InputError(f"--noise_type {flags.noise_type}: goes with a rate, and --noise_rate is auto; {remedy}")
+    for name in ("forget_rate", "discard_rate"):
+        if getattr(flags, name) is not None:
+            raise InputError(
+                f"--{name} {getattr(flags, name):g}: goes with a rate, and --noise_rate is auto; give --noise_rate too"
+            )
 
 
 def flag_notes(flags: argparse.Namespace, settings: Settings) -> list[str]:

@@ -15,9 +15,11 @@ from models.architectures import DOWNSAMPLED, build, placed
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
+from models.noise_rate import NoiseRate, estimated_noise_rate
 from models.training import State, Tensors, start
 from run.training_config import TrainingConfig
 
+ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from the labels; --noise_rate sets it"
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
 
@@ -26,6 +28,7 @@ class Prepared(NamedTuple):
 
     data: Tensors
     state: State
+    rate: NoiseRate | None  # estimated, if the configuration has none
     digest: str  # of the pictures as they were loaded
     classes: tuple[str, ...]  # how the source writes each label
     rows: np.ndarray  # (n,) 0-based row of each training picture in its source
@@ -40,16 +43,24 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) 
     check_sizes(config, len(train.labels), shape)
     data = tensors(pictures, config, device)
 
+    def plain(stream: Stream) -> nn.Module:
+        return placed(build(config.network, shape, data.classes, stream_seed(config.seed, stream)), device)
+
     def network(stream: Stream) -> nn.Module:
-        built = placed(build(config.network, shape, data.classes, stream_seed(config.seed, stream)), device)
+        built = plain(stream)
         return share_norms(built, device) if ranks.world > 1 else built
 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     state = start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
+    rate, notes = None, list(pictures.notes)
+    if config.noise_rate is None:
+        halves, order = generator(config.seed, "halves"), stream_seed(config.seed, "order")
+        rate = from_first(ranks, lambda: estimated_noise_rate(data, lambda: plain("initialisation"), halves, order))
+        notes.append(ESTIMATED.format(*rate))
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels)
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest(arrays, repr(pictures.classes))
-    return Prepared(data, state, read, pictures.classes, train.rows, files, pictures.notes)
+    return Prepared(data, state, rate, read, pictures.classes, train.rows, files, tuple(notes))
 
 
 def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
@@ -67,7 +78,7 @@ def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
 def tensors(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Tensors:
     """The pictures on the device, with noise in the training labels."""
     train, test, classes = pictures.train, pictures.test, len(pictures.classes)
-    given = redraw_labels(train.labels, classes, config.noise_rate, config.noise_type, generator(config.seed, "noise"))
+    given = redraw_labels(train.labels, classes, config.noise_rate or 0.0, config.noise_type, generator(config.seed, "noise"))
     x, x_test = (torch.from_numpy(np.array(part.x)).to(device) for part in (train, test))
     if x.dtype == torch.uint8 and x.numel() <= FLOAT_PIXELS:
         x, x_test = x.float().div_(255), x_test.float().div_(255)

@@ -134,7 +134,7 @@ def rdia_config(flags: argparse.Namespace) -> Config:
 
 def of_paper(flags: argparse.Namespace) -> bool:
     """Whether a flag is given that only the paper's protocol has."""
-    given = any(getattr(flags, name) is not None for name in NOT_WITH_AUTO)
+    given = any(getattr(flags, name) is not None for name in (*NOT_WITH_AUTO, "block_rows"))
     return given or any(getattr(flags, name) != value for name, value in DEFAULTS_OF_PAPER.items())
 
 

@@ -11,6 +11,8 @@ import torch
 from data.errors import InputError
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
+from models.noise_rate import NoiseRate
+from models.settings import Settings
 from models.training import Epoch, State, forward, predict, restore, snapshot, train
 from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
 from run.prepare import Prepared, prepare
@@ -37,16 +39,16 @@ def run_training(
     the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
     ready = prepare(config, device, ranks)
-    data, state = ready.data, ready.state
+    data, state, settings = ready.data, ready.state, assuming(config.settings, ready.rate)
     lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
     if folder:
         clear(folder, lines)
-    of_batch = forward_together(ranks, state, config.settings) if ranks.world > 1 else forward
+    of_batch = forward_together(ranks, state, settings) if ranks.world > 1 else forward
     begin = time.perf_counter()
-    for epoch in train(state, data, config.settings, len(lines), of_batch):
-        check_loss(epoch, config.settings.lr)
+    for epoch in train(state, data, settings, len(lines), of_batch):
+        check_loss(epoch, settings.lr)
         lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
         if folder:
             append_line(folder / "epochs.jsonl", lines[-1])
@@ -54,11 +56,17 @@ def run_training(
         each_epoch(epoch, ready)
         begin = time.perf_counter()
     given = data.labels.cpu().numpy()
-    found = suspects(predict(state.averaged, data.x, config.settings).double().cpu().numpy(), given)
+    found = suspects(predict(state.averaged, data.x, settings).double().cpu().numpy(), given)
     if folder:
         write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
     correct = None if data.correct is None else data.correct.cpu().numpy()
-    return {**training_record(config, lines), "classes": list(ready.classes), **judged(found, correct)}
+    estimated = {"noise_rate": ready.rate.estimate, "estimated_noise_rate": ready.rate._asdict()} if ready.rate else {}
+    return {**training_record(config, lines), **estimated, "classes": list(ready.classes), **judged(found, correct)}
+
+
+def assuming(settings: Settings, rate: NoiseRate | None) -> Settings:
+    """The settings with the shares of a batch that go with an estimated noise rate, if there is one."""
+    return settings._replace(forget_rate=rate.estimate, discard_rate=rate.estimate / 2) if rate else settings
 
 
 def clear(folder: Path, lines: list[Record]) -> None:

@@ -20,7 +20,7 @@ from data.errors import InputError
 from data.files import replacing
 
 Record = dict[str, Any]
-FORMULAS = "=+-@\t\r"  # how a formula may begin
+FORMULAS = "=+-@"  # how a formula may begin
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -15,7 +15,7 @@ class TrainingConfig(NamedTuple):
     """Everything a run's numbers depend on, except the machine."""
 
     dataset: str
-    noise_rate: float
+    noise_rate: float | None  # None: estimated from the labels
     noise_type: NoiseType
     seed: int
     network: Network

@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 def rdia(invoke: Invoke, path: Path, out: Path, *flags: object) -> Run:
     """A run of RDIA.py, without its seconds, and its relabeled.csv."""
-    ended = invoke("--dataset", path, "--noise", 0.3, "--result_dir", out, "--json", "--quiet", *flags)
+    ended = invoke("--dataset", path, "--protocol", "paper", "--noise", 0.3, "--result_dir", out, "--json", "--quiet", *flags)
     assert (ended.status, ended.err) == (0, "")
     record = json.loads(ended.out)
     del record["seconds"]

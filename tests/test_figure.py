@@ -47,11 +47,16 @@ def test_a_table_keeps_every_digit_and_quotes(tmp_path: Path) -> None:
 
 
 def test_cells_that_hold_line_ends_come_back(tmp_path: Path) -> None:
-    rows = [["cat\r", "dog\n", "a\r\nb", 'x"y', "=1+1", "é"], ["plain", "", " ", ",", "'", "\r"]]
+    rows = [["cat\r", "dog\n", "a\r\nb", 'x"y', "a=1+1", "é"], ["plain", "", " ", ",", "'", "\r"]]
     write_csv(tmp_path / "t.csv", list("abcdef"), rows)
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [*csv.reader(file)] == [list("abcdef"), *rows]
     assert (tmp_path / "t.csv").read_bytes().startswith(b"a,b,c,d,e,f\n")
+
+
+def test_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(tmp_path: Path) -> None:
+    write_csv(tmp_path / "t.csv", ["a", "=b"], [["=1+1", "@sum"], ["+1", -2.5], ["-x", "- y"]])
+    assert (tmp_path / "t.csv").read_text() == "a,'=b\n'=1+1,'@sum\n+1,-2.5\n'-x,'- y\n"
 
 
 @pytest.mark.parametrize("write", [lambda path: append_line(path, {}), lambda path: write_csv(path, [], [])])

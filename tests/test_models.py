@@ -92,6 +92,7 @@ def test_metrics_are_those_counted_by_hand() -> None:
     assert metrics.log_loss == pytest.approx(logistic_losses(logits, labels).sum() / 4)
 
 
+@pytest.mark.filterwarnings("ignore:.* rows of X_val are rows of X")
 def test_a_logit_of_0_is_class_0_for_the_metrics_as_for_the_estimator() -> None:
     assert evaluate(np.zeros(3), np.array([0, 0, 1])).accuracy == pytest.approx(2 / 3)
     assert evaluate(np.array([5e-324, -5e-324]), np.array([1, 0])).accuracy == 1.0

@@ -216,7 +216,7 @@ def test_more_than_two_classes_are_fitted_on_disk_as_in_memory(
 
 def test_a_report_of_a_run_on_disk_is_the_one_in_memory(tmp_path: Path, invoke: Invoke) -> None:
     path = labelled_file(tmp_path)
-    memory, disk = (invoke("--dataset", path, "--noise", 0.3, *flags) for flags in ((), ("--block_rows", 100)))
+    memory, disk = (invoke("--dataset", path, "--noise", 0.3, *flags) for flags in (("--protocol", "paper"), ("--block_rows", 100)))
     assert disk.out.splitlines()[:-1] == memory.out.splitlines()[:-1]  # the last are the seconds
     assert disk.err == memory.err
 

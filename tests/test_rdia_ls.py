@@ -233,7 +233,7 @@ def test_a_class_that_is_lost_is_named_in_a_warning(tmp_path: Path, invoke: Invo
     x = rng.random((460, 6)) / 3 + np.eye(6)[np.minimum(labels, 1)]
     names = np.array(["cat", "dog", "owl"])[labels]
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=names, x_test=x, y_test=names)
-    flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--noise_rate", 0.3, "--n_epoch", 12, "--init_epoch", 5)
+    flags = ("--dataset", tmp_path / "mine.npz", "--warmup", "released", "--noise_rate", 0.3, "--n_epoch", 12, "--init_epoch", 5)
     assert "class owl: the test recall was below 5% in the last 5 epochs; try --warmup balanced" in (said := invoke(*flags).err)
     assert said.count("class owl") == 1
     assert invoke(*flags, "--quiet").err == ""
@@ -257,7 +257,7 @@ def test_a_new_run_takes_away_what_an_earlier_one_has_left(tmp_path: Path, invok
 def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: Path, invoke: Invoke) -> None:
     x, labels = np.random.default_rng(0).random((300, 16)), np.arange(300) % 3
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels)
-    flags = ("--dataset", tmp_path / "mine.npz", "--noise_type", "none", "--init_epoch", 3, "--n_epoch")
+    flags = ("--dataset", tmp_path / "mine.npz", "--noise_rate", 0.2, "--init_epoch", 3, "--n_epoch")
     said = invoke(*flags, 3).err
     assert said.startswith(
         "note: --n_epoch 3: the run ends within the warm-up of 3 epochs\nnote: 60 of your own rows are used as test rows, with"
@@ -274,9 +274,9 @@ def test_a_user_is_told_of_labels_that_were_flipped_on_purpose() -> None:
         return flag_notes(flags, ls_config(flags).settings)
 
     note = "about {} of your training labels were flipped on purpose; add --noise_type none to keep them as they are"
-    assert told("--dataset", "mine.npz") == [note.format("40%")]
+    assert told("--dataset", "mine.npz", "--noise_rate", "0.4", "--noise_type", "symmetric") == [note.format("40%")]
     assert told("--dataset", "mine.npz", "--noise_rate", "0.2", "--noise_type", "pairflip") == [note.format("20%")]
-    assert told("--dataset", "mine.npz", "--noise_type", "none") == told("--dataset", "mine.npz", "--noise_rate", "0") == []
+    assert told("--dataset", "mine.npz") == told("--dataset", "mine.npz", "--noise_rate", "0") == []
     assert told("--dataset", "mnist") == told() == []
 
 

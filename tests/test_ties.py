@@ -18,6 +18,7 @@ from models.model import Mode, Scores
 from models.network_model import NetworkModel
 
 
+@pytest.mark.filterwarnings("ignore:.* rows of X_val are rows of X")
 def test_of_equal_logits_the_first_class_is_predicted_by_metrics_and_estimator_alike() -> None:
     zeros = np.zeros(4)
     assert evaluate(zeros, np.array([0, 0, 0, 1])).accuracy == 0.75
