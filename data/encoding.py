@@ -26,6 +26,7 @@ FEW_VALUES = 20  # a column with no more values is no id
 RARE = 2  # rows that a category or a term needs to have a feature of its own
 MOST_TERMS = 200_000  # of a text column: the most frequent
 SHORT_WORDS = r"(?u)\b\w+\b"  # words of one letter too
+TOO_LARGE = 1e100  # for a number
 ID_NAME = re.compile(r"(.*[ _-])?(id|key|index|row|nr|no)|unnamed: \d+", re.IGNORECASE)
 DATE = r"\d{4}-\d{2}-\d{2}([T ].*)?"
 NUMBER_WITH_COMMA = r"[+-]?\d+(,\d+)?"
@@ -155,11 +156,13 @@ def counts_rows(name: str, numbers: Column) -> bool:
 def numbers_of(values: Column) -> Column:
     """Numbers, nan for what is none; also those that are written with a decimal comma."""
     if pd.api.types.is_numeric_dtype(values):
-        return values.astype(np.float64)
+        numbers = values.astype(np.float64)
+        return numbers.where(numbers.abs() < TOO_LARGE)
     text = values.astype(str).str.strip()
     if text.str.fullmatch(NUMBER_WITH_COMMA).mean() >= MOSTLY:
         text = text.str.replace(",", ".")
-    return pd.to_numeric(text, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    numbers = pd.to_numeric(text, errors="coerce")
+    return numbers.where(numbers.abs() < TOO_LARGE)
 
 
 def prepared_column(values: Column, kind: Kind) -> Column:

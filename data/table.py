@@ -1,6 +1,7 @@
 """A user's table with a header, in CSV, TSV, JSON lines or Parquet, compressed or not, read by pandas."""
 
 import csv
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 TABLES = (*SEPARATORS, ".jsonl", ".parquet")
 LABEL_NAMES = ("label", "target", "class", "y")
+LARGEST_LABEL = 2.0**53  # larger numbers are taken as text
 LONGEST_LINE = 300  # characters of a row that a page shows
 SHOWN = 10  # columns or rows that a message lists
 
@@ -108,20 +110,23 @@ def read_table(path: Path) -> Any:
             frame = pd.read_json(path, lines=True, dtype=False)
         else:
             separator, skipped = separator_of(path, SEPARATORS[suffix])
-            frame = pd.read_csv(path, sep=separator, skiprows=skipped, encoding="utf-8-sig", low_memory=False)
+            with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # of rows with more cells than names
+                frame = pd.read_csv(path, sep=separator, skiprows=skipped, index_col=False, encoding="utf-8-sig", low_memory=False)
+    except InputError:
+        raise
     except UnicodeDecodeError as error:
         remedy = "save it as UTF-8, for example by iconv -f latin1 -t utf-8"
         raise InputError(f"{path}: is not in UTF-8 (byte {error.object[error.start]:#x} at {error.start:,}); {remedy}") from error
     except ImportError as error:
         raise InputError(f"{path}: Parquet needs another package; run pip install pyarrow") from error
-    except (OSError, ValueError, EOFError, csv.Error) as error:  # pandas' own errors are ValueErrors
+    except Exception as error:  # pandas, its parsers and the decompressors raise a dozen kinds
         raise InputError(f"{path}: cannot be read as {suffix[1:]} ({' '.join(str(error).split())}); correct the file") from error
     if not len(frame):
         raise InputError(f"{path}: has no rows, expected a header and a row for each sample; add rows")
     nested = [name for name in frame if frame[name].map(lambda value: isinstance(value, list | dict | np.ndarray)).any()]
     if nested:
         raise InputError(f"{path}: the column {nested[0]} holds lists, expected numbers or texts; write each entry into a column")
-    return frame.set_axis([str(name) for name in frame], axis=1)
+    return frame.set_axis([str(name).replace("\0", "") for name in frame], axis=1)
 
 
 def separator_of(path: Path, usual: str) -> tuple[str, int]:
@@ -212,6 +217,8 @@ def labels_of(columns: Sequence[Any]) -> list[np.ndarray]:
     if not all(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) for column in columns):
         return [column.astype(str).str.strip().to_numpy(dtype=str) for column in columns]
     numbers = [column.to_numpy(dtype=np.float64) for column in columns]
+    if not all((np.abs(each) < LARGEST_LABEL).all() for each in numbers):
+        return [column.astype(str).to_numpy(dtype=str) for column in columns]
     return [each.astype(np.int64) for each in numbers] if all((each % 1 == 0).all() for each in numbers) else numbers
 
 

@@ -198,6 +198,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "is empty"),
     "no rows": ("a,label\n", "has no rows"),
     "two columns of a name": ("a,a,label\n1,2,0\n", "two columns are called 'a'; rename one"),
+    "rows with a cell more": ("a,label\nx,1,0\ny,2,1\n", "cannot be read as csv"),
     "ragged": ("a,label\n1,0\n1,2,3,4\n", "cannot be read as csv"),
     "no label anywhere": ("a,label\n1,\n2,\n", "the column label is empty"),
     "latin 1": ("name,label\nJos\xe9,0\n".encode("latin-1"), "is not in UTF-8"),

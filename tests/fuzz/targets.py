@@ -62,6 +62,25 @@ def _use_libsvm(path: Path) -> None:
         path.with_name(f"{path.name}.rdia-cache.npz").unlink(missing_ok=True)
 
 
+def _tables() -> list[Named]:
+    rows = "".join(
+        f'u{i},{i % 7}.5,{"Rome" if i % 3 else ""},2021-0{1 + i % 9}-11,"words, and more {i}",{i % 2}\n' for i in range(12)
+    )
+    text = f"id,size,city,day,remark,label\n{rows}".encode()
+    lines = "".join(json.dumps({"size": i % 5, "city": None if i == 3 else "Oslo", "label": f"c{i % 2}"}) + "\n" for i in range(9))
+    semicolons = b"\xef\xbb\xbfsep=;\nsize;colour;y\n" + b"1,5;red;0\n2,5;blue;1\n" * 5
+    return [
+        *_packed("a.csv", text),
+        ("a.csv", semicolons),
+        ("a.tsv", text.replace(b",", b"\t")),
+        *_packed("a.jsonl", lines.encode()),
+    ]
+
+
+def _use_table(path: Path) -> None:
+    load(str(path), path.parent, 1)
+
+
 def _use_blocks(path: Path) -> None:
     for _ in pieces(path, 40):
         pass
@@ -315,6 +334,7 @@ SWEEP_FLAGS = (
 TARGETS = {
     "libsvm": Target(_libsvm, _use_libsvm),
     "blocks": Target(_libsvm, _use_blocks),
+    "table": Target(_tables, _use_table),
     "cache": Target(_cache, _use_cache),
     "npz": Target(_npz, _use_npz),
     "pictures": Target(_pictures, _use_picture),
