@@ -158,11 +158,11 @@ def numbers_of(values: Column) -> Column:
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.astype(np.float64)
         return numbers.where(numbers.abs() < TOO_LARGE)
-    text = values.astype(str).str.strip()
+    text = values.dropna().astype(str).str.strip()
     if text.str.fullmatch(NUMBER_WITH_COMMA).mean() >= MOSTLY:
         text = text.str.replace(",", ".")
-    numbers = pd.to_numeric(text, errors="coerce")
-    return numbers.where(numbers.abs() < TOO_LARGE)
+    numbers = pd.to_numeric(text, errors="coerce").reindex(values.index)
+    return numbers.where(numbers.abs() < TOO_LARGE).astype(np.float64)
 
 
 def prepared_column(values: Column, kind: Kind) -> Column:

@@ -31,6 +31,7 @@ PER_TENFOLD = 0.3  # factor of the prior for each tenfold of C away from the cho
 POOL_ROWS = 300  # training rows in the pool's likelihood
 PHI_RTOL = 1e-3  # of the solve for Phi, of which the sign and the order are used
 LEAST_TRUSTED = 10
+CHANCE = 0.01  # probability from which a class may be missing among the trusted rows by chance
 BY_TRUSTED = ("trusted", "agree")  # families that know no class without trusted rows
 SIMPLE_FAMILIES = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
 
@@ -129,6 +130,16 @@ def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
     return (sure.max(axis=1) > 0) & (sure.argmax(axis=1) != given) & (p.argmax(axis=1) != given)
 
 
+def unknown_classes(data: RepairData) -> np.ndarray:
+    """Classes that the trusted rows leave out, and not by chance: so many rows are given them that some would be expected there.
+
+    Of a class that is rare, or given in error, few trusted rows have none.
+    """
+    shares = np.bincount(data.given, minlength=data.classes) / len(data.given)
+    by_chance = (1.0 - shares) ** len(data.trusted)
+    return np.setdiff1d(np.flatnonzero(by_chance < CHANCE), data.trusted)
+
+
 class CrossFits:
     """The two-way folds, and the held-out logits of every candidate that is fitted."""
 
@@ -143,7 +154,7 @@ class CrossFits:
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
         self.weights = data.row_weights()
-        self.unchecked = ~np.isin(data.given, data.trusted)  # (n,) bool: no trusted row is of their class
+        self.unchecked = np.isin(data.given, unknown_classes(data))  # (n,) bool
         self.final: dict[CandidateFit, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
         self.trusted_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), the mean over the parts
         self.null_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
@@ -268,13 +279,13 @@ def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], star
 def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
     """The pool for each fold, made without its trusted rows, and for f = F with all. C: about which the prior is.
 
-    Of a class without trusted rows the trusted rows say nothing: what is made by them alone is not in the pool, and they are
-    scored among the other classes.
+    Of `unknown_classes` the trusted rows say nothing: what is made by them alone is then not in the pool, and they are scored
+    among the classes that they have.
     """
     data, alone = fits.data, fits.best(["train"])
     used = np.array([not (fits.unchecked.any() and candidate.family in BY_TRUSTED) for candidate in fits.final])
     candidates = [candidate for candidate, is_used in zip(fits.final, used, strict=True) if is_used]
-    prior, seen = prior_of(candidates, C), np.unique(data.trusted)
+    prior, seen = prior_of(candidates, C), np.setdiff1d(np.arange(data.classes), unknown_classes(data))
     some = rng.permutation(len(data.given))[:POOL_ROWS]
     logits, labels = np.array([fits.trusted_logits[each][:, seen] for each in candidates]), np.searchsorted(seen, data.trusted)
     groups = fits.train_logits[alone][FOLDS].argmax(axis=1)

@@ -31,6 +31,7 @@ from models.repair import (
     prior_of,
     repair,
     simple_method,
+    unknown_classes,
 )
 from models.soft_regression import fit_soft, one_hot, stacked
 
@@ -107,6 +108,12 @@ def test_the_prior_is_shared_by_families_and_falls_with_the_distance_from_c() ->
     sure = [CandidateFit("sure", 1.0), CandidateFit("sure", 10.0)]
     expected = np.append(0.3 * np.array([1.0, 0.5, 0.5 * PER_TENFOLD, 1.0]) / 3.0, [0.35, 0.35 * PER_TENFOLD])
     np.testing.assert_allclose(prior_of(simple + sure, 1.0), expected / expected.sum())
+
+
+def test_a_class_is_unknown_where_it_is_not_missing_by_chance() -> None:
+    given = np.repeat([0, 1, 2, 3], [50, 30, 15, 5])
+    data = RepairData(np.ones((100, 1)), given, np.ones((20, 1)), np.repeat([0, 3], 10), 4)
+    assert unknown_classes(data).tolist() == [1]  # 0.7^20 is below 0.01, 0.85^20 is 0.04
 
 
 class Stage(NamedTuple):

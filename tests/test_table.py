@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 import RDIA
 from data.dataset import NO_VALIDATION, OWN_ROWS, Dataset, load
-from data.encoding import TableEncoder
+from data.encoding import TableEncoder, kind_of, numbers_of
 from data.errors import InputError
 from data.table import TableColumns, is_table, read_table
 from models.estimator import RDIAClassifier
@@ -163,6 +163,12 @@ def test_numbers_with_a_few_words_between_them_are_numbers_and_counting_columns_
     assert encoder.kinds_ == {"a": "number", "b": "number"}
     assert encoder.get_feature_names_out().tolist() == ["a", "b", "a missing", "constant"]
     assert encoder.left_out_ == {"Unnamed: 0": "is an id"}
+
+
+def test_decimal_commas_are_read_where_values_are_missing_too() -> None:
+    column = pd.Series([None if i % 3 else f"{i},5" for i in range(30)], name="size")
+    assert kind_of(column) == ("number", "")
+    np.testing.assert_array_equal(numbers_of(column), [np.nan if i % 3 else i + 0.5 for i in range(30)])
 
 
 def test_text_is_what_has_words_or_is_said_to_be(tmp_path: Path) -> None:
