@@ -3,6 +3,7 @@
 import bz2
 import codecs
 import gzip
+import hashlib
 import io
 import itertools
 import lzma
@@ -49,10 +50,11 @@ def read_libsvm(path: Path) -> LibsvmFile:
     Raises `InputError` for a file that is missing, empty, truncated, malformed (with the line) or not finite.
     """
     try:
-        stat = path.stat()
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).digest()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error
-    key = np.array([CACHE_FORMAT, stat.st_size, stat.st_mtime_ns])
+    key = np.array([CACHE_FORMAT, int.from_bytes(content, "little", signed=True)])
     cache = path.with_name(path.name + ".rdia-cache.npz")
     return _from_cache(cache, key) or _into_cache(cache, key, parse_libsvm(path))
 

@@ -264,3 +264,12 @@ def test_a_bad_line_of_a_piece_is_named_by_its_number_in_the_file(text: bytes, t
     for read in (lambda: [*pieces(path, 3)], lambda: [read_range(path, *ends) for ends in line_ranges(path, 4)]):
         with pytest.raises(InputError, match=r"a: line 12 is '1 1:(x|nan)'"):
             read()
+
+
+def test_an_edit_that_keeps_length_and_time_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", b"1 1:0.5\n0 1:0.7\n")
+    assert read_libsvm(path).y.tolist() == [1, 0]
+    mtime = path.stat().st_mtime_ns
+    path.write_bytes(b"0 1:0.5\n1 1:0.7\n")
+    os.utime(path, ns=(mtime, mtime))
+    assert read_libsvm(path).y.tolist() == [0, 1]

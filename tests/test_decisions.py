@@ -160,3 +160,11 @@ def test_labels_of_another_run_are_one_line_and_status_2(tmp_path: Path, invoke:
     status, out, err = invoke("--labels", tmp_path / "d.csv", "--quiet")
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert "seed is 2 in the file and 1 here" in err
+
+
+def test_what_a_spreadsheet_made_of_it_is_read(tmp_path: Path) -> None:
+    """Semicolons, +1 as the number 1, and an apostrophe before what it would compute."""
+    known = dataset()._replace(classes=("+1", "=b"))
+    (tmp_path / "d.csv").write_text(f"run;index;given;decided\n{RUN};7;1;'=b\n{RUN};3;'=b;1.0\n")
+    found = read_decisions(tmp_path / "d.csv", RUN, known, GIVEN)
+    assert (found.labels.tolist(), found.rows.tolist()) == ([1, 0, 1, 0], [True, True, False, False])
