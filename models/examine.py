@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 
 from models.choose import Progress, silent
 from models.pool import posterior
-from models.repair import FOLDS, GRID, RepairData, balanced_folds, confidently_wrong
+from models.repair import FOLDS, GRID, RepairData, balanced_folds
 from models.soft_regression import fit_soft, one_hot, stacked
 
 EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
@@ -78,6 +78,16 @@ def examine(data: RepairData, rng: np.random.Generator, progress: Progress = sil
     fitted = np.array([folds.fit(rows, targets, each, weights, folds.starts[each, 0]) for each in tried])
     W = np.tensordot(shares, fitted, 1)
     return Examined(W, said.labels, p, 1.0 - said.labels[rows, given], alone[rows, given], C)
+
+
+def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Rows that confident learning calls wrong, (n,) bool (Northcutt et al. 2021).
+
+    The likeliest class is not the given one, and some other class is above its own mean self-confidence. p: (n, K), held out.
+    """
+    bar = np.array([p[given == k, k].mean() if (given == k).any() else 1.0 for k in range(p.shape[1])])
+    sure = np.where(p >= bar - 1e-6, p, -1.0)
+    return (sure.max(axis=1) > 0) & (sure.argmax(axis=1) != given) & (p.argmax(axis=1) != given)
 
 
 def evidence(logits: np.ndarray, given: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -120,16 +120,6 @@ def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> 
     return fold
 
 
-def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """Rows that confident learning calls wrong, (n,) bool (Northcutt et al. 2021).
-
-    The likeliest class is not the given one, and some other class is above its own mean self-confidence. p: (n, K), held out.
-    """
-    bar = np.array([p[given == k, k].mean() if (given == k).any() else 1.0 for k in range(p.shape[1])])
-    sure = np.where(p >= bar - 1e-6, p, -1.0)
-    return (sure.max(axis=1) > 0) & (sure.argmax(axis=1) != given) & (p.argmax(axis=1) != given)
-
-
 def unknown_classes(data: RepairData) -> np.ndarray:
     """Classes that the trusted rows leave out, and not by chance: so many rows are given them that some would be expected there.
 

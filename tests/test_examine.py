@@ -2,7 +2,7 @@ import numpy as np
 from scipy.special import softmax
 
 from models.auto import likely, most_first, surely_wrong
-from models.examine import EVIDENCE, Folds, evidence, examine
+from models.examine import EVIDENCE, Folds, confidently_wrong, evidence, examine
 from models.pool import posterior
 from models.repair import RepairData
 from models.soft_regression import fit_soft, one_hot
@@ -22,6 +22,14 @@ def test_the_list_of_the_surely_wrong_by_hand() -> None:
 def test_a_label_gives_way_to_one_that_is_likely() -> None:
     q = np.array([[0.6, 0.3, 0.1], [0.4, 0.35, 0.25], [0.1, 0.5, 0.4]])
     assert likely(q, np.array([2, 2, 2])).tolist() == [0, 2, 1]
+
+
+def test_who_is_confidently_wrong_by_hand() -> None:
+    given = np.array([0, 0, 0, 1, 1, 1])
+    p = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.2, 0.8], [0.75, 0.25], [0.55, 0.45]])
+    # Mean self-confidence: of 0 (.9 + .7 + .2) / 3 = .6, of 1 (.8 + .25 + .45) / 3 = .5. Row 5 is likelier 0, but below .6.
+    assert confidently_wrong(p, given).tolist() == [False, False, True, False, True, False]
+    assert not confidently_wrong(np.eye(2)[given], given).any()
 
 
 def test_evidence_is_the_likelihood_of_the_given_labels_behind_each_transition() -> None:

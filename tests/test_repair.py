@@ -23,7 +23,6 @@ from models.repair import (
     Repaired,
     TooFewTrustedError,
     balanced_folds,
-    confidently_wrong,
     fit_agreeing,
     fit_simple,
     influences,
@@ -91,14 +90,6 @@ def test_folds_are_balanced_within_each_label() -> None:
         counts = np.bincount(rows, minlength=5)
         assert counts.max() - counts.min() <= 1
     assert (balanced_folds(labels, 5, np.random.default_rng(2)) != fold).any()
-
-
-def test_who_is_confidently_wrong_by_hand() -> None:
-    given = np.array([0, 0, 0, 1, 1, 1])
-    p = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.2, 0.8], [0.75, 0.25], [0.55, 0.45]])
-    # Mean self-confidence: of 0 (.9 + .7 + .2) / 3 = .6, of 1 (.8 + .25 + .45) / 3 = .5. Row 5 is likelier 0, but below .6.
-    assert confidently_wrong(p, given).tolist() == [False, False, True, False, True, False]
-    assert not confidently_wrong(np.eye(2)[given], given).any()
 
 
 def test_the_prior_is_shared_by_families_and_falls_with_the_distance_from_c() -> None:
