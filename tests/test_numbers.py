@@ -22,7 +22,7 @@ FILES = {  # of RDIA_DATA, that a data set needs; the others are in scikit-learn
     "cancer": "libsvm/breast-cancer_scale*",
     "diabetes": "libsvm/diabetes_scale*",
 }
-RELATIVE = 1e-6
+RELATIVE, OF_TRAINING = 1e-6, 1e-5  # in training on MNIST one suspect of 52,425 comes and goes with the processor
 OF_A_COUNT = 1e-4
 ABSOLUTE = 1e-8  # a residual of a solve below this is rounding
 
@@ -40,7 +40,8 @@ def test_a_command_prints_its_old_numbers(name: str, monkeypatch: pytest.MonkeyP
     assert list(found) == list(wanted)
     for path, value in wanted.items():
         if isinstance(value, float):
-            assert found[path] == pytest.approx(value, rel=RELATIVE, abs=ABSOLUTE), path
+            relative = OF_TRAINING if "LS" in name else RELATIVE
+            assert found[path] == pytest.approx(value, rel=relative, abs=ABSOLUTE), path
         elif type(value) is int:
             assert found[path] == pytest.approx(value, rel=OF_A_COUNT, abs=0), path
         else:
