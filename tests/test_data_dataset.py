@@ -487,15 +487,15 @@ def test_rows_are_not_drawn_where_the_data_have_validation_rows(tmp_path: Path) 
 
 OWN_TRAIN_ROWS = (
     "24 of your own training rows are used for validation: their labels count as true, and they are not examined themselves;"
-    " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
+    " better give rows that you have checked as NAME.val.csv, FILE.val, x_val and y_val, or in val/"
 )
 OWN_TEST_ROWS = (
     "10 of your own test rows are used for validation: their labels count as true, and they are not tested on themselves;"
-    " better give rows that you have checked as FILE.val, as x_val and y_val, or in val/"
+    " better give rows that you have checked as NAME.val.csv, FILE.val, x_val and y_val, or in val/"
 )
 OWN_TEST = (
-    "20 of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as FILE.t,"
-    " as x_test and y_test, or in test/"
+    "20 of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as"
+    " NAME.test.csv, FILE.t, x_test and y_test, or in test/"
 )
 
 
