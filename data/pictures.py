@@ -18,7 +18,8 @@ FORMATS = {  # by the end of a name; Pillow is told the formats, as for EPS it w
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".jpe": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP",
     ".tif": "TIFF", ".tiff": "TIFF", ".avif": "AVIF",
 }  # fmt: skip
-MOST_PIXELS = 2**24
+UNREAD = {".heic", ".heif", ".jxl", ".jp2", ".svg", ".dng"}  # pictures that Pillow does not read
+MOST_PIXELS = 2**26  # a phone's have up to 50 million
 WITHOUT_COLOURS = {"1", "L", "LA", "La", "F"}  # Pillow's modes without colours, beside those that begin with I
 ORIENTATION, TURNED = 0x0112, {5, 6, 7, 8}  # the EXIF tag, and its values that exchange width and height
 SHOWN_FILES = 3
@@ -30,8 +31,17 @@ class Folder(NamedTuple):
     pixels: np.ndarray  # (n, height, width (, 3)) uint8
     y: np.ndarray  # (n,) names of classes
     files: tuple[str, ...]  # (n,) CLASS/NAME
-    wide: bool  # whether pictures of 16 bits use more than 8 of them
+    wide: bool | None  # whether pictures of 16 bits use more than 8 of them; None: there are none
     notes: tuple[str, ...] = ()
+
+
+class Head(NamedTuple):
+    """What is known of a picture before it is unpacked."""
+
+    height: int  # as it is to be seen
+    width: int
+    colours: bool
+    frames: bool  # whether it has several
 
 
 class Look(NamedTuple):
@@ -46,7 +56,13 @@ def picture_folder(path: Path, size: int | None = None) -> Source:
 
     Raises `InputError` that names the file.
     """
-    folders = {PARTS[each.name.lower()]: each for each in sorted(path.iterdir()) if each.name.lower() in PARTS}
+    folders: dict[str, Path] = {}
+    for each in sorted(path.iterdir()):
+        role = PARTS.get(each.name.lower())
+        if role in folders:
+            raise InputError(f"{each}: {folders[role].name}/ is there too, and both are {role} pictures; merge them or rename one")
+        if role:
+            folders[role] = each
     train = read_folder(folders.get("train", path if not folders else path / "train"), size)
     read = {"train": train}
     look = Look(train.pixels.shape[1:], train.wide)
@@ -69,8 +85,11 @@ def read_folder(folder: Path, size: int | None = None, look: Look | None = None)
     names the file.
     """
     paths, notes = _files(folder)
-    sizes = [picture_size(path) for path in paths]
-    shape = look.shape if look else _shape(folder, paths, sizes, size)
+    heads = [picture_head(path) for path in paths]
+    shape = look.shape if look else _shape(folder, paths, heads, size)
+    several = [_within(folder, path) for path, head in zip(paths, heads, strict=True) if head.frames]
+    if several:
+        notes.append(f"{folder}: {_some(several)} of several frames, of which the first is taken")
     pixels, wide = np.empty((len(paths), *shape), dtype=np.uint8), look.wide if look else None
     with ThreadPoolExecutor() as threads:
         read = threads.map(partial(read_picture, shape=shape, resize=size is not None), paths)
@@ -80,9 +99,11 @@ def read_folder(folder: Path, size: int | None = None, look: Look | None = None)
                 deep[row] = picture
             else:
                 pixels[row] = picture
-    if wide is None:
+    if wide is None and deep:
         wide = any(picture.max() > 255 for picture in deep.values())
     for row, picture in deep.items():
+        if not wide and picture.max() > 255:
+            raise InputError(f"{paths[row]}: has values up to {picture.max():,}, those of train/ up to 255; save it with 8 bits")
         pixels[row] = picture // 257 if wide else picture
     if deep and not wide:
         notes.append(f"{folder}: pictures of 16 bits with values up to 255 are taken as bytes")
@@ -94,15 +115,27 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
     """The pictures of a part, and a note on the files that are none. Raises `InputError`, also if pictures lie elsewhere."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file, expected a folder of {folder}/CLASS/*.png; rename it")
-    every = sorted(each for each in folder.rglob("*") if not each.is_dir() and not _hidden(each.relative_to(folder)))
+    shown = sorted(each for each in folder.glob("*") if each.name[0] != ".")
+    below = (each for one in shown for each in (one.rglob("*") if one.is_dir() else [one]))  # also of links to folders
+    every = sorted(each for each in below if (each.is_symlink() or not each.is_dir()) and not _hidden(each.relative_to(folder)))
     pictures = [each for each in every if each.suffix.lower() in FORMATS]
+    unread = [each for each in every if each.suffix.lower() in UNREAD]
+    if unread:
+        raise InputError(f"{unread[0]}: is in a format that is not read; save it as JPEG or PNG, or remove it")
     if not pictures:
         raise InputError(f"{folder}: has no pictures; expected {folder}/CLASS/*.png")
     elsewhere = [each for each in pictures if len(each.relative_to(folder).parts) != 2]
     if elsewhere:
         raise InputError(f"{elsewhere[0]}: is not in the folder of a class, expected {folder}/CLASS/*.png; move it or remove it")
-    others = [str(each.relative_to(folder)) for each in every if each.suffix.lower() not in FORMATS]
+    empty = [each for each in shown if each.is_dir() and each.name not in {picture.parent.name for picture in pictures}]
+    if empty:
+        raise InputError(f"{empty[0]}: has no pictures, and every folder in {folder} is a class; add some or remove it")
+    others = [_within(folder, each) for each in every if each.suffix.lower() not in FORMATS]
     return pictures, [f"{folder}: {_some(others)} left out, not being pictures"] if others else []
+
+
+def _within(folder: Path, path: Path) -> str:
+    return str(path.relative_to(folder))
 
 
 def _hidden(path: Path) -> bool:
@@ -115,27 +148,29 @@ def _some(names: Sequence[str]) -> str:
     return f"{len(names):,} ({shown}) {'is' if len(names) == 1 else 'are'}"
 
 
-def _shape(folder: Path, paths: Sequence[Path], sizes: Sequence[tuple[int, int, bool]], size: int | None) -> tuple[int, ...]:
+def _shape(folder: Path, paths: Sequence[Path], heads: Sequence[Head], size: int | None) -> tuple[int, ...]:
     """The shape of all pictures. Raises `InputError` if they have different sizes and are not to be resized."""
-    colour = any(with_colours for *_, with_colours in sizes)
-    counted = Counter((height, width) for height, width, _ in sizes)
+    colour = any(head.colours for head in heads)
+    counted = Counter(head[:2] for head in heads)
     (most, count), *_ = counted.most_common(1)
     if size is None and count < len(paths):
-        row = next(row for row, (height, width, _) in enumerate(sizes) if (height, width) != most)
+        row = next(row for row, head in enumerate(heads) if head[:2] != most)
         usual = f"{count:,} of the {len(paths):,} pictures in {folder} are {most[1]} by {most[0]} pixels"
-        raise InputError(f"{paths[row]}: is {sizes[row][1]} by {sizes[row][0]} pixels, but {usual}; give --size {min(most)}")
+        raise InputError(f"{paths[row]}: is {heads[row].width} by {heads[row].height} pixels, but {usual}; give --size {min(most)}")
     height, width = (size, size) if size else most
     return (height, width, 3) if colour else (height, width)
 
 
-def picture_size(path: Path) -> tuple[int, int, bool]:
-    """Height and width of a picture as it is to be seen, and whether it has colours, from its head. Raises `InputError`."""
+def picture_head(path: Path) -> Head:
+    """Raises `InputError`."""
     with _Opened(path) as picture:
         if picture.width * picture.height > MOST_PIXELS:  # known before it is unpacked
             raise ValueError(f"{picture.width} by {picture.height} pixels are too many, expected at most {MOST_PIXELS:,}")
         turned = picture.getexif().get(ORIENTATION) in TURNED
         height, width = (picture.width, picture.height) if turned else (picture.height, picture.width)
-        return height, width, not (picture.mode in WITHOUT_COLOURS or picture.mode.startswith("I"))
+        colours = not (picture.mode in WITHOUT_COLOURS or picture.mode.startswith("I"))
+        frames = picture.format != "MPO" and getattr(picture, "is_animated", False)  # a phone's second one is a preview
+        return Head(height, width, colours, frames)
 
 
 def read_picture(path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray:
@@ -146,13 +181,21 @@ def read_picture(path: Path, shape: tuple[int, ...], resize: bool) -> np.ndarray
     from PIL import ImageOps
 
     with _Opened(path) as opened:
+        cut_off = ";16" in str(opened.tile) and not opened.mode.startswith("I")  # colours, of which Pillow keeps the upper 8 bits
         picture = ImageOps.exif_transpose(opened)
+        if picture.mode == "F":
+            raise ValueError("its values are floating-point numbers, expected 8 or 16 bits")
+        if cut_off and not np.asarray(picture.convert("RGB")).any():
+            raise ValueError("the upper 8 of its 16 bits are 0, expected values up to 65,535 or 8 bits")
         if resize:
             picture = _smooth(picture).resize(shape[1::-1], reducing_gap=3.0)
         if picture.size != shape[1::-1]:
             raise ValueError(f"it is {picture.width} by {picture.height} pixels, expected {shape[1]} by {shape[0]}: give --size")
         if picture.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-            wide = np.asarray(picture).astype(np.uint16)
+            values = np.asarray(picture)
+            if not 0 <= values.min() <= values.max() < 2**16:
+                raise ValueError(f"its values go from {values.min():,} to {values.max():,}, expected 0 to 65,535")
+            wide = values.astype(np.uint16)
             return np.repeat(wide[..., None], 3, axis=2) if len(shape) == 3 else wide
         mode = "RGB" if len(shape) == 3 else "L"
         if not picture.has_transparency_data:

@@ -1,5 +1,7 @@
 """Folders of pictures, as they are read."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +85,62 @@ def test_bytes_in_pictures_of_16_bits_keep_their_shades(tmp_path: Path) -> None:
     assert read_folder(tmp_path).pixels.tolist() == [[[0, 0, 0]], [[0, 0, 255]]]
 
 
+def test_bits_are_judged_in_each_part_that_has_them(tmp_path: Path) -> None:
+    """Values above 255 must not wrap in val/ because those of train/ have 8 bits."""
+    for name in ("train/a/1.png", "train/b/1.png"):
+        save_picture(tmp_path / name, np.array([[0, 100]], dtype=np.uint8))
+    save_picture(tmp_path / "val/a/1.png", np.array([[0, 257 * 100]], dtype=np.uint16))
+    found = picture_folder(tmp_path)
+    assert found.validation is not None
+    assert found.validation.x.tolist() == [[[0, 100]]]
+    save_picture(tmp_path / "train/b/1.png", np.array([[0, 100]], dtype=np.uint16))
+    with pytest.raises(InputError, match=r"val/a/1\.png: has values up to 25,700, those of train/ up to 255; save it with 8 bits$"):
+        picture_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.full((2, 2), 70_000, dtype=np.int32), r"its values go from 70,000 to 70,000, expected 0 to 65,535"),
+        (np.full((2, 2), 0.5, dtype=np.float32), r"its values are floating-point numbers, expected 8 or 16 bits"),
+    ],
+)
+def test_values_that_fit_into_no_16_bits_are_refused(pixels: np.ndarray, message: str, tmp_path: Path) -> None:
+    save_picture(tmp_path / "a" / "1.tif", pixels)
+    with pytest.raises(InputError, match=rf"1\.tif: cannot be read as a picture \({message}\); repair or remove it$"):
+        read_folder(tmp_path)
+
+
+def save_16_bit_colours(path: Path, pixels: np.ndarray) -> None:
+    """pixels: (h, w, 3). Pillow does not write such files."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = struct.pack(">IIBBBBB", pixels.shape[1], pixels.shape[0], 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def test_colours_of_16_bits_keep_their_shades_or_are_refused(tmp_path: Path) -> None:
+    pixels = some_bytes(4, 4, 3)
+    save_16_bit_colours(tmp_path / "a" / "1.png", pixels.astype(int) * 257)
+    assert read_folder(tmp_path).pixels[0].tolist() == pixels.tolist()
+    save_16_bit_colours(tmp_path / "a" / "1.png", pixels)
+    with pytest.raises(InputError, match=r"the upper 8 of its 16 bits are 0, expected values up to 65,535 or 8 bits"):
+        read_folder(tmp_path)
+
+
+def test_pictures_of_several_frames_are_counted(tmp_path: Path) -> None:
+    first, second = (Image.fromarray(np.full((2, 2), shade, dtype=np.uint8)) for shade in (10, 20))
+    (tmp_path / "a").mkdir()
+    first.save(tmp_path / "a" / "1.tif", save_all=True, append_images=[second])
+    found = read_folder(tmp_path)
+    assert found.pixels.tolist() == [[[10, 10], [10, 10]]]
+    assert found.notes == (f"{tmp_path}: 1 (a/1.tif) is of several frames, of which the first is taken",)
+
+
 def test_a_palette_with_transparency_is_read(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     Image.fromarray(some_bytes(4, 4, 3)).quantize(3).save(tmp_path / "a" / "1.png", transparency=b"\x00\x80\xff")
@@ -115,6 +173,31 @@ def test_parts_may_have_other_names_and_what_is_not_used_is_said(tmp_path: Path)
     assert found.validation is not None
     assert (len(found.train.labels), len(found.validation.labels), found.test) == (2, 1, None)
     assert found.notes == (f"{tmp_path}: 1 (old) is not used, expected train, val and test",)
+
+
+def test_two_folders_for_one_part_are_refused(tmp_path: Path) -> None:
+    for name in ("train/a/1.png", "train/b/1.png", "dev/a/1.png", "val/b/1.png"):
+        save_picture(tmp_path / name, some_bytes(2, 2))
+    with pytest.raises(InputError, match=r"/val: dev/ is there too, and both are val pictures; merge them or rename one$"):
+        picture_folder(tmp_path)
+
+
+def test_the_folder_of_a_class_may_be_a_link(tmp_path: Path) -> None:
+    for name in ("train/a/1.png", "elsewhere/1.png"):
+        save_picture(tmp_path / name, some_bytes(2, 2))
+    (tmp_path / "train" / "b").symlink_to(tmp_path / "elsewhere")
+    assert read_folder(tmp_path / "train").files == ("a/1.png", "b/1.png")
+
+
+def test_no_class_vanishes(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a" / "1.png", some_bytes(2, 2))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes.txt").write_text("no picture")
+    with pytest.raises(InputError, match=rf"^{tmp_path}/b: has no pictures, and every folder in {tmp_path} is a class; add some"):
+        read_folder(tmp_path)
+    (tmp_path / "b" / "1.HEIC").write_bytes(b"as a phone stores it")
+    with pytest.raises(InputError, match=r"/b/1\.HEIC: is in a format that is not read; save it as JPEG or PNG, or remove it$"):
+        read_folder(tmp_path)
 
 
 def test_classes_alone_are_training_pictures(tmp_path: Path) -> None:

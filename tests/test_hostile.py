@@ -131,9 +131,9 @@ def test_a_picture_that_claims_to_be_huge_is_refused_before_it_is_unpacked(tmp_p
     folder = tmp_path / "cat"
     folder.mkdir()
     content = io.BytesIO()
-    Image.new("1", (5000, 5000)).save(content, "png")
+    Image.new("1", (9000, 9000)).save(content, "png")
     (folder / "a.png").write_bytes(content.getvalue())
-    with pytest.raises(InputError, match=r"a\.png: .*5000 by 5000 pixels are too many, expected at most 16,777,216"):
+    with pytest.raises(InputError, match=r"a\.png: .*9000 by 9000 pixels are too many, expected at most 67,108,864"):
         read_folder(tmp_path)
 
 
