@@ -12,7 +12,7 @@ from data.errors import InputError
 from data.files import refuse_endless
 from data.libsvm import read_libsvm
 from data.libsvm_parts import Read, libsvm_file
-from data.matrix import Features, compact, rows_among
+from data.matrix import Features, apart, compact, rows_among
 from data.npz import npz_file
 from data.pictures import picture_folder
 from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_set
@@ -28,6 +28,7 @@ OWN_TEST = (
     "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as"
     " NAME.test.csv, FILE.t, x_test and y_test, or in test/"
 )
+TRUSTED_UNUSED = "the {count:,} validation rows are not used: RDIA-LS needs no trusted rows; RDIA.py does"
 ONE_ARRAY = "is one array; save x_train and y_train in an .npz with numpy.savez"
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
 LARGEST_PIXEL = float(np.finfo(np.float32).max)
@@ -82,7 +83,7 @@ def load(
     dataset = cuts._replace(shape=shape, columns=source.columns)
     if source.table:
         dataset = encoded_parts(dataset, name, columns)._replace(table=source.table)
-    return dataset if name in ROW_SETS else dataset._replace(notes=(*dataset.notes, *overlaps(dataset)))
+    return dataset if name in ROW_SETS else dataset._replace(notes=(*dataset.notes, *comparison_notes(dataset)))
 
 
 def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None) -> Dataset:
@@ -91,7 +92,12 @@ def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None)
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = named(name, size, lambda: picture_set(name, data_dir)) if name in PICTURE_SETS else None
     source = source or own_source(name, PICTURE_SETS, size=size)
-    return cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
+    if name in PICTURE_SETS:
+        return cut(viewed(source, as_pictures), name, seed, NO_VALIDATION, own=False)
+    trusted = source.validation
+    dataset = cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=True)
+    unused = [TRUSTED_UNUSED.format(count=len(trusted.labels))] if trusted else []
+    return dataset._replace(notes=(*dataset.notes, *unused, *comparison_notes(dataset)))
 
 
 def named(name: str, size: int | None, read: Callable[[], Source]) -> Source:
@@ -138,11 +144,15 @@ def viewed(source: Source, view: Callable[[Any], Any]) -> Source:
     return source._replace(**{name: part and part._replace(x=view(part.x)) for name, part in parts.items()})
 
 
-def overlaps(dataset: Dataset) -> list[str]:
-    """Notes on validation and test rows that are training rows too."""
+def comparison_notes(dataset: Dataset) -> list[str]:
+    """Notes on validation and test rows that are training rows too, or on another scale."""
     found = []
     for role, part in (("validation", dataset.validation), ("test", dataset.test)):
         if isinstance(part.x, np.ndarray | sp.csr_array) and len(part.labels):
+            scales = apart(part.x, dataset.train.x) if part.x.ndim == 2 else None
+            if scales:
+                words = f"{scales.name} of {scales.of_rows:.3g}, the training rows {scales.of_others:.3g}"
+                found.append(f"the {role} rows have {words}: are both scaled alike?")
             count = int(rows_among(part.x, dataset.train.x).sum())
             if count:
                 others = f"{count:,} of the {len(part.labels):,} {role} rows have the features of a training row"

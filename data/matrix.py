@@ -1,8 +1,6 @@
 """Feature matrices: dense or CSR, float64, whichever of the two is cheaper to multiply with."""
 
-import itertools
-from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +10,9 @@ Features: TypeAlias = Any  # np.ndarray or scipy.sparse.csr_array, float64; scip
 # Measured on MNIST 1 vs 7 (14% non-zero): a CSR product takes 6.4 times as long per stored value as a dense one per cell, less
 # the cells it skips; the two meet near 0.5, where CSR's 12 bytes a value are also no more than 0.75 of the dense 8 a cell.
 DENSE_FROM = 0.5
+HASHED_CELLS = 2**18  # cells that are hashed at a time
+MOST_APART = {"a mean norm": 5.0, "a spread": 3.0}  # times by which measures of scale may differ
+LEAST_COMPARED = 10  # rows: of fewer a scale cannot be told
 
 
 def density(x: Features) -> float:
@@ -36,17 +37,55 @@ def short_indices(x: Features) -> Features:
 
 
 def rows_among(x: Features, others: Features) -> np.ndarray:
-    """Which rows of x (m, d) are also rows of `others` (n, d), (m,) bool."""
-    there = set(_rows(others))
-    return np.array([row in there for row in _rows(x)], dtype=bool)
+    """Which rows of x (m, ...) are also rows of `others` (n, ...), dense or CSR, (m,) bool."""
+    return np.isin(row_hashes(x), row_hashes(others))
 
 
-def _rows(x: Features) -> Iterator[bytes]:
-    """Each row as bytes."""
-    x = sp.csr_array(x) if sp.issparse(x) else x
-    if not sp.issparse(x):
-        yield from (row.tobytes() for row in np.ascontiguousarray(x, dtype=np.float64))
-        return
-    x.sort_indices()
-    for first, last in itertools.pairwise(x.indptr):
-        yield x.indices[first:last].astype(np.int64).tobytes() + x.data[first:last].astype(np.float64).tobytes()
+def row_hashes(x: Features) -> np.ndarray:
+    """64 bits for each row of x (n, ...), dense or CSR, (n,): a sum over its cells that are not zero, so that equal rows agree."""
+    found = np.zeros(x.shape[0], dtype=np.uint64)
+    step = max(1, HASHED_CELLS // max(1, int(np.prod(x.shape[1:]) * density(x))))
+    for start in range(0, len(found), step):
+        block = x[start : start + step]
+        if sp.issparse(block):
+            rows, columns, values = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr)), block.indices, block.data
+        else:
+            block = block.reshape(len(block), -1)
+            rows, columns = np.nonzero(block)
+            values = block[rows, columns]
+        cells = _mixed(values.astype(np.float64).view(np.uint64) ^ _mixed(columns.astype(np.uint64) + 1))
+        cells[values == 0] = 0
+        np.add.at(found, start + rows, cells)
+    return found
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """64 bits of which each depends on all that were given."""
+    for shift, factor in ((32, 0x9E3779B97F4A7C15), (29, 0xD1B54A32D192ED03)):
+        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
+    return bits ^ (bits >> np.uint64(32))
+
+
+class Apart(NamedTuple):
+    """A measure by which two sets of rows are on different scales."""
+
+    name: str
+    of_rows: float
+    of_others: float
+
+
+def apart(x: Features, others: Features) -> Apart | None:
+    """How the scales of rows x (m, d) and `others` (n, d) differ, if they do by far."""
+    if min(x.shape[0], others.shape[0]) >= LEAST_COMPARED:
+        scales = zip(_norm_and_spread(x), _norm_and_spread(others), strict=True)
+        for (of_rows, of_others), (name, most) in zip(scales, MOST_APART.items(), strict=True):
+            if not of_others / most <= of_rows <= of_others * most:
+                return Apart(name, of_rows, of_others)
+    return None
+
+
+def _norm_and_spread(x: Features) -> tuple[float, float]:
+    """The root of the mean square norm of the rows of x (n, d), and of their distance from their mean."""
+    square = float(np.square(np.linalg.norm(x.data if sp.issparse(x) else x)) / x.shape[0])
+    mean = np.asarray(x.mean(axis=0))
+    return square**0.5, max(0.0, square - float(np.square(mean).sum())) ** 0.5

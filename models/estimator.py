@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from data.matrix import Features, rows_among, short_indices
+from data.matrix import Features, apart, rows_among, short_indices
 from influence.logistic import SOLVERS, Solver
 from influence.relabel import harmful
 from models.auto import examined_or_repaired, most_first
@@ -24,7 +24,6 @@ from models.repair import RepairData
 Relabeling = Literal["R", "best", "drop", "auto"]
 Protocol = Literal["auto", "paper"]
 LabelledRows = tuple[Features, np.ndarray]  # and their labels, integers
-MOST_APART = 5.0  # times by which the norms of trusted and training rows may differ
 OF_PAPER = {"alpha": "auto", "relabel": "auto", "C": 0.1, "solver": "auto", "validation_fraction": 0.3}  # parameters, and defaults
 
 
@@ -259,11 +258,11 @@ def _weights(sample_weight: Any, n: int) -> np.ndarray | None:
 
 def _compare(X: Features, X_val: Features) -> None:
     """Warn of trusted rows on another scale than the training rows, and of those that are among them."""
-    ours, theirs = (float(np.sqrt(np.square(x.data if sp.issparse(x) else x).sum() / x.shape[0])) for x in (X, X_val))
-    if not ours / MOST_APART <= theirs <= ours * MOST_APART:
+    scales = apart(X_val, X)
+    if scales:
         warnings.warn(
-            f"the rows of X_val have a mean norm of {theirs:.3g}, those of X {ours:.3g}: are both scaled alike? In a Pipeline give"
-            " transform_input=['X_val'] and pass X_val to its fit",
+            f"the rows of X_val have {scales.name} of {scales.of_rows:.3g}, those of X {scales.of_others:.3g}: are both scaled"
+            " alike? In a Pipeline give transform_input=['X_val'] and pass X_val to its fit",
             stacklevel=3,
         )
     both = int(rows_among(X_val, X).sum())

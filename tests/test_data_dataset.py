@@ -380,7 +380,8 @@ def test_a_folder_of_colour_pictures_is_channels_first_and_shuffled(tmp_path: Pa
     assert pictures.train.labels.tolist() == [row // 4 for row in pictures.train.rows]
     assert pictures.test.labels.tolist() == [1, 1, 2, 2]
     assert pictures.files == tuple(f"{name}/{number}.png" for name in pictures.classes for number in range(4))
-    assert pictures.notes == ()
+    (note,) = pictures.notes
+    assert note.startswith("4 of the 4 test rows have the features of a training row")
 
 
 def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> None:
@@ -531,6 +532,26 @@ def test_validation_and_test_rows_that_are_training_rows_are_counted(tmp_path: P
     notes = load(str(path), tmp_path, 1).notes
     assert "10 of the 10 validation rows have the features of a training row" in notes[0]
     assert "3 of the 4 test rows have the features of a training row" in notes[1]
+
+
+def test_rows_on_another_scale_are_said(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, x_val = rng.random((40, 3)), rng.random((10, 3))
+    y, y_val = np.arange(40) % 2, np.arange(10) % 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_val=x_val * 255, y_val=y_val, x_test=x + 0.01, y_test=y)
+    (note,) = load(str(tmp_path / "a.npz"), tmp_path, 1).notes
+    assert note.startswith("the validation rows have a mean norm of ")
+
+
+def test_networks_say_that_test_pictures_are_training_pictures_and_trusted_ones_not_used(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).integers(0, 256, (20, 4, 4), dtype=np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=np.flip(x, 1)[:6], y_test=y[:6], x_val=x[:5], y_val=y[:5])
+    assert load_pictures(str(tmp_path / "a.npz"), tmp_path, 1).notes == (
+        "the 5 validation rows are not used: RDIA-LS needs no trusted rows; RDIA.py does",
+    )
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:6], y_test=y[:6])
+    (note,) = load_pictures(str(tmp_path / "a.npz"), tmp_path, 1).notes
+    assert note.startswith("6 of the 6 test rows have the features of a training row")
 
 
 # --- Files of other formats
