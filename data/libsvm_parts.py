@@ -1,6 +1,7 @@
 """LIBSVM files that belong together: FILE for training, FILE.t for the test, FILE.val for validation, with the same columns."""
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from data.errors import InputError
 from data.libsvm import OPENERS, LibsvmFile, read_libsvm
 from data.source import Labelled, Source, source_of
+
+EXPECTED_ZEROS = 10  # rows with column 0 that a file would have; that it has none by chance has a probability of e^-10
 
 Read: TypeAlias = Callable[[Path], LibsvmFile]
 Renumber: TypeAlias = Callable[[np.ndarray], Any]  # column numbers to others, (m,) to (m,)
@@ -32,6 +36,7 @@ def libsvm_file(path: Path, read: Read = read_libsvm) -> Source:
 def libsvm_source(paths: Mapping[str, Path], read: Read = read_libsvm) -> Source:
     """Read the files of one set, and bring them to the same columns: the format counts them from 1, some files from 0."""
     files = {role: read(path) for role, path in paths.items()}
+    notes = counted_otherwise({str(path): files[role].x for role, path in paths.items()})
     first = min(1, *(least_column(file.x) for file in files.values()))
     columns = max(0, max(file.x.shape[1] for file in files.values()) - first)
     number: Renumber = partial(np.add, -first)
@@ -42,7 +47,25 @@ def libsvm_source(paths: Mapping[str, Path], read: Read = read_libsvm) -> Source
         used = np.arange(first, first + columns)
     parts = {role: Labelled(renumbered(file.x, number, columns), file.y) for role, file in files.items()}
     source = source_of({role: str(path) for role, path in paths.items()}, parts, files["train"].spelling)
-    return source._replace(columns=used)
+    return source._replace(columns=used, notes=(*source.notes, *notes))
+
+
+def counted_otherwise(rows: Mapping[str, Any]) -> list[str]:
+    """Notes on files that seem to count their columns from 1 where another one counts from 0.
+
+    rows: of each file by its name. Raises `InputError` where one has the columns 0 to d - 1 and another one 1 to d.
+    """
+    found = []
+    in_memory = {name: x for name, x in rows.items() if sp.issparse(x) and x.nnz}
+    for (name, x), (other, y) in itertools.permutations(in_memory.items(), 2):
+        share = np.count_nonzero(x.indices == 0) / x.shape[0]
+        if share * y.shape[0] < EXPECTED_ZEROS or not y.indices.min():
+            continue
+        fault = f"{name} counts its columns from 0, and {other} seems to count from 1"
+        if y.indices.min() == 1 and y.shape[1] == x.shape[1] + 1:
+            raise InputError(f"{fault}: its columns are 1 to {y.shape[1] - 1}; write both alike")
+        found.append(f"{fault}: it has no column 0, which {share:.0%} of the rows of {name} have; write both alike")
+    return found
 
 
 def least_column(x: Any) -> int:

@@ -87,5 +87,5 @@ def apart(x: Features, others: Features) -> Apart | None:
 def _norm_and_spread(x: Features) -> tuple[float, float]:
     """The root of the mean square norm of the rows of x (n, d), and of their distance from their mean."""
     square = float(np.square(np.linalg.norm(x.data if sp.issparse(x) else x)) / x.shape[0])
-    mean = np.asarray(x.mean(axis=0))
+    mean = np.ones(x.shape[0]) @ x / x.shape[0]  # of CSR `mean` makes a copy
     return square**0.5, max(0.0, square - float(np.square(mean).sum())) ** 0.5

@@ -534,6 +534,27 @@ def test_validation_and_test_rows_that_are_training_rows_are_counted(tmp_path: P
     assert "3 of the 4 test rows have the features of a training row" in notes[1]
 
 
+def test_files_that_count_their_columns_from_0_and_from_1_are_not_mixed(tmp_path: Path) -> None:
+    """Each feature would be taken for the one beside it."""
+
+    def rows(first: int, last: int, n: int) -> str:
+        return "".join(f"{row % 2} {first}:{row + 1} {last}:0.5\n" for row in range(n))
+
+    path = write(tmp_path / "a", rows(0, 3, 30))
+    write(tmp_path / "a.t", rows(0, 3, 20).replace("0.5", "0.7"))
+    write(tmp_path / "a.val", rows(1, 4, 20))
+    with pytest.raises(
+        InputError, match=r"a counts its columns from 0, and .*/a\.val seems to count from 1: its columns are 1 to 4;"
+    ):
+        load(str(path), tmp_path, 1)
+    write(tmp_path / "a.val", rows(1, 3, 20))
+    assert (
+        f"{path}.val seems to count from 1: it has no column 0, which 100% of the rows of" in load(str(path), tmp_path, 1).notes[0]
+    )
+    write(tmp_path / "a.val", rows(1, 3, 5))  # too few to tell
+    assert load(str(path), tmp_path, 1).notes == ()
+
+
 def test_rows_on_another_scale_are_said(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x, x_val = rng.random((40, 3)), rng.random((10, 3))
