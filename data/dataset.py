@@ -191,6 +191,8 @@ def as_rows(x: Any) -> Features:
 
 def as_pictures(x: np.ndarray) -> np.ndarray:
     """(n, d), (n, h, w), (n, h, w, c) or (n, c, h, w) as (n, c, h, w), bytes or float32; c of 1 or 3 may come last."""
+    if sp.issparse(x):
+        raise InputError("sparse rows are not for networks; use RDIA.py, or save them with numpy.savez")
     if x.dtype.kind == "f" and (largest := float(np.abs(x).max(initial=0))) > LARGEST_PIXEL:
         raise InputError(f"features go up to {largest:.3g}, networks take {LARGEST_PIXEL:.3g} at most; scale the features")
     if x.ndim == 4 and x.shape[-1] in {1, 3} and x.shape[1] not in {1, 3}:

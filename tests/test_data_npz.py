@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from data.errors import InputError
-from data.npz import read_npz
+from data.npz import npz_file, read_npz
 
 X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1])
 
@@ -23,7 +24,7 @@ def write(folder: Path, **arrays: Any) -> Path:
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_the_parts_that_are_there_are_given(save: Callable[..., None], tmp_path: Path) -> None:
     save(tmp_path / "a.npz", x_train=X, y_train=Y, x_val=X[:1], y_val=Y[:1])
-    parts = read_npz(tmp_path / "a.npz")
+    parts, _ = read_npz(tmp_path / "a.npz")
     assert parts.keys() == {"train", "val"}
     assert parts["train"].x.tolist() == X.tolist()
     assert parts["train"].y.tolist() == [0, 1, 1]
@@ -32,12 +33,76 @@ def test_the_parts_that_are_there_are_given(save: Callable[..., None], tmp_path:
 
 @pytest.mark.parametrize("y", [np.array(["cat", "dog", "dog"]), np.array([False, True, True]), np.array([0.5, 2.0, 2.0])])
 def test_labels_are_strings_or_numbers_of_any_kind(y: np.ndarray, tmp_path: Path) -> None:
-    assert read_npz(write(tmp_path, x_train=X, y_train=y))["train"].y.tolist() == y.tolist()
+    assert read_npz(write(tmp_path, x_train=X, y_train=y))[0]["train"].y.tolist() == y.tolist()
 
 
-def test_arrays_of_other_names_are_neither_read_nor_refused(tmp_path: Path) -> None:
-    parts = read_npz(write(tmp_path, x_train=X, y_train=Y, notes=np.array([{"by": "hand"}], dtype=object)))
-    assert parts.keys() == {"train"}
+def test_arrays_of_other_names_are_not_read_and_are_named(tmp_path: Path) -> None:
+    objects = np.array([{"by": "hand"}], dtype=object)
+    path = write(tmp_path, x_train=np.eye(4), y_train=np.arange(4) % 2, val_x=X, notes=objects)
+    parts, unused = read_npz(path)
+    assert (parts.keys(), unused) == ({"train"}, ["val_x", "notes"])
+    assert npz_file(path).notes == (f"{path}: val_x, notes not used, expected x_test, x_train, x_val, y_test, y_train, y_val",)
+
+
+@pytest.mark.parametrize("name", ["valid", "Validation", "DEV"])
+def test_trusted_rows_may_have_other_names(name: str, tmp_path: Path) -> None:
+    parts, _ = read_npz(write(tmp_path, X_train=X, Y_train=Y, **{f"X_{name}": X[:2], f"y_{name}": Y[:2]}))
+    assert parts.keys() == {"train", "val"}
+    assert parts["val"].x.tolist() == X[:2].tolist()
+
+
+def test_two_arrays_for_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"has x_val and X_valid, of which only one can be x_val; rename the others$"):
+        read_npz(write(tmp_path, x_train=X, y_train=Y, x_val=X, y_val=Y, X_valid=X))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_pictures_that_are_no_bytes_are_said_to_be_taken_as_they_are(dtype: type, tmp_path: Path) -> None:
+    pictures: np.ndarray = np.arange(3 * 4 * 4).reshape(3, 4, 4).astype(dtype)
+    (note,) = npz_file(write(tmp_path, x_train=pictures, y_train=Y)).notes
+    assert f"x_train holds pictures of {np.dtype(dtype)} with values up to 47, taken as they are; save bytes as uint8" in note
+    assert npz_file(write(tmp_path, x_train=pictures / 47, y_train=Y)).notes == ()
+
+
+# --- Sparse rows
+
+
+def save_sparse(folder: Path, name: str, x: Any, y: np.ndarray) -> Path:
+    sp.save_npz(folder / f"{name}.npz", x)
+    np.save(folder / f"{name}.labels.npy", y)
+    return folder / f"{name}.npz"
+
+
+@pytest.mark.parametrize("kind", [sp.csr_matrix, sp.csr_array, sp.csc_array])
+def test_sparse_rows_come_with_the_labels_beside_them(kind: type, tmp_path: Path) -> None:
+    path = save_sparse(tmp_path, "a", kind(X), np.array(["no", "yes", "yes"]))
+    save_sparse(tmp_path, "a.val", kind(X[:2]), np.array(["yes", "no"]))
+    source = npz_file(path)
+    assert source.train.x.toarray().tolist() == X.tolist()
+    assert (source.classes, source.train.labels.tolist(), source.test) == (("no", "yes"), [0, 1, 1], None)
+    assert source.validation is not None
+    assert (source.validation.x.toarray().tolist(), source.validation.labels.tolist()) == (X[:2].tolist(), [1, 0])
+
+
+def test_sparse_rows_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    path = save_sparse(tmp_path, "a", sp.csr_array(NAN), Y)
+    with pytest.raises(InputError, match=r"x_train row 1 \(counted from 0\) has a value that is not a finite number"):
+        npz_file(path)
+    path = save_sparse(tmp_path, "a", sp.csr_array(X), np.array(["a", None, "b"], dtype=object))
+    with pytest.raises(InputError, match=r"a\.labels\.npy: holds no labels .*save names as y\.astype\(str\)\); write it with"):
+        npz_file(path)
+    with pytest.raises(InputError, match=r"x_train is \(3, 2\) and y_train \(2,\)"):
+        npz_file(save_sparse(tmp_path, "a", sp.csr_array(X), Y[:2]))
+    (tmp_path / "a.labels.npy").unlink()
+    with pytest.raises(InputError, match=r"a\.labels\.npy: is not there, and has to hold the labels of these rows; write it with"):
+        npz_file(path)
+    arrays = dict(np.load(path))
+    arrays["indices"][0] = 7
+    np.savez(path, **arrays)
+    with pytest.raises(
+        InputError, match=r"a\.npz: holds no sparse rows that can be read \(.*\); write it with scipy\.sparse\.save_npz"
+    ):
+        npz_file(path)
 
 
 NAN = np.where(X == 3, np.nan, X)
@@ -167,7 +232,7 @@ def test_a_file_that_is_no_npz_is_named(damage: Callable[[Path], None], tmp_path
     gc.collect()  # a file left open is an error of this test, not of a later one
 
 
-@pytest.mark.parametrize("key", ["x_valid", "y_valid", "y_val", "x_validation"])
+@pytest.mark.parametrize("key", ["x_extra", "y_extra", "y_val", "x_labels"])
 def test_an_array_whose_name_is_not_used_is_refused(key: str, tmp_path: Path) -> None:
     """Trusted validation rows under another name must not be passed over in silence."""
     arrays = {"x_train": np.eye(4), "y_train": np.arange(4) % 2, key: np.eye(4) if key[0] == "x" else np.arange(4)}
