@@ -214,7 +214,7 @@ def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> D
     """The data set from its source, with notes on what was taken of a user's `own` data. Raises `InputError`."""
     if source.validation and asked.rows:
         raise InputError(f"--n_validation {asked.rows}: {name} has validation rows of its own, all of them used; leave it out")
-    dataset = divide(source, name, generator(seed, "split"), asked)
+    dataset = divide(source, name, generator(seed, "split"), asked, own)
     if not own:
         return dataset
     notes = []
@@ -226,15 +226,23 @@ def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> D
     return dataset._replace(notes=(*notes, *dataset.notes))
 
 
-def divide(source: Source, name: str, rng: np.random.Generator, asked: Validation = FROM_TRAIN) -> Dataset:
-    """Cut a source: its own test rows, else the last of train; its own validation rows, else what is `asked`."""
+def divide(source: Source, name: str, rng: np.random.Generator, asked: Validation = FROM_TRAIN, own: bool = False) -> Dataset:
+    """Cut a source: its own test rows, else the last of train; its own validation rows, else what is `asked`.
+
+    own: whether it is a user's, of which each part has its share of each class.
+    """
     n = len(source.train.labels)
-    order = rng.permutation(n) if source.shuffle else None
+    order = rng.permutation(n) if source.shuffle else np.arange(n)
     n_train = n if source.test or asked.part == "own" else n - n // 5 if source.n_train is None else source.n_train
     from_train = asked.part == "train" and not source.validation
     n_fit = n_train - _last(n_train, asked.rows) if from_train else n_train
-    cuts = slice(n_fit), slice(n_fit, n_train), slice(n_train, n)
-    train, last, test = (_take(source.train, rows if order is None else order[rows]) for rows in cuts)
+    cuts: list[Any] = [slice(n_fit), slice(n_fit, n_train), slice(n_train, n)]
+    if own and n_fit < n:
+        places = spread_out(source.train.labels[order])
+        cuts = [order[np.sort(places[cut])] for cut in cuts]
+    elif source.shuffle:
+        cuts = [order[cut] for cut in cuts]
+    train, last, test = (_take(source.train, rows) for rows in cuts)
     validation, test = source.validation or last, source.test or test
     if asked.part == "test" and not source.validation:
         validation, test = from_test(test, asked.rows, rng)
@@ -249,6 +257,18 @@ def divide(source: Source, name: str, rng: np.random.Generator, asked: Validatio
         parts["validation"] = validation
     notes = (*source.notes, *class_notes(parts, source.classes))
     return Dataset(train, validation, test, source.classes, source.files, None, notes)
+
+
+def spread_out(labels: np.ndarray) -> np.ndarray:
+    """The places of labels (n,), integers, in an order that leaves each class its share on both sides of a cut anywhere, (n,).
+
+    The labels of a class stay in order; an only one comes in the middle.
+    """
+    by_class, counts = np.argsort(labels, kind="stable"), np.bincount(labels)
+    within = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)  # place in its class
+    share = np.empty(len(labels))
+    share[by_class] = (within + 0.5) / np.repeat(counts, counts)
+    return np.argsort(share, kind="stable")
 
 
 def class_notes(parts: dict[str, Part], classes: tuple[str, ...]) -> list[str]:

@@ -18,6 +18,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from scipy.special import expit
 
+from influence.relabel import check_labels
 from influence.rows import AnyRows, RowVector, each, in_memory, total
 from influence.solvers import RTOL, SCALE, Product, Solution, SolverError, conjugate_gradient
 
@@ -209,6 +210,8 @@ def logistic_influence(train: Fit, validation: Fit, C: float, solver: Solver = "
     the *summed* validation log-loss changes by -Phi_i / C when sample i is removed, and by eta_i / C when its label is
     flipped. Phi_i > 0: the sample does harm. Raises `SolverError` where H cannot be inverted to `rtol`.
     """
+    for part in (train, validation):
+        check_labels(part.labels, 2)
     validation_gradient = C * total(validation.x, loss_gradient, validation.labels, validation.logits)  # (d,)
     c = each(train.x, row_curvature, train.logits, shared=(C,))
     solution = inverse_hvp(train.x, c, validation_gradient, solver, rtol)

@@ -23,6 +23,7 @@ from influence.logistic import (
     mean_preconditioner,
     squares,
 )
+from influence.relabel import check_labels
 from influence.rows import in_memory
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
 
@@ -125,6 +126,8 @@ def softmax_influence(train: SoftmaxFit, validation: SoftmaxFit, C: float, rtol:
     removed, by eta_i(k) / C when its label becomes k, and by eta_i / C when R relabels it. Raises `SolverError` where H cannot be
     inverted to `rtol`.
     """
+    for part in (train, validation):
+        check_labels(part.labels, part.logits.shape[1])
     target = C * transposed(validation.x, label_slope(validation.logits, validation.labels))  # (K, d)
     probabilities = softmax(train.logits)
     classes = len(target)

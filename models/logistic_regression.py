@@ -6,7 +6,9 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from data.matrix import short_indices
 from influence.logistic import Matrix, curvature, inverse_hvp, loss_slope
+from influence.relabel import check_labels
 from influence.rows import AnyRows, RowVector, each, in_memory, total
 from influence.solvers import SolverError
 
@@ -58,8 +60,8 @@ def fit_logistic(x: AnyRows, labels: RowVector, C: float, sample_weights: RowVec
     x: (n, d), labels: (n,) 0 or 1 in any share, sample_weights: omega, (n,) above 0, or one number for all; no rows give
     w = 0. Raises `SolverError` if the inequality cannot be reached, `ValueError` for other labels.
     """
-    if isinstance(labels, np.ndarray) and len(labels) and not 0 <= labels.min() <= labels.max() <= 1:
-        raise ValueError(f"labels go from {labels.min():g} to {labels.max():g}, expected 0 and 1")
+    check_labels(labels, 2)
+    x = short_indices(x)
     start = _liblinear(x, labels, C, sample_weights) if in_memory(x) else np.zeros(x.shape[1])  # liblinear copies the rows
     return newton(start, x, labels, C, sample_weights)
 

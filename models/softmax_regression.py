@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from influence.logistic import Matrix
+from influence.relabel import check_labels
 from influence.softmax import (
     by_columns,
     label_slope,
@@ -110,8 +111,8 @@ def fit_softmax(
     (Dembo, Eisenstat and Steihaug 1982). Raises `SolverError` if the inequality cannot be reached.
     """
     largest_feature(x)
-    if len(labels) and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(f"labels go from {labels.min():g} to {labels.max():g}, expected integers from 0 to {classes - 1}")
+    check_labels(labels, classes)
+    labels = labels.astype(np.int64, copy=False)
     problem = Problem(x, labels, classes, C, np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled)
     point = problem.at(np.zeros((x.shape[1], classes)).T)
     size = float(np.linalg.norm(point.slope))

@@ -33,8 +33,8 @@ def test_a_file_alone_is_shuffled_and_cut_into_56_24_20(tmp_path: Path) -> None:
 def test_the_seed_alone_governs_the_shuffle(tmp_path: Path) -> None:
     name = str(write(tmp_path / "a", numbered(50)))
     first, again, other = (load(name, tmp_path, seed).train.rows.tolist() for seed in (1, 1, 2))
-    assert first == again == generator(1, "split").permutation(50)[:28].tolist()
-    assert first != other
+    assert first == again != other
+    assert first == [row for row in generator(1, "split").permutation(50).tolist() if row in first]
 
 
 def test_with_a_test_file_the_rows_keep_their_order(tmp_path: Path) -> None:
@@ -388,7 +388,9 @@ def test_a_folder_without_test_pictures_is_shuffled_and_cut(tmp_path: Path) -> N
     save_pictures(tmp_path / "train", ["a", "b"], 10)
     pictures = load_pictures(str(tmp_path), Path(), 1)
     order = generator(1, "split").permutation(20)
-    assert [part.rows.tolist() for part in (pictures.train, pictures.test)] == [order[:16].tolist(), order[16:].tolist()]
+    test = {row for label in range(2) for row in order[order // 10 == label][-2:]}  # the last two of each class
+    expected = [[row for row in order if (row in test) == is_test] for is_test in (False, True)]
+    assert [part.rows.tolist() for part in (pictures.train, pictures.test)] == expected
     for part in (pictures.train, pictures.test):
         assert part.x[:, 0, 0, 0].tolist() == [40 * (row // 10) + row % 10 for row in part.rows]
     assert pictures.files == tuple(f"{name}/{number}.png" for name in "ab" for number in range(10))
@@ -517,11 +519,26 @@ def test_a_user_is_told_which_of_the_rows_are_not_examined(tmp_path: Path) -> No
 def test_a_user_is_told_of_a_sorted_file_and_of_classes_without_validation_rows(tmp_path: Path) -> None:
     path = write(tmp_path / "a", "".join(f"{row // 10} 1:{row + 1}\n" for row in range(30)))
     write(tmp_path / "a.t", "0 1:0.5\n1 1:0.7\n")
-    dataset = load(str(path), tmp_path, 1)
-    assert dataset.notes[1:] == (
+    write(tmp_path / "a.val", "2 1:40\n2 1:41\n")
+    assert load(str(path), tmp_path, 1).notes == (
         "the validation rows are all of class 2: is the file sorted?",
         "no validation row is of class 0, 1: little can be said of such labels; add some",
     )
+
+
+def test_each_part_has_its_share_of_each_class(tmp_path: Path) -> None:
+    """Of a sorted file, and of classes with one row and three."""
+    labels = np.repeat([0, 1, 2, 3], [50, 46, 1, 3])
+    path = write(tmp_path / "a", "".join(f"{label} 1:{row + 1}\n" for row, label in enumerate(labels)))
+    for seed in range(5):
+        dataset = load(str(path), tmp_path, seed)
+        counts = [np.bincount(part.labels, minlength=4).tolist() for part in (dataset.train, dataset.validation, dataset.test)]
+        assert np.abs(np.array(counts) - np.outer([0.56, 0.24, 0.2], [50, 46, 1, 3])).max() <= 1
+        assert min(counts[0]) >= 1
+    write(tmp_path / "a.t", "0 1:0.5\n1 1:0.7\n2 1:0.2\n3 1:0.1\n")
+    dataset = load(str(path), tmp_path, 1)
+    assert np.bincount(dataset.train.labels).tolist() == [35, 32, 1, 2]
+    assert dataset.train.rows.tolist() == sorted(dataset.train.rows)
 
 
 def test_validation_and_test_rows_that_are_training_rows_are_counted(tmp_path: Path) -> None:

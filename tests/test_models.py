@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from influence import SoftmaxFit, SolverError, relabel, softmax_influence
+from influence import Fit, SoftmaxFit, SolverError, logistic_influence, relabel, softmax_influence
 from models import logistic_regression as logistic
 from models.estimator import RDIAClassifier
 from models.linear import LinearModel
 from models.logistic_regression import fit_logistic, gradient, logistic_losses, objective
 from models.metrics import evaluate, share
+from models.softmax_regression import fit_softmax
 from tests.problems import C, digits, sparse, wdbc, weighted_fit
 
 PROBLEMS = [wdbc, digits, sparse]
@@ -139,3 +140,44 @@ def test_the_two_linear_models_have_one_interface() -> None:
     np.testing.assert_array_equal(
         two.fit(problem.x, problem.labels, chosen), fit_logistic(problem.x, relabel(problem.labels, chosen), C)
     )
+
+
+# --- Labels and matrices of other kinds
+
+
+OTHER_LABELS = {"-1 and 1": [-1, 1, 1, -1], "1 and 2": [1, 2, 2, 1], "fractions": [0, 0.5, 1, 1], "words": ["a", "b", "b", "a"]}
+
+
+@pytest.mark.parametrize("given", OTHER_LABELS.values(), ids=OTHER_LABELS)
+def test_labels_that_are_not_counted_from_0_are_refused_by_every_function(given: list[object]) -> None:
+    """The numbers would be wrong, and nothing would tell."""
+    x, right, wrong, logits = np.eye(4), np.array([0, 1, 1, 0]), np.array(given), np.zeros(4)
+    good, bad = (Fit(x, labels, logits) for labels in (right, wrong))
+    many, other = (SoftmaxFit(x, labels, np.zeros((4, 2))) for labels in (right, wrong))
+    calls = [
+        lambda: fit_logistic(x, wrong, C),
+        lambda: fit_softmax(x, wrong, 2, C),
+        lambda: logistic_influence(bad, good, C),
+        lambda: logistic_influence(good, bad, C),
+        lambda: softmax_influence(other, many, C),
+        lambda: softmax_influence(many, other, C),
+        lambda: relabel(wrong, logits > 0),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"^labels have the values .*, expected 0 to 1; numpy\.unique\(y, return_inverse"):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [bool, float, np.uint8])
+def test_labels_of_0_and_1_may_be_of_any_type(dtype: type) -> None:
+    problem = wdbc()
+    for fit in (lambda y: fit_logistic(problem.x, y, C), lambda y: fit_softmax(problem.x, y, 2, C)):
+        np.testing.assert_allclose(fit(problem.labels.astype(dtype)), fit(problem.labels.astype(int)), rtol=1e-6)
+
+
+def test_sparse_rows_with_64_bit_indices_are_fitted() -> None:
+    """scikit-learn's loader of LIBSVM files gives them."""
+    problem = sparse()
+    wide = sp.csr_array(problem.x)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    np.testing.assert_allclose(fit_logistic(wide, problem.labels, C), fit_logistic(problem.x, problem.labels, C), atol=1e-6)
