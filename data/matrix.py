@@ -30,7 +30,7 @@ def compact(x: Features) -> Features:
 
 def short_indices(x: Features) -> Features:
     """The same rows; of a sparse matrix as CSR with 32-bit indices, which liblinear asks for, if it has so few values."""
-    if not sp.issparse(x) or x.nnz >= 2**31:
+    if not sp.issparse(x) or x.nnz >= 2**31 or (x.format == "csr" and x.indices.dtype == x.indptr.dtype == np.int32):
         return x
     x = sp.csr_array(x)
     return sp.csr_array((x.data, x.indices.astype(np.int32, copy=False), x.indptr.astype(np.int32, copy=False)), shape=x.shape)

@@ -8,7 +8,7 @@ import numpy as np
 def check_labels(labels: Any, classes: int) -> None:
     """Raise `ValueError` unless all labels are 0 to `classes` - 1. labels: (n,); those that lie in blocks are not looked at."""
     if isinstance(labels, np.ndarray) and not np.isin(labels, np.arange(classes)).all():
-        shown = ", ".join(map(str, np.unique(labels)[:5].tolist()))
+        shown = ", ".join(map(repr, np.unique(labels)[:5].tolist()))
         raise ValueError(
             f"labels have the values {shown}, expected 0 to {classes - 1}; numpy.unique(y, return_inverse=True)[1] gives them"
         )
