@@ -1,9 +1,10 @@
 """A data set by name or path, cut into training, validation and test samples: rows for linear models, pictures for networks."""
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -49,6 +50,9 @@ class Dataset(NamedTuple):
     table: Table | None = None  # the user's, if it is one; a row of a part is a place in its frame
 
 
+Parted = TypeVar("Parted", Source, Dataset)
+
+
 class Validation(NamedTuple):
     """Which rows the validation set is made of, where the source has none of its own."""
 
@@ -92,10 +96,12 @@ def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None)
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = named(name, size, lambda: picture_set(name, data_dir)) if name in PICTURE_SETS else None
     source = source or own_source(name, PICTURE_SETS, size=size)
-    if name in PICTURE_SETS:
-        return cut(viewed(source, as_pictures), name, seed, NO_VALIDATION, own=False)
     trusted = source.validation
-    dataset = cut(viewed(source._replace(validation=None), as_pictures), name, seed, NO_VALIDATION, own=True)
+    cuts = cut(source._replace(validation=None), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
+    del source  # many pictures fit into memory twice, and not three times
+    dataset = viewed(cuts, as_pictures)
+    if name in PICTURE_SETS:
+        return dataset
     unused = [TRUSTED_UNUSED.format(count=len(trusted.labels))] if trusted else []
     return dataset._replace(notes=(*dataset.notes, *unused, *comparison_notes(dataset)))
 
@@ -138,10 +144,10 @@ def own_source(
     return npz_file(path) if path.suffix == ".npz" else libsvm_file(path, read)
 
 
-def viewed(source: Source, view: Callable[[Any], Any]) -> Source:
-    """The source with the samples of each part in another form."""
-    parts = {name: getattr(source, name) for name in ("train", "test", "validation")}
-    return source._replace(**{name: part and part._replace(x=view(part.x)) for name, part in parts.items()})
+def viewed(parted: Parted, view: Callable[[Any], Any]) -> Parted:
+    """The same with the samples of each part in another form."""
+    parts = {name: getattr(parted, name) for name in ("train", "test", "validation")}
+    return parted._replace(**{name: part and part._replace(x=view(part.x)) for name, part in parts.items()})
 
 
 def comparison_notes(dataset: Dataset) -> list[str]:
@@ -198,9 +204,9 @@ def as_pictures(x: np.ndarray) -> np.ndarray:
     if x.ndim == 4 and x.shape[-1] in {1, 3} and x.shape[1] not in {1, 3}:
         x = x.transpose(0, 3, 1, 2)
     elif x.ndim < 4:
-        x = x.reshape(len(x), 1, *((1, -1) if x.ndim == 2 else x.shape[1:]))
+        x = x.reshape(len(x), 1, *(1, *x.shape[1:])[-2:])
     elif x.ndim > 4:
-        x = x.reshape(len(x), 1, 1, -1)
+        x = x.reshape(len(x), 1, 1, math.prod(x.shape[1:]))
     return np.ascontiguousarray(x, dtype=np.uint8 if x.dtype == np.uint8 else np.float32)
 
 
