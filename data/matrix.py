@@ -84,6 +84,7 @@ def apart(x: Features, others: Features) -> Apart | None:
     return None
 
 
+@np.errstate(over="ignore", invalid="ignore")  # features that are too large are refused where they are fitted
 def _norm_and_spread(x: Features) -> tuple[float, float]:
     """The root of the mean square norm of the rows of x (n, d), and of their distance from their mean."""
     square = float(np.square(np.linalg.norm(x.data if sp.issparse(x) else x)) / x.shape[0])
