@@ -264,7 +264,7 @@ def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: P
     )
     assert said.count("\n") == 2
     assert invoke(*flags, 3, "--quiet").err == ""
-    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x, y_test=labels)
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x + 0.01, y_test=labels)
     assert invoke(*flags, 4).err == ""
 
 
