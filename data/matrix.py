@@ -79,7 +79,7 @@ def apart(x: Features, others: Features) -> Apart | None:
     if min(x.shape[0], others.shape[0]) >= LEAST_COMPARED:
         scales = zip(_norm_and_spread(x), _norm_and_spread(others), strict=True)
         for (of_rows, of_others), (name, most) in zip(scales, MOST_APART.items(), strict=True):
-            if not of_others / most <= of_rows <= of_others * most:
+            if of_rows > of_others * most or of_others > of_rows * most:  # False of numbers too large to be squared
                 return Apart(name, of_rows, of_others)
     return None
 
