@@ -172,11 +172,9 @@ def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset
 
     encoder = TableEncoder(columns.text, columns.ignore)
     try:
-        encoder.fit(dataset.train.x.frame)
-        made = (
-            part._replace(x=compact(encoder.transform(part.x.frame))) for part in (dataset.train, dataset.validation, dataset.test)
-        )
-        train, validation, test = made
+        train = dataset.train._replace(x=compact(encoder.fit_transform(dataset.train.x.frame)))
+        others = (part._replace(x=compact(encoder.transform(part.x.frame))) for part in (dataset.validation, dataset.test))
+        validation, test = others
     except ValueError as error:
         raise InputError(f"--dataset {name}: {error}; correct the table, or give --text_columns or --ignore_columns") from error
     left = [f"the column {column} {why}; it is left out" for column, why in encoder.left_out_.items()]

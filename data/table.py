@@ -17,6 +17,7 @@ PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 TABLES = (*SEPARATORS, ".jsonl", ".parquet")
 LABEL_NAMES = ("label", "target", "class", "y")
+AS_A_TABLE: dict[str, Any] = {"index_col": False, "encoding": "utf-8-sig"}  # for pandas' reader of CSV
 LARGEST_LABEL = 2.0**53  # larger numbers are taken as text
 LONGEST_LINE = 300  # characters of a row that a page shows
 SHOWN = 10  # columns or rows that a message lists
@@ -50,7 +51,7 @@ class Table(NamedTuple):
     """A user's table as it was read."""
 
     path: Path
-    frame: Any  # pandas.DataFrame, all its rows and columns
+    frame: Any  # pandas.DataFrame, all its rows and columns; of CSV and TSV as text, as the file has it
     label: str  # the column of the labels
 
 
@@ -71,20 +72,21 @@ def table_file(path: Path, columns: TableColumns) -> Source:
         beside = path.with_name(path.name.replace(table_suffix(path), f".{role}{table_suffix(path)}"))
         if beside.is_file():
             frames[role], where[role] = read_table(beside), str(beside)
-    table = Table(path, frames["train"], label_column(path, frames["train"], columns))
+    table = Table(path, as_written(path, frames["train"]), label_column(path, frames["train"], columns))
     for name in (*columns.text, *columns.ignore):
         check_column(path, table.frame, name)
     if columns.part:
         if len(frames) > 1:
             raise InputError(f"--part_column {columns.part}: {path} also has parts in files of their own; leave one of them out")
-        frames = by_part(path, table.frame, columns.part)
+        frames = by_part(path, frames["train"], columns.part)
         where = {role: f"{path}, {role} rows" for role in frames}
     notes: list[str] = []
     for role, frame in frames.items():
         if table.label not in frame:
             raise InputError(f"{where[role]}: has no column {table.label}, which has the labels in {path}; add it")
-        frames[role] = with_labels(where[role], frame, table.label, notes)
-    unused = {table.label, columns.part, *same_as_label(frames["train"], table.label, notes)}
+        written = table.frame if columns.part or role == "train" else as_written(Path(where[role]), frame)
+        frames[role] = with_labels(where[role], frame, table.label, written[table.label], notes)
+    unused = {table.label, columns.part, *same_as_label(frames["train"].drop(columns=[*columns.ignore]), table.label, notes)}
     labels = dict(zip(frames, labels_of([frame[table.label] for frame in frames.values()]), strict=True))
     parts = {
         role: Labelled(TableRows(frame.drop(columns=[name for name in unused if name in frame]), columns), labels[role])
@@ -111,11 +113,12 @@ def read_table(path: Path) -> Any:
         else:
             separator, skipped = separator_of(path, SEPARATORS[suffix])
             with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # of rows with more cells than names
-                frame = pd.read_csv(path, sep=separator, skiprows=skipped, index_col=False, encoding="utf-8-sig", low_memory=False)
+                frame = pd.read_csv(path, sep=separator, skiprows=skipped, low_memory=False, **AS_A_TABLE)
     except InputError:
         raise
     except UnicodeDecodeError as error:
-        remedy = "save it as UTF-8, for example by iconv -f latin1 -t utf-8"
+        from_ = "utf-16" if error.object[:2] in {b"\xff\xfe", b"\xfe\xff"} else "latin1"
+        remedy = f"save it as UTF-8, for example by iconv -f {from_} -t utf-8"
         raise InputError(f"{path}: is not in UTF-8 (byte {error.object[error.start]:#x} at {error.start:,}); {remedy}") from error
     except ImportError as error:
         raise InputError(f"{path}: Parquet needs another package; run pip install pyarrow") from error
@@ -123,10 +126,22 @@ def read_table(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read as {suffix[1:]} ({' '.join(str(error).split())}); correct the file") from error
     if not len(frame):
         raise InputError(f"{path}: has no rows, expected a header and a row for each sample; add rows")
-    nested = [name for name in frame if frame[name].map(lambda value: isinstance(value, list | dict | np.ndarray)).any()]
+    objects = [] if suffix in SEPARATORS else [name for name in frame if frame[name].dtype == object]
+    nested = [name for name in objects if frame[name].map(lambda value: isinstance(value, list | dict | np.ndarray)).any()]
     if nested:
         raise InputError(f"{path}: the column {nested[0]} holds lists, expected numbers or texts; write each entry into a column")
     return frame.set_axis([str(name).replace("\0", "") for name in frame], axis=1)
+
+
+def as_written(path: Path, frame: Any) -> Any:
+    """The rows of a CSV or TSV as text, each cell as the file has it: 007 and 1.50, and NA; of another table as they were read."""
+    import pandas as pd
+
+    if table_suffix(path) not in SEPARATORS:
+        return frame
+    separator, skipped = separator_of(path, SEPARATORS[table_suffix(path)])
+    text = pd.read_csv(path, sep=separator, skiprows=skipped, dtype=str, keep_default_na=False, **AS_A_TABLE)
+    return text.set_axis(frame.columns, axis=1)
 
 
 def separator_of(path: Path, usual: str) -> tuple[str, int]:
@@ -189,24 +204,34 @@ def by_part(path: Path, frame: Any, name: str) -> dict[str, Any]:
     return {role: frame[roles == role] for role in ("train", "val", "test") if (roles == role).any()}
 
 
-def with_labels(where: str, frame: Any, label: str, notes: list[str]) -> Any:
-    """The rows that have a label; a note counts the others. Raises `InputError` if none has one."""
+def with_labels(where: str, frame: Any, label: str, written: Any, notes: list[str]) -> Any:
+    """The rows with a label; a note counts the others, and says what is `written` there. Raises `InputError` if all lack one."""
     missing = frame[label].isna()
     if missing.all():
         raise InputError(f"{where}: the column {label} is empty, expected a label in each row; add them")
     if missing.any():
         rows = list(frame.index[missing])
         notes.append(f"{where}: {len(rows):,} rows have no {label} and are left out: {shown(rows)} (counted from 0)")
+        words = sorted(set(written[rows].dropna().astype(str).str.strip()) - {""})
+        if words:
+            notes.append(f"{where}: the {label} {shown(words)} is taken as missing; if it is a class, give it another name")
     return frame[~missing]
 
 
 def same_as_label(frame: Any, label: str, notes: list[str]) -> list[str]:
-    """The columns that say the same as the label in other words: each value goes with one label, and each label with one value."""
+    """The columns that say the same as the label in other words: each value goes with one label, and each label with one value.
+
+    A note names these, and those that have the label's words, such as a column of the labels of another person.
+    """
+    import pandas as pd
+
     count, found = frame[label].nunique(), []
-    for name in (name for name in frame if name != label and frame[name].nunique() == count > 1):
-        if frame[[label, name]].drop_duplicates().shape[0] == count:
+    for name in (name for name in frame if name != label and 1 < frame[name].nunique() <= count):
+        if frame[name].nunique() == frame[[label, name]].drop_duplicates().shape[0] == count:
             found.append(name)
             notes.append(f"the column {name} says the same as {label} in other words; it is left out")
+        elif set(frame[name].dropna()) <= set(frame[label]) and not pd.api.types.is_numeric_dtype(frame[label]):
+            notes.append(f"the column {name} has values of {label}; if they are labels too, give --ignore_columns {name}")
     return found
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from data.files import replacing
 
 Record = dict[str, Any]
 FORMULAS = "=+-@"  # how a formula may begin
+NUMBER = r"[+-][\d.,]+(e[+-]?\d+)?"  # text that begins like a formula and is none: also -1.234,5
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -109,11 +111,7 @@ def harmless(cell: Any) -> Any:
     """A cell that a spreadsheet does not take for a formula: text that begins like one gets an apostrophe first."""
     if not (isinstance(cell, str) and cell[:1] in FORMULAS and cell):
         return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
+    return cell if re.fullmatch(NUMBER, cell, re.IGNORECASE) else f"'{cell}"
 
 
 def table_of(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[Any, ...]]]:

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 import RDIA
 from data.dataset import NO_VALIDATION, OWN_ROWS, Dataset, load
-from data.encoding import TableEncoder, kind_of, numbers_of
+from data.encoding import TableEncoder, kind_of, numbers_of, prepared_column
 from data.errors import InputError
 from data.table import TableColumns, is_table, read_table
 from models.estimator import RDIAClassifier
@@ -148,6 +148,24 @@ def test_rows_without_a_label_are_left_out_counted_and_listed(tmp_path: Path) ->
     assert "2 rows have no label and are left out: 3, 17 (counted from 0)" in found.notes[0]
 
 
+def test_a_label_that_reads_as_missing_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.csv", frame().assign(label=np.where(np.arange(N) % 3, frame()["label"], "None")))
+    found = loaded(path)
+    assert len(found.train.rows) == N * 2 // 3
+    assert f"{path}: the label None is taken as missing; if it is a class, give it another name" in found.notes
+
+
+def test_a_column_of_other_labels_is_noted_unless_it_is_ignored(tmp_path: Path) -> None:
+    table = frame()
+    table["true_label"] = np.where(np.arange(N) < 9, "yes", table["label"])
+    path = written(tmp_path / "a.csv", table)
+    note = "the column true_label has values of label; if they are labels too, give --ignore_columns true_label"
+    assert note in loaded(path).notes
+    found = loaded(path, ignore=("true_label",))
+    assert not [line for line in found.notes if "true_label" in line]
+    assert not [name for name in found.features or () if "true_label" in name]
+
+
 def test_a_column_that_says_the_label_in_other_words_is_left_out(tmp_path: Path) -> None:
     table = frame()
     table["answer"] = table["label"].map({"yes": "Ja", "no": "Nein"})
@@ -169,6 +187,51 @@ def test_decimal_commas_are_read_where_values_are_missing_too() -> None:
     column = pd.Series([None if i % 3 else f"{i},5" for i in range(30)], name="size")
     assert kind_of(column) == ("number", "")
     np.testing.assert_array_equal(numbers_of(column), [np.nan if i % 3 else i + 0.5 for i in range(30)])
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1,234", "950", "12,345"], [1234, 950, 12345]),
+        (["1,234.5", "950.1", "-12,345.0"], [1234.5, 950.1, -12345]),
+        (["1.234,5", "950,1", "-12.345,0"], [1234.5, 950.1, -12345]),
+        (["0,123", "1,234", "2,5"], [0.123, 1.234, 2.5]),
+    ],
+)
+def test_a_comma_is_what_all_numbers_of_a_column_say(cells: list[str], expected: list[float]) -> None:
+    column = pd.Series(cells * 10, name="size")
+    assert kind_of(column) == ("number", "")
+    np.testing.assert_allclose(numbers_of(column), expected * 10)
+
+
+def test_a_comma_means_in_new_rows_what_it_means_in_training_rows() -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"size": ["1,234", "2,5", "0,75"] * 10}))
+    new, same = (encoder.transform(pd.DataFrame({"size": [cell]})) for cell in ("1,234", "1.234"))
+    np.testing.assert_allclose(new, encoder.transform(pd.DataFrame({"size": ["1,234", "2,5"]}))[:1])
+    assert same[0, 0] > new[0, 0]  # 1234, as points are groups where commas are decimal
+
+
+def test_dates_with_points_are_days_first() -> None:
+    column = pd.Series([f"{day}.02.2021" for day in range(1, 29)], name="signed")
+    assert kind_of(column) == ("date", "")
+    np.testing.assert_array_equal(np.diff(prepared_column(column, "date", None)), 1)
+
+
+def test_fit_transform_gives_what_fit_and_transform_give() -> None:
+    table = frame().drop(columns="label")
+    once = TableEncoder()
+    made, again = once.fit_transform(table), TableEncoder().fit(table).transform(table)
+    np.testing.assert_array_equal(made.toarray(), again.toarray())
+
+
+def test_validation_rows_that_are_training_rows_are_counted(tmp_path: Path) -> None:
+    path, table = tmp_path / "a.csv", frame()
+    table["review"] += " very much indeed"
+    written(path, table)
+    written(tmp_path / "a.val.csv", table.iloc[:20])
+    assert [
+        note for note in loaded(path).notes if note.startswith("20 of the 20 validation rows have the features of a training row")
+    ]
 
 
 def test_text_is_what_has_words_or_is_said_to_be(tmp_path: Path) -> None:
@@ -265,6 +328,16 @@ def test_a_table_comes_back_with_what_was_found(tmp_path: Path, invoke: Invoke) 
     assert found["decision"][8] == "change"
     assert (found["decision"] == "keep").sum() >= N - 4
     assert read_table(out / "corrected.csv").shape == found.shape
+
+
+def test_the_table_that_comes_back_has_every_cell_as_it_was(tmp_path: Path, invoke: Invoke) -> None:
+    cells = frame().assign(only="NA", id=[f"00{i}" for i in range(N)], age=["-1.234,50" if i % 9 else "" for i in range(N)])
+    path, out = written(tmp_path / "a.csv", cells), tmp_path / "out"
+    assert invoke("--dataset", path, "--result_dir", out, "--quiet").status == 0
+    was, found = (pd.read_csv(each, dtype=str, keep_default_na=False) for each in (path, out / "corrected.csv"))
+    pd.testing.assert_frame_equal(found[was.columns], was)
+    ranked = pd.read_csv(out / "ranking.csv", dtype=str, keep_default_na=False)
+    assert (ranked["id"][0], ranked["only"][0]) == (was["id"][int(ranked["index"][0])], "NA")
 
 
 def test_the_papers_protocol_takes_a_table_too(tmp_path: Path, invoke: Invoke) -> None:
