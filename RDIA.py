@@ -74,6 +74,8 @@ def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read)
     table = results_table(outcome.record, int(outcome.given.flipped.sum()))
     if flags.result_dir:
         table += f"\nsuspects: {outcome.record['relabeled']:,}, listed in {flags.result_dir / SUSPECTS_LISTED}"
+        if outcome.dataset.table:
+            table += f"\nyour table with what was found: {flags.result_dir / CORRECTED}"
     return printed(flags, outcome.record, describe(config.dataset, outcome.dataset), table)
 
 

@@ -138,10 +138,10 @@ def category_name(column: str, value: object) -> str:
 def text_encoder() -> Pipeline:
     """TF-IDF of words and pairs, sublinear."""
     words = CountVectorizer(ngram_range=(1, 2), min_df=RARE, max_features=MOST_TERMS, token_pattern=SHORT_WORDS)
-    return make_pipeline(words, FunctionTransformer(in_order, accept_sparse=True), TfidfTransformer(sublinear_tf=True))
+    return make_pipeline(words, FunctionTransformer(sorted_terms, accept_sparse=True), TfidfTransformer(sublinear_tf=True))
 
 
-def in_order(counts: Any) -> Any:
+def sorted_terms(counts: Any) -> Any:
     """The terms of each row in one order, so that the same text has the same norm to the last digit, in whatever part it is."""
     return counts.sorted_indices()
 

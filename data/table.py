@@ -257,6 +257,13 @@ def described_rows(table: Table, rows: np.ndarray) -> list[str]:
     return [shorten(line, LONGEST_LINE, placeholder=" ...") for line in lines]
 
 
+def own_columns(table: Table, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of the user's table beside those of a list, but for the labels. columns: of the list, with "index"."""
+    frame = table.frame.iloc[columns["index"]].drop(columns=table.label)
+    frame = frame.astype(object).where(frame.notna(), "")
+    return {f"{name}_2" if name in columns else name: frame[name].to_numpy() for name in frame}
+
+
 def corrected(table: Table, more: Mapping[str, Mapping[int, object]]) -> tuple[list[str], list[tuple[object, ...]]]:
     """Header and rows of the user's table with further columns. more: by name, the value of each row that has one."""
     header, values = [*table.frame], table.frame.astype(object).where(table.frame.notna(), "").to_numpy()

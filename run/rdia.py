@@ -22,7 +22,7 @@ from models.choose import Choice, Samples, TooFewRowsError, settle
 from models.linear import LinearModel
 from models.metrics import share
 from models.model import MODES, Model, Scores, judge, refit
-from run.decisions import count_decisions, read_decisions
+from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
 from run.records import Record
 from run.stages import Stages
@@ -72,6 +72,7 @@ class Outcome(NamedTuple):
     chosen: np.ndarray  # (n,) bool, the relabeled
     model: Model
     weights: Any  # of the ERM fit
+    decided: Decided | None = None  # by a person
 
 
 def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
@@ -107,7 +108,7 @@ def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
             weights["Decided"] = model.fit(x, decided.labels)
     with stages("evaluate"):
         methods = {name: judge(model, w, splits) for name, w in weights.items()}
-    outcome = Outcome({}, dataset, given, scores, chosen, model, weights["ERM"])
+    outcome = Outcome({}, dataset, given, scores, chosen, model, weights["ERM"], decided)
     record = recorded(config, outcome, choice, methods, stages.seconds)
     if decided:
         record["decided"] = count_decisions(decided, given, dataset.train.labels)

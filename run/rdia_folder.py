@@ -4,17 +4,21 @@ from pathlib import Path
 
 import numpy as np
 
+from data.table import Table, corrected, own_columns
 from run.gallery import MOST_PICTURES, draw_gallery
 from run.phi_plot import draw_choice, draw_phi
 from run.rdia import Config, Outcome
 from run.records import append_line, environment, remove, table_of, write_csv
+from run.repairing import CORRECTED
 
 SUSPECTS_LISTED = "relabeled.csv"
 
 
 def save_outcome(outcome: Outcome, config: Config, folder: Path) -> None:
-    """Replace relabeled.csv and the pictures, and append the run to results.jsonl. Raises `InputError`."""
+    """Replace relabeled.csv, corrected.csv of a table and the pictures; append the run to results.jsonl. Raises `InputError`."""
     write_csv(folder / SUSPECTS_LISTED, *relabeled_rows(outcome))
+    if outcome.dataset.table:
+        write_csv(folder / CORRECTED, *decided_table(outcome, outcome.dataset.table))
     draw_outcome(outcome, folder)
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
     settings |= {"block_rows": config.block_rows, "dask": config.dask, "gpu": config.gpu}
@@ -30,7 +34,7 @@ def most_harmful(outcome: Outcome) -> np.ndarray:
 
 
 def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of relabeled.csv, most harmful first. For a folder of pictures a row also has the file name."""
+    """Header and rows of relabeled.csv, most harmful first. Pictures also have the file name, tables their columns."""
     rows, scores = most_harmful(outcome), outcome.scores
     classes = np.array(outcome.dataset.classes)
     columns = {
@@ -44,7 +48,27 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
         columns["eta_new_label"] = scores.eta_best[rows]
     if outcome.dataset.files:
         columns["file"] = np.array(outcome.dataset.files)[columns["index"]]
+    if outcome.dataset.table:
+        columns |= own_columns(outcome.dataset.table, columns)
     return table_of(columns)
+
+
+def decided_table(outcome: Outcome, table: Table) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of corrected.csv: the user's table, with a label, phi and a decision for each training row.
+
+    decision: "change" or "keep", where a person decided by that person's label; without decisions every suspect is to change, with
+    some a suspect that has none is one to look at.
+    """
+    given, chosen, classes = outcome.given.labels, outcome.chosen, np.array(outcome.dataset.classes)
+    labels = np.where(chosen, outcome.scores.best, given)
+    decision = np.where(chosen, "look" if outcome.decided else "change", "keep")
+    if outcome.decided:
+        rows = outcome.decided.rows
+        labels = np.where(rows, outcome.decided.labels, labels)
+        decision = np.where(rows, np.where(labels != given, "change", "keep"), decision)
+    more = {"suggested_label": classes[labels], "phi": outcome.scores.phi, "decision": decision}
+    places = outcome.dataset.train.rows.tolist()
+    return corrected(table, {name: dict(zip(places, each.tolist(), strict=True)) for name, each in more.items()})
 
 
 def draw_outcome(outcome: Outcome, folder: Path) -> None:

@@ -1,7 +1,6 @@
 """A run of RDIA by the protocol auto: everything is chosen by cross-fitting over trusted rows, and every training row is ranked."""
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
-from data.table import Table, corrected
+from data.table import Table, corrected, own_columns
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
@@ -161,13 +160,6 @@ def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
     if dataset.table:
         columns |= own_columns(dataset.table, columns)
     return table_of(columns)
-
-
-def own_columns(table: Table, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The columns of the user's table beside those of a list, but for the labels. columns: of the list, with "index"."""
-    frame = table.frame.iloc[columns["index"]].drop(columns=table.label)
-    frame = frame.astype(object).where(frame.notna(), "")
-    return {f"{name}_2" if name in columns else name: frame[name].to_numpy() for name in frame}
 
 
 def first_suspects(found: Found) -> list[str]:

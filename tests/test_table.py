@@ -347,6 +347,35 @@ def test_the_papers_protocol_takes_a_table_too(tmp_path: Path, invoke: Invoke) -
     assert record["methods"]["ERM"]["test"]["accuracy"] > 0.9
 
 
+def test_what_a_person_decided_comes_back_in_the_table(tmp_path: Path, invoke: Invoke) -> None:
+    table = frame()
+    table["label"] = np.where(np.arange(N) % 7 == 3, table["label"].iloc[::-1], table["label"])
+    path, out = written(tmp_path / "a.csv", table), tmp_path / "out"
+    flags = ("--dataset", path, "--alpha", 0, "--result_dir", out, "--quiet")
+    assert f"your table with what was found: {out / 'corrected.csv'}" in invoke(*flags).out
+    listed = pd.read_csv(out / "relabeled.csv", dtype={"index": int})
+    found = pd.read_csv(out / "corrected.csv")
+    assert list(found.columns) == [*table.columns, "suggested_label", "phi", "decision"]
+    assert sorted(listed["index"]) == sorted(np.flatnonzero(found["decision"] == "change"))
+    assert listed["review"].tolist() == table["review"][listed["index"]].tolist()
+    with np.load(out / "audit.npz") as kept:
+        run = json.loads(str(kept["facts"]))["run"]
+    first, second, *others = listed.iloc
+    with (tmp_path / "d.csv").open("w") as file:
+        csv.writer(file).writerows(
+            [
+                ("run", "index", "given", "decided"),
+                (run, first["index"], first["old_label"], first["new_label"]),
+                (run, second["index"], second["old_label"], second["old_label"]),
+            ]
+        )
+    assert invoke(*flags, "--labels", tmp_path / "d.csv").status == 0
+    decided = pd.read_csv(out / "corrected.csv").loc[listed["index"]]
+    assert decided["decision"].tolist() == ["change", "keep", *["look"] * len(others)]
+    assert decided["suggested_label"].tolist()[:2] == [first["new_label"], second["old_label"]]
+    assert others
+
+
 def test_what_is_a_table() -> None:
     assert all(is_table(Path(name)) for name in ("a.csv", "a.b.tsv", "a.jsonl.gz", "a.parquet", "a.csv.zst"))
     assert not any(is_table(Path(name)) for name in ("a.svm", "a.npz", "a.txt", "csv", "a.gz"))
