@@ -13,7 +13,7 @@ from run.records import ROOT
 from run.script import run_script
 
 ON_GPU = "gpu"  # only when it is named: it needs one
-BENCHMARKS = ("influence", "softmax", "network", "training", "sweep", "ranks", "audit")
+BENCHMARKS = ("influence", "softmax", "network", "training", "sweep", "ranks", "audit", "table")
 
 
 def main() -> None:
