@@ -1,9 +1,11 @@
 """RDIA-LS: relabel by loss while a network trains on noisy labels.
 
     python RDIA-LS.py --gamma 0.2                                   # built-in digits, 40% of the labels wrong, seconds
-    python RDIA-LS.py --result_dir out --dataset mnist --noise_rate 0.8 --weight_decay 0.00001 --gamma 0.2 --gpu 0
-    python RDIA-LS.py --result_dir out --dataset cifar10 --noise_rate 0.8 --weight_decay 0 --gamma 0.05 --gpu 0
+    python RDIA-LS.py --result_dir out/mnist --dataset mnist --noise_rate 0.8 --weight_decay 0.00001 --gamma 0.2 --gpu 0
+    python RDIA-LS.py --result_dir out/cifar10 --dataset cifar10 --noise_rate 0.8 --weight_decay 0 --gamma 0.05 --gpu 0
     python RDIA-LS.py --dataset mine.npz --result_dir out                       # your own labels: out/suspects.csv
+    python RDIA-LS.py --dataset mine.npz --audit page.html          # review the suspects in a browser, export your decisions,
+    python RDIA-LS.py --dataset mine.npz --labels decided.csv       # and train on them
     torchrun --nproc-per-node 2 RDIA-LS.py --gamma 0.2              # the first by two processes, on GPUs where there are two
 
 It prints the mean test accuracy of the last ten epochs, the best, and the recall of each class. With --result_dir it writes
@@ -28,10 +30,13 @@ from data.errors import InputError
 from data.files import only_writer, writable_folder
 from models.devices.device import choose_device
 from models.devices.ranks import Ranks, from_first, on_ranks
+from page.render import page_path, write_page
+from page.review import REVIEW, save_review
+from page.trained import training_review
 from run.checkpoint import refuse_to_overwrite
 from run.ls_folder import save_training
-from run.rdia_ls import run_training
-from run.records import json_line
+from run.rdia_ls import Trained, run_training
+from run.records import json_line, remove
 from run.report import training_summary
 from run.watch import Watch
 
@@ -41,6 +46,17 @@ def ready_folder(folder: Path, resume: bool, ending: ExitStack) -> None:
     ending.enter_context(only_writer(writable_folder(folder, "--result_dir"), "--result_dir"))
     if not resume:
         refuse_to_overwrite(folder)
+        remove(folder / REVIEW)
+
+
+def write_review(found: Trained, page: Path | None, folder: Path | None) -> None:
+    """What the review page is made from, in the result directory, and the page itself. Raises `InputError`."""
+    if page or folder:
+        review = training_review(found)
+        if folder:
+            save_review(review, folder)
+        if page:
+            write_page(review, page)
 
 
 def main(ranks: Ranks) -> None:
@@ -54,14 +70,19 @@ def main(ranks: Ranks) -> None:
         raise InputError("--resume: needs the --result_dir of the run to continue")
     config = ls_config(flags)
     with ExitStack() as ending:
-        if folder and ranks.rank == 0:
-            ready_folder(folder, flags.resume, ending)
+        if ranks.rank == 0:
+            if flags.audit:
+                page_path(flags.audit, "--audit")
+            if folder:
+                ready_folder(folder, flags.resume, ending)
         watch = ending.enter_context(Watch(config.settings, quiet, flag_notes(flags, config.settings)))
-        record = run_training(config, device, folder, flags.resume, watch, ranks)
-        if folder and ranks.rank == 0:
-            save_training(record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
+        found = run_training(config, device, folder, flags.resume, watch, ranks)
+        if ranks.rank == 0:
+            if folder:
+                save_training(found.record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
+            write_review(found, flags.audit, folder)
     if ranks.rank == 0:
-        sys.stdout.write(json_line(record) if flags.json else training_summary(record))
+        sys.stdout.write(json_line(found.record) if flags.json else training_summary(found.record))
 
 
 def cli() -> None:

@@ -59,7 +59,7 @@ def train_run(config: TrainingConfig, data_dir: Path) -> Record:
 
     device = choose_device(None)
     torch.set_num_threads(1)
-    return {**run_training(config._replace(data_dir=data_dir), device), "device": str(device)}
+    return {**run_training(config._replace(data_dir=data_dir), device).record, "device": str(device)}
 
 
 def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
@@ -181,9 +181,8 @@ def estimate_rate(config: RateOf, data_dir: Path) -> Record:
     torch.set_num_threads(1)
     dataset, noise_rate, noise_type, seed = config
     pictures = load_pictures(dataset, data_dir, seed)
-    own = TrainingConfig(dataset, noise_rate, noise_type, seed, "auto", Settings())
-    data, shape = tensors(pictures, own, torch.device("cpu")), pictures.train.x.shape[1:]
-    given = redraw_labels(pictures.train.labels, data.classes, noise_rate, noise_type, generator(seed, "noise"))
+    given = redraw_labels(pictures.train.labels, len(pictures.classes), noise_rate, noise_type, generator(seed, "noise"))
+    data, shape = tensors(pictures, given.labels, True, torch.device("cpu")), pictures.train.x.shape[1:]
     order, first = (stream_seed(seed, name) for name in ("order", "initialisation"))
     found = estimated_noise_rate(data, lambda: build("auto", shape, data.classes, first), generator(seed, "halves"), order)
     return {**found._asdict(), "true": float(np.mean(given.flipped))}

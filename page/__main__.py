@@ -1,6 +1,6 @@
 """Write the review page of a finished run.
 
-python -m page out page.html      # the last run of RDIA.py with --result_dir out
+python -m page out page.html      # the last run of RDIA.py or RDIA-LS.py with --result_dir out
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from run.script import run_script
 def parser() -> Parser:
     """The flags of `python -m page`."""
     flags = Parser("page", __doc__)
-    flags.add_argument("result_dir", type=Path, help="the --result_dir of a run of RDIA.py")
+    flags.add_argument("result_dir", type=Path, help="the --result_dir of a run of RDIA.py or RDIA-LS.py")
     flags.add_argument("page", type=Path, help="the HTML file to write")
     return flags
 

@@ -1,6 +1,6 @@
 "use strict";
 // The page of a run. It shows data as text (textContent) or as pictures, never as markup. Samples are stored as columns, the most harmful
-// first: sample i has phi[i], given[i] and so on, and the samples above alpha are the first ones.
+// first: sample i has phi[i], given[i] and so on, and the suspects are the first ones: the samples above alpha, or those of RDIA-LS.
 (() => {
   const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, i4: Int32Array, u2: Uint16Array, u1: Uint8Array };
   const CHUNK = 1000; // the decisions of so many rows are stored under one key
@@ -9,7 +9,7 @@
 
   const el = (id) => document.getElementById(id);
   const page = JSON.parse(el("data").textContent);
-  const { facts } = page, { classes } = facts;
+  const { facts } = page, { classes } = facts, byLoss = facts.by_loss === true; // of RDIA-LS: without Phi, alpha and a histogram
   const decode = ([kind, base64]) => new KINDS[kind](Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer);
   const { rows, phi, eta, given, suggested, p_given, p_suggested, flipped, counts, columns, values, pulls } = Object.fromEntries(
     Object.entries(page.arrays).map(([name, packed]) => [name, decode(packed)]));
@@ -127,7 +127,7 @@
   const pairs = new Uint32Array(classes.length <= 256 ? classes.length ** 2 : 0), sparse = new Map();
   const tally = { states: [0, 0, 0, 0], suspects: 0, undecided: 0 };
   const select = () => {
-    above = countAbove(state.alpha);
+    above = byLoss ? Math.min(n, facts.suspects) : countAbove(state.alpha);
     const end = state.scope === "all" ? n : above, found = new Int32Array(end);
     const wanted = state.decision === "any" ? -1 : Number(state.decision), flip = state.flip === "any" ? -1 : Number(state.flip);
     let length = 0;
@@ -367,7 +367,7 @@
     return card;
   };
   const cards = Array.from({ length: pageSize }, (_, slot) => newCard(slot));
-  const measures = (i) => [
+  const measures = (i) => byLoss ? [["p", `${share(p_given[i])} → ${share(p_suggested[i])}`], ["row", String(rows[i])]] : [
     ["p", given[i] === suggested[i] ? share(p_given[i]) : `${share(p_given[i])} → ${share(p_suggested[i])}`],
     ["Phi", number(phi[i])], ["eta", number(eta[i])], ["row", String(rows[i])],
   ];
@@ -453,7 +453,7 @@
   };
   const show = () => {
     select();
-    readout();
+    if (!byLoss) readout();
     updateMatrix();
     showSamples();
     showProgress();
@@ -516,7 +516,6 @@
     el("accept-list").onclick = () => acceptAll(list);
     el("export").onclick = exportDecisions;
     el("name").addEventListener("change", () => { try { storage?.setItem(NAME, el("name").value); } catch { /* the name is then not remembered */ } });
-    new ResizeObserver(drawChart).observe(el("chart"));
     window.addEventListener("storage", (event) => { // from another window with this page
       const chunk = event.key?.startsWith(KEY) ? Number(event.key.slice(KEY.length)) : NaN;
       if (chunks.has(chunk)) { restore(chunk); show(); }
@@ -528,14 +527,16 @@
     const labels = keyed === classes ? "a digit chooses that label" : keyed.length ? `${keyed.map((key, place) => `${key} ${classes[place]}`).join(", ")} choose a label`
       : "choose other labels from the list in each card";
     el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes.`;
-    el("notes").textContent = "p: predicted probability of the given → the suggested label. eta: effect of changing to the suggested label on the validation loss; below 0 it helps."
-      + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the ${count(facts.pictures)} most harmful samples.` : "")
+    const held = facts.n_train > n ? ` This page holds the first ${count(n)} of ${count(facts.n_train)} samples.` : "";
+    el("notes").textContent = "p: predicted probability of the given → the suggested label."
+      + (byLoss ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
+      + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the first ${count(facts.pictures)} samples.` : "")
       + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label." : "")
-      + (explained && explained < n ? ` Features are shown for the ${count(explained)} most harmful samples.` : "");
+      + (explained && explained < n ? ` Features are shown for the first ${count(explained)} samples.` : "");
     el("grid").textContent = (curve.length > 1 ? `The run tried ${curve.length} values of alpha: Phi from one half of the validation rows, a new fit, the loss on the other half. Values between them are interpolated.`
       : facts.alpha_chosen || facts.n_validation < 2 ? "The run could not try several values of alpha, so there is no expected validation loss."
         : "This run did not try several values of alpha; run it with --alpha auto to see the expected validation loss.")
-      + (facts.n_train > n ? ` This page holds the ${count(n)} most harmful of ${count(facts.n_train)} samples.` : "");
+      + held;
     el("kept").textContent = storage ? "Your decisions are stored in this browser and survive a reload. They leave it only by the exported CSV."
       : "This browser stores nothing for a page opened this way: export before you close or reload it.";
     el("run").textContent = facts.run;
@@ -552,9 +553,12 @@
     el("samples").append(...cards.map((card) => card.item));
     el("slider").value = alphaToSlider(state.alpha);
     texts();
-    legend();
     buildMatrix();
-    drawChart();
+    if (!byLoss) {
+      legend();
+      drawChart();
+      new ResizeObserver(drawChart).observe(el("chart"));
+    }
     listen();
     show();
     document.documentElement.dataset.ready = "true";

@@ -1,14 +1,15 @@
 """The review page of a run: one HTML file that holds all it shows, and loads nothing from any network.
 
     python RDIA.py --dataset digits --audit page.html      # at the end of a run
-    python -m page out page.html                           # the last run of RDIA.py with --result_dir out
+    python RDIA-LS.py --dataset digits --audit page.html   # the same for RDIA-LS
+    python -m page out page.html                           # the last run with --result_dir out
 
-The page exports a person's decisions as CSV. `RDIA.py --labels FILE.csv`, with the flags of the run, also fits on these.
+The page exports a person's decisions as CSV. `RDIA.py --labels FILE.csv`, with the flags of the run, also fits on these;
+`RDIA-LS.py --labels FILE.csv` trains on them.
 """
 
 import base64
 import hashlib
-import html
 import json
 from pathlib import Path
 from string import Template
@@ -19,8 +20,8 @@ from data.errors import InputError
 from data.files import refuse_endless, replacing, writable_folder
 from page.review import FEATURES, Review
 from page.sprites import SHEET, TILES_ACROSS
+from page.texts import texts
 from run.records import Record
-from run.report import DONE
 
 HERE = Path(__file__).resolve().parent
 UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}  # could end a script element or a line of JavaScript
@@ -61,10 +62,8 @@ def html_page(review: Review) -> str:
         policy=policy,
         style=style,
         script=script,
-        dataset=html.escape(review.facts["dataset"]),
-        facts=fact_list(review.facts),
-        results=results(review.facts),
         data=embedded(payload(review)),
+        **texts(review.facts),
     )
 
 
@@ -95,33 +94,6 @@ def _base64(array: np.ndarray) -> str:
 def embedded(record: Record) -> str:
     """JSON that is safe inside a script element."""
     return json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":")).translate(UNSAFE)
-
-
-def fact_list(facts: Record) -> str:
-    """Model, alpha, noise and sizes of the run, as the items of a definition list."""
-    n, flipped = facts["n_train"], facts["flipped"]
-    shown = {
-        "Model": facts["model"],
-        "alpha": f"{facts['alpha']:.4g}, {'chosen on validation rows' if facts['alpha_chosen'] else 'as given'}",
-        "Suspects are": DONE[facts["relabel"]],
-        "Noise": f"{flipped:,} of {n:,} labels flipped on purpose" if flipped else "none injected",
-        "Rows": f"{n:,} training, {facts['n_validation']:,} validation (trusted), {facts['n_test']:,} test",
-        "Seed": str(facts["seed"]),
-    }
-    return "\n".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in shown.items())
-
-
-def results(facts: Record) -> str:
-    """The rows of the table of results on the test set."""
-    names = {"ERM": "ERM: labels as given", "RDIA": "RDIA: suspects relabeled", "Decided": "Decisions of a person"}
-    rows = []
-    for name, text in names.items():
-        if name in facts["methods"]:
-            metrics = facts["methods"][name]["test"]
-            auc = "-" if metrics["auc"] is None else f"{metrics['auc']:.4f}"
-            cells = (f"{metrics['log_loss']:.4f}", f"{metrics['accuracy']:.1%}", auc)
-            rows.append(f'<tr><th scope="row">{text}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>')
-    return "\n".join(rows)
 
 
 def page_path(path: Path, flag: str, begins: bytes = b"") -> Path:

@@ -44,7 +44,7 @@ FACTS = (
     "methods",
     "curve",
 )
-NEEDS_RUN = "give the --result_dir of a run of RDIA.py, or run it again with --audit"
+NEEDS_RUN = "give the --result_dir of a finished run, or run it again with --audit"
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,10 @@ class Pulls(NamedTuple):
 
 
 class Review(NamedTuple):
-    """m samples, largest Phi first. Labels are places in facts["classes"]."""
+    """m samples, largest Phi first; without Phi and eta those of RDIA-LS, as `page.trained` makes them.
+
+    Labels are places in facts["classes"].
+    """
 
     facts: Record  # `FACTS` of the run, "classes", the histogram's "edges" and the size of a picture
     rows: np.ndarray  # (m,) 0-based row in the source

@@ -83,10 +83,11 @@ def damaged(folder: Path) -> InputError:
 
 
 def refuse_to_overwrite(folder: Path) -> None:
-    """Raise `InputError` if `folder` holds an unfinished run, which a new one would overwrite."""
+    """Raise `InputError` if `folder` holds a run, which a new one would overwrite."""
     kept = read_checkpoint(folder)
-    if kept and len(kept.lines) < kept.config["n_epoch"]:
+    if kept:
+        done, n = len(kept.lines), kept.config["n_epoch"]
+        what, use = ("a finished run", "print") if done == n else (f"an unfinished run, at epoch {done} of {n}", "finish")
         raise InputError(
-            f"--result_dir {folder}: holds an unfinished run, at epoch {len(kept.lines)} of {kept.config['n_epoch']}; add --resume"
-            f" to finish it, give another folder, or remove {folder / CHECKPOINT}"
+            f"--result_dir {folder}: holds {what}; add --resume to {use} it, give another folder, or remove {folder / CHECKPOINT}"
         )

@@ -42,6 +42,8 @@ def ls_parser(description: str | None = None) -> Parser:
     _add_loss(method)
     _add_training(method)
     output = flags.add_argument_group("output")
+    output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suspects")
+    output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="train on the decisions exported from that page")
     output.add_argument("--result_dir", type=place, help="folder for suspects, result lines, checkpoint and curve")
     output.add_argument("--resume", action="store_true", help="continue from the checkpoint in --result_dir")
     add_output(output)

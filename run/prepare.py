@@ -1,5 +1,6 @@
 """What RDIA-LS.py does before the first epoch: load data, inject noise, build networks."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 from data.arrays import digest
 from data.dataset import Dataset, load_pictures
 from data.errors import InputError
-from data.noise import redraw_labels
+from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
 from models.architectures import DOWNSAMPLED, build, placed
 from models.devices.ranks import ALONE, Ranks, from_first
@@ -17,6 +18,9 @@ from models.devices.shared_norm import share_norms
 from models.methods import companion
 from models.noise_rate import NoiseRate, estimated_noise_rate
 from models.training import State, Tensors, start
+from run.decisions import count_decisions, read_decisions
+from run.identity import run_key
+from run.records import Record
 from run.training_config import TrainingConfig
 
 ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from the labels; --noise_rate sets it"
@@ -33,6 +37,9 @@ class Prepared(NamedTuple):
     classes: tuple[str, ...]  # how the source writes each label
     rows: np.ndarray  # (n,) 0-based row of each training picture in its source
     files: tuple[str, ...]  # (n,) the file of each training picture, or none
+    given: NoisyLabels  # (n,) labels before a person's decisions
+    decided: Record | None  # how many of these labels a person has decided, if --labels has decisions
+    key: str  # of the run, for decisions on its labels
     notes: tuple[str, ...]
 
 
@@ -41,7 +48,12 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) 
     pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size))
     train, shape = pictures.train, pictures.train.x.shape[1:]
     check_sizes(config, len(train.labels), shape)
-    data = tensors(pictures, config, device)
+    given = redraw_labels(
+        train.labels, len(pictures.classes), config.noise_rate or 0.0, config.noise_type, generator(config.seed, "noise")
+    )
+    key = training_key(config, pictures, given)
+    decided = from_first(ranks, lambda: read_decisions(config.labels, key, pictures, given.labels) if config.labels else None)
+    data = tensors(pictures, decided.labels if decided else given.labels, config.noise_type != "none", device)
 
     def plain(stream: Stream) -> nn.Module:
         return placed(build(config.network, shape, data.classes, stream_seed(config.seed, stream)), device)
@@ -57,10 +69,19 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) 
         halves, order = generator(config.seed, "halves"), stream_seed(config.seed, "order")
         rate = from_first(ranks, lambda: estimated_noise_rate(data, lambda: plain("initialisation"), halves, order))
         notes.append(ESTIMATED.format(*rate))
-    arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels)
+    arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest(arrays, repr(pictures.classes))
-    return Prepared(data, state, rate, read, pictures.classes, train.rows, files, tuple(notes))
+    counts = count_decisions(decided, given, train.labels) if decided else None
+    return Prepared(data, state, rate, read, pictures.classes, train.rows, files, given, counts, key, tuple(notes))
+
+
+def training_key(config: TrainingConfig, pictures: Dataset, given: NoisyLabels) -> str:
+    """The key of the run: its data, and the settings that its given labels depend on; decisions hold for any way to train."""
+    settings = {name: getattr(config, name) for name in ("noise_rate", "noise_type", "seed")}
+    if config.noise_type == "none":
+        del settings["noise_rate"]
+    return run_key({"dataset": Path(config.dataset).resolve().name, **settings}, pictures, given.labels)
 
 
 def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
@@ -75,13 +96,11 @@ def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def tensors(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Tensors:
-    """The pictures on the device, with noise in the training labels."""
+def tensors(pictures: Dataset, labels: np.ndarray, known: bool, device: torch.device) -> Tensors:
+    """The pictures on the device, with these labels (n,) for training. known: whether those of the data are the true ones."""
     train, test, classes = pictures.train, pictures.test, len(pictures.classes)
-    given = redraw_labels(train.labels, classes, config.noise_rate or 0.0, config.noise_type, generator(config.seed, "noise"))
     x, x_test = (torch.from_numpy(np.array(part.x)).to(device) for part in (train, test))
     if x.dtype == torch.uint8 and x.numel() <= FLOAT_PIXELS:
         x, x_test = x.float().div_(255), x_test.float().div_(255)
-    labels, correct, labels_test = (torch.from_numpy(part).to(device) for part in (given.labels, ~given.flipped, test.labels))
-    known = config.noise_type != "none"
-    return Tensors(x, labels, correct if known else None, x_test, labels_test, classes)
+    given, correct, labels_test = (torch.from_numpy(part).to(device) for part in (labels, labels == train.labels, test.labels))
+    return Tensors(x, given, correct if known else None, x_test, labels_test, classes)

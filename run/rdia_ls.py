@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,7 +22,15 @@ from run.suspects import judged, suspect_rows, suspects
 from run.training_config import LOST_BELOW, TrainingConfig
 
 SUSPECTS, CURVE = "suspects.csv", "curve.png"  # written when a run has ended
-LAST_EPOCHS = 10  # whose mean test accuracy is reported
+LAST_EPOCHS = 10  # whose mean test accuracy is reported; the untrained epoch 0 does not count
+
+
+class Trained(NamedTuple):
+    """A training run that has ended."""
+
+    record: Record  # the object that --json prints
+    ready: Prepared
+    p: np.ndarray  # (n, K) predicted probabilities of the training samples
 
 
 def run_training(
@@ -31,8 +40,8 @@ def run_training(
     resume: bool = False,
     each_epoch: Callable[[Epoch, Prepared], None] = lambda *_: None,
     ranks: Ranks = ALONE,
-) -> Record:
-    """Train to the end and return the record. `each_epoch` is called after every epoch.
+) -> Trained:
+    """Train to the end. `each_epoch` is called after every epoch.
 
     folder: where to write a line for each epoch (epochs.jsonl), a checkpoint after each epoch, and in the end suspects.csv. Of
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
@@ -56,12 +65,17 @@ def run_training(
         each_epoch(epoch, ready)
         begin = time.perf_counter()
     given = data.labels.cpu().numpy()
-    found = suspects(predict(state.averaged, data.x, settings).double().cpu().numpy(), given)
+    p = predict(state.averaged, data.x, settings).double().cpu().numpy()
+    found = suspects(p, given)
     if folder:
         write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
     correct = None if data.correct is None else data.correct.cpu().numpy()
-    estimated = {"noise_rate": ready.rate.estimate, "estimated_noise_rate": ready.rate._asdict()} if ready.rate else {}
-    return {**training_record(config, lines), **estimated, "classes": list(ready.classes), **judged(found, correct)}
+    record = {**training_record(config, lines), "classes": list(ready.classes), **judged(found, correct)}
+    if ready.rate:
+        record |= {"noise_rate": ready.rate.estimate, "estimated_noise_rate": ready.rate._asdict()}
+    if ready.decided:
+        record["decided"] = ready.decided
+    return Trained(record, ready, p)
 
 
 def assuming(settings: Settings, rate: NoiseRate | None) -> Settings:
@@ -103,7 +117,7 @@ def training_record(config: TrainingConfig, lines: list[Record]) -> Record:
         **{name: getattr(settings, name) for name in ("method", "gamma", "objective")},
         "epochs": settings.n_epoch,
         "test_accuracy": accuracy,
-        "last10": float(np.mean(accuracy[-LAST_EPOCHS:])),
+        "last10": float(np.mean((accuracy[1:] or accuracy)[-LAST_EPOCHS:])),
         "best": max(accuracy),
         **{name: lines[-1][name] for name in ("test_recall", "clean_share_kept", "wrong_share_relabeled")},
         "seconds": sum(line["seconds"] for line in lines),

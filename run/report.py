@@ -118,6 +118,7 @@ def training_summary(record: Record) -> str:
         f"test recall of each class in the last epoch, %: {recall}",
         *(f"{text}: {record[key]:.4f}" for key, text in KNOWN_SHARES.items() if record[key] is not None),
         f"suspects, for which the network predicts another label: {record['suspects']:,}{_of_the_wrong(record)}",
+        *([_decided(record["decided"])] if "decided" in record else []),
         f"seconds: {record['seconds']:.1f}",
     ]
     return "\n".join(lines) + "\n"

@@ -22,8 +22,9 @@ class TrainingConfig(NamedTuple):
     settings: Settings
     data_dir: Path = Path()
     size: int | None = None  # of a side of each picture of a user's folder
+    labels: Path | None = None  # a file of decisions that a person made
 
     def flat(self) -> Record:
-        """The fields that identify the run in one dictionary; `data_dir` and `size` show in its data."""
-        own = {name: getattr(self, name) for name in self._fields if name not in {"settings", "data_dir", "size"}}
+        """The fields that identify the run in one dictionary; `data_dir`, `size` and `labels` show in its data."""
+        own = {name: getattr(self, name) for name in self._fields if name not in {"settings", "data_dir", "size", "labels"}}
         return {**own, **self.settings._asdict()}

@@ -57,6 +57,12 @@ def test_json_sums_up_its_own_list(invoke: Invoke) -> None:
     assert len(result["test_recall"]) == 10
 
 
+@pytest.mark.parametrize(("epochs", "counted"), [(1, slice(0, 1)), (4, slice(1, 4))])
+def test_the_untrained_network_does_not_count(epochs: int, counted: slice, invoke: Invoke) -> None:
+    result = json.loads(invoke("--n_epoch", epochs, "--epoch_decay_start", 0, "--json").out)
+    assert result["last10"] == pytest.approx(np.mean(result["test_accuracy"][counted]))
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(invoke: Invoke) -> None:
     first, second, other = (record(invoke(*SHORT, "--json", "--seed", seed).out) for seed in (3, 3, 4))
     assert json.dumps(first) == json.dumps(second)
@@ -74,7 +80,7 @@ def test_a_result_directory_holds_lines_curve_and_checkpoint(tmp_path: Path, inv
     out = tmp_path / "out"
     printed = record(invoke(*SHORT, "--result_dir", out, "--json").out)
     assert {path.name for path in out.iterdir()} == {
-        *("checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl", "suspects.csv", ".lock")
+        *("audit.npz", "checkpoint.pt", "curve.png", "epochs.jsonl", "results.jsonl", "suspects.csv", ".lock")
     }
     epochs = [json.loads(line) for line in (out / "epochs.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == list(range(14))
@@ -241,6 +247,12 @@ def test_a_class_that_is_lost_is_named_in_a_warning(tmp_path: Path, invoke: Invo
 
 def test_a_new_run_takes_away_what_an_earlier_one_has_left(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     invoke(*SHORT, "--result_dir", tmp_path)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    refused = invoke(*SHORT, "--seed", 2, "--result_dir", tmp_path)
+    remedy = f"add --resume to print it, give another folder, or remove {tmp_path / 'checkpoint.pt'}"
+    assert (refused.status, refused.err) == (2, f"RDIA-LS.py: error: --result_dir {tmp_path}: holds a finished run; {remedy}\n")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    (tmp_path / "checkpoint.pt").unlink()
     before = (tmp_path / "results.jsonl").read_bytes()
     interrupt = iter([None, KeyboardInterrupt()])
 

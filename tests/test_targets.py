@@ -2,6 +2,7 @@
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -152,9 +153,9 @@ def test_a_training_run_is_kept_with_the_device_that_trained_it(
 ) -> None:
     seen: dict[str, Any] = {}
 
-    def run_training(config: Any, where: torch.device) -> Record:
+    def run_training(config: Any, where: torch.device) -> SimpleNamespace:
         seen.update(config=config, device=where, threads=torch.get_num_threads())
-        return {"last10": 88.0}
+        return SimpleNamespace(record={"last10": 88.0})
 
     monkeypatch.setattr("run.rdia_ls.run_training", run_training)
     monkeypatch.setattr("models.devices.device.choose_device", lambda asked: torch.device(device) if asked is None else asked)

@@ -1,0 +1,93 @@
+"""What the page says of its run, by the way the samples were ordered: by influence (RDIA.py) or by loss (RDIA-LS.py)."""
+
+import html
+
+from run.records import Record
+from run.report import DONE
+
+BY_INFLUENCE = {
+    "lead": "RDIA found training labels that seem harmful and suggests others. You decide.",
+    "threshold": "",
+    "decide": "2. Decide, most harmful first",
+    "export": "3. Export your decisions",
+    "order": "most harmful first",
+    "suspects": "Phi above alpha",
+    "again": "To fit on them,",
+}
+BY_LOSS = {
+    "lead": "A network that was trained by RDIA-LS predicts other labels for some training samples. You decide.",
+    "threshold": "hidden",  # nothing is chosen on the page: the suspects are those of suspects.csv
+    "decide": "1. Decide, least likely labels first",
+    "export": "2. Export your decisions",
+    "order": "least likely labels first",
+    "suspects": "another label is predicted",
+    "again": "To train on them,",
+}
+
+
+def texts(facts: Record) -> dict[str, str]:
+    """The places of page.html that depend on the run."""
+    by_loss = facts.get("by_loss", False)
+    shown, table = (facts_by_loss(facts), accuracy_table(facts)) if by_loss else (facts_by_influence(facts), metrics_table(facts))
+    items = "\n".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in shown.items())
+    return {**(BY_LOSS if by_loss else BY_INFLUENCE), "dataset": html.escape(facts["dataset"]), "facts": items, "table": table}
+
+
+def facts_by_influence(facts: Record) -> dict[str, str]:
+    """Model, alpha, noise and sizes of a run of RDIA.py."""
+    return {
+        "Model": facts["model"],
+        "alpha": f"{facts['alpha']:.4g}, {'chosen on validation rows' if facts['alpha_chosen'] else 'as given'}",
+        "Suspects are": DONE[facts["relabel"]],
+        "Noise": injected(facts),
+        "Rows": f"{facts['n_train']:,} training, {facts['n_validation']:,} validation (trusted), {facts['n_test']:,} test",
+        "Seed": str(facts["seed"]),
+    }
+
+
+def facts_by_loss(facts: Record) -> dict[str, str]:
+    """Method, noise and sizes of a run of RDIA-LS.py."""
+    source = "estimated from the labels" if facts["estimated"] else "as given"
+    return {
+        "Method": f"{facts['method']}, {facts['epochs']} epochs",
+        "Wrong labels": f"{facts['noise_rate']:.1%}, {source}",
+        "Suspects": f"{facts['suspects']:,} of {facts['n_train']:,} training labels",
+        "Noise": injected(facts),
+        "Samples": f"{facts['n_train']:,} training, {facts['n_test']:,} test",
+        "Seed": str(facts["seed"]),
+    }
+
+
+def injected(facts: Record) -> str:
+    """How many labels were flipped on purpose."""
+    flipped = facts["flipped"]
+    return f"{flipped:,} of {facts['n_train']:,} labels flipped on purpose" if flipped else "none injected"
+
+
+def metrics_table(facts: Record) -> str:
+    """Log-loss, accuracy and AUC of each fit."""
+    names = {"ERM": "ERM: labels as given", "RDIA": "RDIA: suspects relabeled", "Decided": "Decisions of a person"}
+    rows: dict[str, tuple[str, ...]] = {}
+    for name, text in names.items():
+        if name in facts["methods"]:
+            metrics = facts["methods"][name]["test"]
+            auc = "-" if metrics["auc"] is None else f"{metrics['auc']:.4f}"
+            rows[text] = (f"{metrics['log_loss']:.4f}", f"{metrics['accuracy']:.1%}", auc)
+    return table("Fitted on", ("log-loss", "accuracy", "AUC"), rows)
+
+
+def accuracy_table(facts: Record) -> str:
+    """The test accuracy of the trained network, in the last ten epochs and the best one."""
+    of = "Labels as given" if facts["decided"] is None else f"With {facts['decided']:,} labels of a person"
+    return table(
+        "Trained on", ("accuracy, last ten epochs", "best epoch"), {of: (f"{facts['last10']:.1f}%", f"{facts['best']:.1f}%")}
+    )
+
+
+def table(first: str, columns: tuple[str, ...], rows: dict[str, tuple[str, ...]]) -> str:
+    """Head and body of the table of results."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in (first, *columns))
+    body = "\n".join(
+        f'<tr><th scope="row">{name}</th>{"".join(f"<td>{c}</td>" for c in cells)}</tr>' for name, cells in rows.items()
+    )
+    return f"<thead><tr>{head}</tr></thead>\n      <tbody>\n{body}\n      </tbody>"

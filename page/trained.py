@@ -1,0 +1,73 @@
+"""What the review page shows of a run of RDIA-LS: the samples of suspects.csv first, then the others, least likely label first."""
+
+import numpy as np
+
+from page.review import CARRIED_SAMPLES, FEATURES, Review
+from page.sprites import Sprites, sprites
+from run.prepare import Prepared
+from run.rdia_ls import Trained
+from run.records import Record
+from run.suspects import suspects
+
+NO_HISTOGRAM = {"alpha": 0.0, "curve": [], "edges": [0.0], "linear": 1.0}  # the part of the page that chooses alpha is hidden
+OF_RECORD = ("dataset", "method", "noise_rate", "seed", "epochs", "last10", "best")
+
+
+def training_review(found: Trained) -> Review:
+    """The review of a run. Its labels are those before a person's decisions, which the browser has kept."""
+    ready, given, p = found.ready, found.ready.given, found.p
+    listed = suspects(p, given.labels).places
+    others = np.setdiff1d(np.arange(len(p)), listed)
+    others = others[np.argsort(p[others, given.labels[others]], kind="stable")]
+    first = np.concatenate([listed, others])[:CARRIED_SAMPLES]
+    labels, best, none = given.labels[first], p[first].argmax(axis=1), np.zeros((0, FEATURES))
+    pictures = drawn(ready, first)
+    files = [ready.files[place] for place in first[: pictures.held]] if ready.files else []
+    return Review(
+        facts=facts_of(found, len(listed), pictures),
+        rows=ready.rows[first].astype(np.uint32),
+        phi=np.zeros(0),
+        eta=np.zeros(0),
+        given=labels.astype(np.uint16),
+        suggested=best.astype(np.uint16),
+        p_given=p[first, labels].astype(np.float32),
+        p_suggested=p[first, best].astype(np.float32),
+        flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
+        counts=np.zeros((2, 0)),
+        names=np.zeros(0, dtype=str),
+        columns=none,
+        values=none,
+        pulls=none,
+        about=np.array(files, dtype=str),
+        sheets=np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
+        ends=np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
+    )
+
+
+def facts_of(found: Trained, listed: int, pictures: Sprites) -> Record:
+    """What the page says of the run. listed: the number of suspects."""
+    ready, given = found.ready, found.ready.given
+    return {
+        **{name: found.record[name] for name in OF_RECORD},
+        **NO_HISTOGRAM,
+        "by_loss": True,
+        "estimated": ready.rate is not None,
+        "suspects": listed,
+        "decided": ready.decided["labels"] if ready.decided else None,
+        "flipped": int(given.flipped.sum()),
+        "n_train": len(found.p),
+        "n_test": len(ready.data.labels_test),
+        "run": ready.key,
+        "classes": list(ready.classes),
+        "tile": [pictures.height, pictures.width],
+        "pictures": pictures.held,
+    }
+
+
+def drawn(ready: Prepared, places: np.ndarray) -> Sprites:
+    """The pictures at these places of the training samples; none for rows, or channels that are no colours."""
+    x = ready.data.x.cpu().numpy()
+    n, channels, height, width = x.shape
+    if height == 1 or channels not in {1, 3}:
+        return Sprites([], 0, 0, 0)
+    return sprites(x.reshape(n, -1), places, (channels, height, width) if channels == 3 else (height, width))
