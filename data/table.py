@@ -140,7 +140,8 @@ def as_written(path: Path, frame: Any) -> Any:
     if table_suffix(path) not in SEPARATORS:
         return frame
     separator, skipped = separator_of(path, SEPARATORS[table_suffix(path)])
-    text = pd.read_csv(path, sep=separator, skiprows=skipped, dtype=str, keep_default_na=False, **AS_A_TABLE)
+    with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):  # of a separator at the end of each row
+        text = pd.read_csv(path, sep=separator, skiprows=skipped, dtype=str, keep_default_na=False, **AS_A_TABLE)
     return text.set_axis(frame.columns, axis=1)
 
 

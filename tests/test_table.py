@@ -340,6 +340,15 @@ def test_the_table_that_comes_back_has_every_cell_as_it_was(tmp_path: Path, invo
     assert (ranked["id"][0], ranked["only"][0]) == (was["id"][int(ranked["index"][0])], "NA")
 
 
+def test_rows_that_end_with_a_separator_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("size,label\n" + "".join(f"0{i % 7},{'ab'[i % 2]},\n" for i in range(N)))
+    found = loaded(path)  # a warning would be an error
+    assert found.table is not None
+    assert found.table.frame.iloc[3].tolist() == ["03", "b"]
+    assert list(found.table.frame.columns) == ["size", "label"]
+
+
 def test_the_papers_protocol_takes_a_table_too(tmp_path: Path, invoke: Invoke) -> None:
     path = written(tmp_path / "a.csv", frame())
     record = json.loads(invoke("--dataset", path, "--alpha", 0.01, "--json").out)
