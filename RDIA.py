@@ -27,6 +27,7 @@ from data.libsvm_parts import Read
 from influence.rows import is_matrix
 from influence.solvers import SolverError
 from models.devices.placement import reader
+from page.ranked import ranked_review
 from page.render import page_path, write_page
 from page.review import make_review, save_review
 from run.rdia import STAGES, Config, notes, run
@@ -48,7 +49,9 @@ def main() -> None:
         writable_folder(flags.result_dir, "--result_dir")
     if flags.audit:
         page_path(flags.audit, "--audit")
-    stages = Stages(len(REPAIR_STAGES if config.protocol == "auto" else STAGES) + bool(flags.labels), flags.quiet)
+    stages = Stages(
+        len(REPAIR_STAGES if config.protocol == "auto" else STAGES) + bool(flags.labels and config.protocol == "paper"), flags.quiet
+    )
     try:
         with reader(config.block_rows, config.dask) as read:
             shown = auto(config, flags, stages, read) if config.protocol == "auto" else paper(config, flags, stages, read)
@@ -86,6 +89,12 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     say(repair_notes(found, config))
     if flags.result_dir:
         save_repair(found, flags.result_dir)
+    if flags.result_dir or flags.audit:
+        review = ranked_review(found)
+        if flags.result_dir:
+            save_review(review, flags.result_dir)
+        if flags.audit:
+            write_page(review, flags.audit)
     table = "\n".join([repair_table(found.record), *first_suspects(found)])
     if flags.result_dir:
         table += f"\nevery training row, most surely wrong first: {flags.result_dir / RANKING}"

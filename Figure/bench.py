@@ -9,9 +9,9 @@ import numpy as np
 
 from Figure.bench_data import Cell, CellConfig, make_cell
 from Figure.bench_methods import Fitted, Others, has_cleanlab, log_losses
+from models.pool import suggestions
 from models.repair import RepairData, Repaired, repair
 from run.records import Record
-from run.repairing import SUGGESTED_FROM
 
 OURS = "Repaired"
 LEVELS = (0.05, 0.1, 0.2)  # q of the lists
@@ -75,12 +75,12 @@ def standard_error(values: np.ndarray) -> float:
 def of_labels(data: RepairData, true: np.ndarray, repaired: Repaired) -> Record:
     """What the repair says of the labels, against the true ones."""
     wrong = data.given != true
-    suggested = suggestions(repaired, data.given)
+    suggested = suggestions(repaired.labels, repaired.probabilities, data.given)
     some = suggested >= 0
     return {
         "average_precision": average_precisions(repaired, wrong),
         "suggested": {"rows": int(some.sum()), "right": int((suggested[some] == true[some]).sum())},
-        "count": {name: float(value) for name, value in repaired.wrong_labels(data.given, data.trusted)._asdict().items()},
+        "count": {name: float(value) for name, value in repaired.wrong_labels(data)._asdict().items()},
         "lists": {str(q): listed(repaired, wrong, q) for q in LEVELS},
     }
 
@@ -98,13 +98,6 @@ def average_precisions(repaired: Repaired, wrong: np.ndarray) -> Record:
         "trusted_confidence": -repaired.trusted_confidence,
     }
     return {name: float(average_precision_score(wrong, score)) for name, score in scores.items()}
-
-
-def suggestions(repaired: Repaired, given: np.ndarray) -> np.ndarray:
-    """The suggested label of each row, (n,), or -1: it is likely by the features alone, and with the given label too."""
-    likely = np.minimum(repaired.labels, repaired.probabilities)
-    best = likely.argmax(axis=1)
-    return np.where((likely.max(axis=1) >= SUGGESTED_FROM) & (best != given), best, -1)
 
 
 def listed(repaired: Repaired, wrong: np.ndarray, q: float) -> Record:

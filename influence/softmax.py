@@ -64,6 +64,14 @@ def logsumexp(logits: np.ndarray) -> np.ndarray:
     return largest + np.log(_total(np.exp(logits - largest[:, None])))
 
 
+def softmax_and_log(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """p and ln p, (n, K) each."""
+    shifted = logits - _largest(logits)[:, None]
+    exponents = np.exp(shifted)
+    total = _total(exponents)[:, None]
+    return exponents / total, shifted - np.log(total)
+
+
 def _largest(logits: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(logits.T).max(axis=0, initial=-np.inf)  # along a short last axis numpy takes three times as long
 
@@ -92,9 +100,9 @@ def softmax_hvp(x: Matrix, probabilities: np.ndarray, C: float, relabeled: np.nd
     def product(vector: np.ndarray) -> np.ndarray:
         matrix = vector.reshape(classes, -1)
         along = x @ matrix.T  # (n, K)
-        change = _centred(probabilities, along)
+        change = centred(probabilities, along)
         if relabeled is not None:
-            change -= _centred(relabeled, along)
+            change -= centred(relabeled, along)
         return (matrix + C * transposed(x, change)).reshape(vector.shape)
 
     return product
@@ -105,7 +113,7 @@ def by_columns(product: Product, classes: int) -> Product:
     return lambda vector: product(vector.reshape(-1, classes).T).T.ravel()
 
 
-def _centred(probabilities: np.ndarray, along: np.ndarray) -> np.ndarray:
+def centred(probabilities: np.ndarray, along: np.ndarray) -> np.ndarray:
     """(diag(p_i) - p_i p_i^T) z_i, (n, K)."""
     return probabilities * (along - np.einsum("nk,nk->n", probabilities, along)[:, None])
 

@@ -42,7 +42,7 @@ def examined_or_repaired(data: RepairData, level: float, rng: np.random.Generato
 
 def _repaired(data: RepairData, level: float, rng: np.random.Generator) -> Learned:
     found = repair(data, rng)
-    suspects, wrong = most_first(found.p_wrong, found.suspects(level)), found.wrong_labels(data.given, data.trusted)
+    suspects, wrong = most_first(found.p_wrong, found.suspects(level)), found.wrong_labels(data)
     return Learned(found.weights, found.labels, likely(found.labels, data.given), found.p_wrong, found.phi, suspects, wrong)
 
 

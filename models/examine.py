@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, softmax
 
+from models.axes import principal_axes, short_products
 from models.choose import Progress, silent
 from models.pool import posterior
 from models.repair import FOLDS, GRID, RepairData, balanced_folds
@@ -60,6 +61,16 @@ def examine(data: RepairData, rng: np.random.Generator, progress: Progress = sil
 
     progress: called with how many of the stages are done, and their number.
     """
+    axes = principal_axes(data.x, data.x_trusted)
+    with short_products(data.x):
+        if axes is None:
+            return _examine(data, rng, progress)
+        along = _examine(data._replace(x=data.x @ axes, x_trusted=data.x_trusted @ axes), rng, progress)
+    return along._replace(weights=along.weights @ axes.T)
+
+
+def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> Examined:
+    """`examine`, on features as they are."""
     folds, given, rows = Folds(data, rng), data.given, np.arange(len(data.given))
     targets = one_hot(given, data.classes)
     by_C = {C: folds.held_out(targets, C, folds.weights) for C in GRID}
@@ -67,17 +78,16 @@ def examine(data: RepairData, rng: np.random.Generator, progress: Progress = sil
     C = min(GRID, key=lambda C: -np.average(log_softmax(by_C[C], axis=1)[rows, given], weights=folds.weights))
     alone = softmax(by_C[C], axis=1)
     tried = [other for other in GRID if C <= other <= LARGER * C]
-    weights = folds.weights * ~confidently_wrong(alone, given)
+    weights = folds.weights * (data.confirmed() | ~confidently_wrong(alone, given))
     for done in range(EXAMINE_ROUNDS):
         logits = np.array([folds.held_out(targets, each, weights) for each in tried])
         shares = evidence(logits, given, folds.weights)
         p = softmax(np.tensordot(shares, logits, 1), axis=1)
-        said = posterior(p, given)
-        targets, weights = said.labels, folds.weights
+        targets, weights = data.with_confirmed(posterior(p, given).labels), folds.weights
         progress(2 + done, 1 + EXAMINE_ROUNDS)
     fitted = np.array([folds.fit(rows, targets, each, weights, folds.starts[each, 0]) for each in tried])
     W = np.tensordot(shares, fitted, 1)
-    return Examined(W, said.labels, p, 1.0 - said.labels[rows, given], alone[rows, given], C)
+    return Examined(W, targets, p, 1.0 - targets[rows, given], alone[rows, given], C)
 
 
 def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -7,14 +7,18 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+
+from influence.softmax import softmax, softmax_and_log
 
 # Chosen on held-out rows of real and synthetic noise, on other sets than those of the bench.
 TRAINING_WORTH = 20.0  # kappa: trusted rows that all training rows together count as
 TO_PRIOR = 1.0  # lambda: weight of the divergence from the prior, in nats of one trusted row
 TO_ONE = 20.0  # tau: inverse variance of ln t
+LARGEST_LN_T = 5.0  # beyond it a step of the search would overflow
+POOL_GRADIENT = 1e-4  # nats, at which the likelihood of a pool is taken as largest
 SWEEPS = 3  # of EM over the transition
 SHARED_ROWS = 10.0  # rows that the transition of all groups counts as, in that of each
+SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
 
 
 class Posterior(NamedTuple):
@@ -55,6 +59,16 @@ def _normalised(rows: np.ndarray) -> np.ndarray:
     return rows / rows.sum(axis=1, keepdims=True)
 
 
+def suggestions(labels: np.ndarray, probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """The suggested label of each row, (n,), or -1: another than the given one, likely by features alone and with it.
+
+    labels: q (n, K): P(true label | features, given label). probabilities: (n, K) of the true label by features alone.
+    """
+    likely = np.minimum(labels, probabilities)
+    best = likely.argmax(axis=1)
+    return np.where((likely.max(axis=1) >= SUGGESTED_FROM) & (best != given), best, -1)
+
+
 class Noisy(NamedTuple):
     """Training rows in the likelihood of a pool: their labels are as given, behind a transition."""
 
@@ -70,25 +84,26 @@ def pool_weights(logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, nois
     with p = softmax(sum_m a_m z_m) and T_i[k] = P(given label of i | true label k). logits: z (M, m, K) of the trusted rows, held
     out. labels: y (m,). prior: (M,), sums to 1.
     """
-    log_prior, rows = np.log(prior), np.arange(len(labels))
+    log_prior, rows, flat, shape = np.log(prior), np.arange(len(labels)), logits.reshape(len(logits), -1), logits.shape[1:]
 
     def value_and_slope(v: np.ndarray) -> tuple[float, np.ndarray]:
-        log_b = log_softmax(log_prior + v[:-1])
-        b, t = np.exp(log_b), float(np.exp(v[-1]))
-        z = t * np.tensordot(b, logits, 1)
-        log_p = log_softmax(z, axis=1)
-        slope = np.exp(log_p)
+        b, log_b = softmax_and_log((log_prior + v[:-1])[None])
+        b, log_b, t = b[0], log_b[0], float(np.exp(v[-1]))
+        z = (t * b @ flat).reshape(shape)
+        slope, log_p = softmax_and_log(z)
         slope[rows, labels] -= 1.0
-        value, along_b, along_t = -log_p[rows, labels].sum(), t * np.tensordot(logits, slope, ((1, 2), (0, 1))), (slope * z).sum()
+        value, along_b, along_t = -log_p[rows, labels].sum(), t * (flat @ slope.ravel()), np.vdot(slope, z)
         if noisy is not None:
             more = _noisy_likelihood(noisy, b, t)
             value, along_b, along_t = value + more.value, along_b + more.along_b, along_t + more.along_t
-        value += TO_PRIOR * (b * (log_b - log_prior)).sum() + TO_ONE / 2 * v[-1] ** 2
+        value += TO_PRIOR * (b @ (log_b - log_prior)) + TO_ONE / 2 * v[-1] ** 2
         along_b = along_b + TO_PRIOR * (log_b - log_prior + 1.0)
         return float(value), np.append(b * (along_b - b @ along_b), along_t + TO_ONE * v[-1])
 
-    found = minimize(value_and_slope, np.zeros(len(prior) + 1), jac=True, method="L-BFGS-B", options={"maxiter": 100}).x
-    return float(np.exp(found[-1])) * softmax(log_prior + found[:-1])
+    options, bounds = {"maxiter": 100, "gtol": POOL_GRADIENT}, [(None, None)] * len(prior) + [(-LARGEST_LN_T, LARGEST_LN_T)]
+    begin = np.zeros(len(prior) + 1)
+    found = minimize(value_and_slope, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    return float(np.exp(found[-1])) * softmax((log_prior + found[:-1])[None])[0]
 
 
 class _Slope(NamedTuple):
@@ -99,10 +114,10 @@ class _Slope(NamedTuple):
 
 def _noisy_likelihood(noisy: Noisy, b: np.ndarray, t: float) -> _Slope:
     """The second term of `pool_weights`, and its derivatives in b and ln t."""
-    z = t * np.tensordot(b, noisy.logits, 1)
-    p = softmax(z, axis=1)
-    total = (p * noisy.to_given).sum(axis=1, keepdims=True)
-    share = TRAINING_WORTH / len(p)
-    slope = share * (p - p * noisy.to_given / total)
-    along_b = t * np.tensordot(noisy.logits, slope, ((1, 2), (0, 1)))
-    return _Slope(-share * float(np.log(total).sum()), along_b, float((slope * z).sum()))
+    flat = noisy.logits.reshape(len(noisy.logits), -1)
+    z = (t * b @ flat).reshape(noisy.to_given.shape)
+    p = softmax(z)
+    both = p * noisy.to_given
+    total, share = both.sum(axis=1, keepdims=True), TRAINING_WORTH / len(p)
+    slope = share * (p - both / total)
+    return _Slope(-share * float(np.log(total).sum()), t * (flat @ slope.ravel()), float(np.vdot(slope, z)))

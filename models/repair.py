@@ -14,7 +14,8 @@ import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
 from influence.logistic import Matrix
-from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
+from influence.softmax import LabelInfluence, SoftmaxFit, along_labels, softmax_influence
+from models.axes import principal_axes, short_products
 from models.choose import Progress, silent
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
 from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
@@ -59,10 +60,19 @@ class RepairData(NamedTuple):
     trusted: np.ndarray  # (m,)
     classes: int
     weights: np.ndarray | None = None  # (n,) of the training rows in every fit, 0 or more; None: 1 each
+    checked: np.ndarray | None = None  # (n,) bool, training rows whose given label a person has confirmed or set; None: none
 
     def row_weights(self) -> np.ndarray:
         """(n,)."""
         return np.ones(len(self.given)) if self.weights is None else self.weights
+
+    def confirmed(self) -> np.ndarray:
+        """Training rows whose given label is known to be right, (n,) bool."""
+        return np.zeros(len(self.given), dtype=bool) if self.checked is None else self.checked
+
+    def with_confirmed(self, labels: np.ndarray) -> np.ndarray:
+        """Soft labels (n, K), those that a person has checked as given."""
+        return np.where(self.confirmed()[:, None], one_hot(self.given, self.classes), labels)
 
     def penalty(self, C: float) -> float:
         """C of softmax regression that makes it, for two classes, logistic regression with that C: its penalty counts w twice."""
@@ -93,10 +103,11 @@ class Repaired(NamedTuple):
     probabilities: np.ndarray  # (n, K) of the true label by features alone
     p_wrong: np.ndarray  # (n,) 1 - q of the given label
     phi: np.ndarray  # (n,) for the trusted rows' loss, of the fit on the given labels
+    eta_labels: np.ndarray  # (n, K) on that loss, by the same fit, of changing the label to k; below 0 it helps
     self_confidence: np.ndarray  # (n,) probability of the given label by the training rows alone
     trusted_confidence: np.ndarray  # (n,) the same by the trusted rows alone
     held_out: np.ndarray  # (m, K) probabilities of the trusted rows
-    scores: np.ndarray  # (n,) p_wrong, each by a pool made without one fold, as for the trusted rows
+    scores: np.ndarray  # (n,) p_wrong, each by a pool made without one fold, as for the trusted rows; -inf for checked rows
     trusted_scores: np.ndarray  # (m,) the same of the trusted rows' labels
     candidates: list[CandidateFit]
     shares: np.ndarray  # a (M,) of the candidates in the pool
@@ -106,10 +117,12 @@ class Repaired(NamedTuple):
         """Labels listed as wrong, of which in expectation at most a share q is right, (n,) bool."""
         return benjamini_hochberg(p_values(self.scores, self.trusted_scores), q)
 
-    def wrong_labels(self, given: np.ndarray, trusted: np.ndarray) -> WrongLabels:
-        """How many given labels (n,) are wrong. trusted: labels (m,)."""
-        held_out = self.held_out[np.arange(len(trusted)), trusted]
-        return count_wrong(self.probabilities, self.labels, given, self.self_confidence, held_out)
+    def wrong_labels(self, data: RepairData) -> WrongLabels:
+        """How many given labels are wrong, but for those that a person has checked."""
+        some, held_out = ~data.confirmed(), self.held_out[np.arange(len(data.trusted)), data.trusted]
+        if not some.any():
+            return WrongLabels(0.0, 0.0, 0.0)
+        return count_wrong(self.probabilities[some], self.labels[some], data.given[some], self.self_confidence[some], held_out)
 
 
 def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -145,6 +158,7 @@ class CrossFits:
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
         self.weights = data.row_weights()
         self.unchecked = np.isin(data.given, unknown_classes(data))  # (n,) bool
+        self.as_given = self.unchecked | data.confirmed()  # (n,) bool, whose label no fit leaves out or changes
         self.final: dict[CandidateFit, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
         self.trusted_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), the mean over the parts
         self.null_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
@@ -185,7 +199,9 @@ class CrossFits:
         """A fit on training rows with soft labels (n, K), some of them left out (`keep` (n,) bool), and trusted rows."""
         f, h = key
         rows, trusted = self.train[h], self.kept[f]
-        weights = self.weights[rows] if keep is None else self.weights[rows] * keep[rows]
+        weights = self.weights[rows] * np.where(self.data.confirmed()[rows], candidate.trusted_weight, 1.0)
+        if keep is not None:
+            weights *= keep[rows]
         weights = np.append(weights, np.full(len(trusted), candidate.trusted_weight))
         both = np.vstack([targets[rows], self.targets_trusted[trusted]])
         W = fit_soft(stacked(self.x_train[h], self.x_kept[f]), both, self.data.penalty(candidate.C), weights, start)
@@ -251,7 +267,7 @@ def times_rows(x: Matrix, factors: np.ndarray) -> Matrix:
 def fit_agreeing(fits: CrossFits, near: Sequence[float], starts: Starts, trusted: CandidateFit) -> None:
     """Both parts, but of the training rows only those to which a fit on the trusted rows gives their label."""
     for key in fits.pairs():
-        agree = fits.unchecked | (fits.train_logits[trusted][key[0]].argmax(axis=1) == fits.data.given)
+        agree = fits.as_given | (fits.train_logits[trusted][key[0]].argmax(axis=1) == fits.data.given)
         for C in near:
             fits.fit_both(CandidateFit("agree", C), key, fits.targets, starts[C, key[1]], agree)
 
@@ -260,8 +276,8 @@ def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], star
     """Both parts, but of the training rows only those of whose label the fold's pool is sure, with that label."""
     for key in fits.pairs():
         q = views[key[0]].labels
-        labels = np.where(fits.unchecked, fits.data.given, q.argmax(axis=1))
-        targets, sure = one_hot(labels, fits.data.classes), fits.unchecked | (q.max(axis=1) >= SURE)
+        labels = np.where(fits.as_given, fits.data.given, q.argmax(axis=1))
+        targets, sure = one_hot(labels, fits.data.classes), fits.as_given | (q.max(axis=1) >= SURE)
         for C in near:
             fits.fit_both(CandidateFit("sure", C), key, targets, starts[C, key[1]], sure)
 
@@ -311,6 +327,17 @@ def repair(data: RepairData, rng: np.random.Generator, progress: Progress = sile
     """
     if len(data.trusted) < LEAST_TRUSTED:
         raise TooFewTrustedError(f"there are {len(data.trusted)} trusted rows, expected {LEAST_TRUSTED} or more")
+    axes = principal_axes(data.x, data.x_trusted)
+    with short_products(data.x):
+        if axes is None:
+            return _repair(data, rng, progress)
+        along = _repair(data._replace(x=data.x @ axes, x_trusted=data.x_trusted @ axes), rng, progress)
+    methods = {name: method._replace(weights=method.weights @ axes.T) for name, method in along.methods.items()}
+    return along._replace(weights=along.weights @ axes.T, methods=methods)
+
+
+def _repair(data: RepairData, rng: np.random.Generator, progress: Progress) -> Repaired:
+    """`repair`, on features as they are."""
     fits = CrossFits(data, rng)
     starts = fit_simple(fits)
     chosen = fits.best(["both"])
@@ -323,22 +350,22 @@ def repair(data: RepairData, rng: np.random.Generator, progress: Progress = sile
         fits.forget("sure")
         fit_sure(fits, near, views, starts)
     progress(1 + ROUNDS, 2 + ROUNDS)
-    return repaired(fits, pool(fits, chosen.C, rng), phi_of(fits, starts, chosen.C), rng)
+    return repaired(fits, pool(fits, chosen.C, rng), *held_out_influences(fits, starts, chosen.C), rng)
 
 
-def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
-    """Phi of each training row by the fit on the given labels of the other parts, (n,), held out."""
-    phi = np.zeros(len(fits.data.given))
+def held_out_influences(fits: CrossFits, starts: Starts, C: float) -> tuple[np.ndarray, np.ndarray]:
+    """Phi (n,) and eta_labels (n, K) of the training rows, by the fit on the given labels of the other parts, held out."""
+    phi, eta_labels = np.zeros(len(fits.data.given)), np.zeros(fits.targets.shape)
     for h in range(fits.parts):
         W, own = starts[C, h], np.flatnonzero(fits.part == h)
-        solution = influences(fits, (FOLDS, h), C, W).solution.vector.reshape(W.shape)
-        x = fits.data.x[own]
-        slope = softmax(x @ W.T, axis=1) - fits.targets[own]
-        phi[own] = -fits.data.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
-    return phi
+        solution = influences(fits, (FOLDS, h), C, W).solution
+        x, given = fits.data.x[own], fits.data.given[own]
+        along = fits.data.penalty(C) * (x @ solution.vector.reshape(W.shape).T)
+        phi[own], _, eta_labels[own], _ = along_labels(along, x @ W.T, given, solution)
+    return phi, eta_labels
 
 
-def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random.Generator) -> Repaired:
+def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, eta_labels: np.ndarray, rng: np.random.Generator) -> Repaired:
     """The result, from the last pools."""
     data, candidates, last, alone = fits.data, list(fits.final), views[FOLDS], fits.best(["train"])
     rows, places = np.arange(len(data.given)), np.arange(len(data.trusted))
@@ -357,17 +384,19 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
         return softmax(logits, axis=1)[rows, data.given]
 
     weights = np.tensordot(last.weights, np.array([fits.final[candidate] for candidate in candidates]), 1)
+    labels = data.with_confirmed(last.posterior.labels)
     log_held_out = np.log(np.maximum(held_out, np.finfo(float).tiny))
     return Repaired(
         weights=weights,
-        labels=last.posterior.labels,
+        labels=labels,
         probabilities=last.probabilities,
-        p_wrong=1.0 - last.posterior.labels[rows, data.given],
+        p_wrong=1.0 - labels[rows, data.given],
         phi=phi,
+        eta_labels=eta_labels,
         self_confidence=confidence("train"),
         trusted_confidence=confidence("trusted"),
         held_out=held_out,
-        scores=1.0 - scores,
+        scores=np.where(data.confirmed(), -np.inf, 1.0 - scores),
         trusted_scores=1.0 - null[places, data.trusted],
         candidates=candidates,
         shares=last.weights,

@@ -1,43 +1,67 @@
 """Softmax regression without an intercept on soft labels and weighted samples, to a rough tolerance: a repair makes many fits."""
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
-from scipy.optimize import minimize
-from scipy.special import logsumexp
 
 from influence.logistic import Matrix
-from influence.softmax import transposed
-from influence.solvers import SCALE, SolverError
+from influence.softmax import Preconditioner, centred, softmax, softmax_and_log, transposed
+from influence.solvers import SCALE, Product, SolverError
+from models.softmax_regression import FitPoint, minimised
 
-ROUGH_TOLERANCE = 5e-4  # of the largest entry of grad J(0): held-out losses then change in the fifth digit
-MOST_ITERATIONS = 150
+ROUGH_TOLERANCE = 5e-4  # of |grad J(V)| / |grad J(0)|: held-out losses then change in the fourth digit
 STEEPEST = 1e100  # gradient at zero from which nothing can be fitted
-LBFGS_PAIRS = 12  # that L-BFGS remembers
+FITTED = 0.3  # variance of a class's indicator at a fit, as a share of that at W = 0
+PLAIN = Preconditioner(lambda residual: residual, np.inf)
+
+
+class SoftProblem(NamedTuple):
+    """J(V) = 1/2 |V u|^2 + C sum_i s_i CE(t_i, softmax(V x_i)),   CE(t, p) = - sum_k t_k ln p_k."""
+
+    x: Matrix  # (n, d) in the units u
+    squared: np.ndarray | float  # u^2, (d,)
+    scale: np.ndarray  # C s, (n, 1)
+    scaled: np.ndarray  # C s t, (n, K)
+
+    def at(self, weights: np.ndarray) -> FitPoint:
+        """Everything of one point, by two products with X. weights: V (K, d)."""
+        logits, penalised = self.x @ weights.T, weights * self.squared
+        p, log_p = softmax_and_log(logits)
+        value = float(0.5 * np.vdot(weights, penalised) - np.vdot(self.scaled, log_p))
+        return FitPoint(weights, logits, value, penalised + transposed(self.x, self.scale * p - self.scaled))
+
+    def hvp(self, logits: np.ndarray) -> Product:
+        """v -> H v, (K, d), where the logits are those."""
+        p = softmax(logits)
+        return lambda v: v * self.squared + transposed(self.x, self.scale * centred(p, self.x @ v.T))
 
 
 def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
-    """argmin J, (K, d), roughly, by L-BFGS from `start`, zeros if None:
-
-        J(W) = 1/2 |W|^2 + C sum_i s_i CE(t_i, softmax(W x_i)),   CE(t, p) = - sum_k t_k ln p_k
+    """argmin J with u = 1, (K, d), roughly, from `start`, zeros if None.
 
     x: (n, d). targets: t (n, K), rows that sum to 1. weights: s (n,), 0 or more. Raises `SolverError`.
     """
     classes, scale = targets.shape[1], C * weights[:, None]
-    begin = np.zeros((classes, x.shape[1])) if start is None else start
-
-    def value_and_slope(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        W = vector.reshape(begin.shape)
-        logits = x @ W.T
-        log_p = logits - logsumexp(logits, axis=1, keepdims=True)
-        value = 0.5 * vector @ vector - (scale * targets * log_p).sum()
-        return float(value), (W + transposed(x, scale * (np.exp(log_p) - targets))).ravel()
-
-    steepest = float(np.abs(value_and_slope(np.zeros(begin.size))[1]).max(initial=0.0))
+    units = 1.0 if sp.issparse(x) else units_of(x, scale[:, 0], classes)
+    problem = SoftProblem(x if sp.issparse(x) else x * units, np.square(units), scale, scale * targets)
+    zero = problem.at(np.zeros((x.shape[1], classes)).T)
+    steepest = float(np.linalg.norm(zero.slope))
     if not steepest < STEEPEST:
         raise SolverError(f"the features are too large: the gradient at zero is {steepest:.3g}; {SCALE}")
-    bound = ROUGH_TOLERANCE * steepest
-    options = {"maxiter": MOST_ITERATIONS, "maxcor": LBFGS_PAIRS, "gtol": bound, "ftol": 1e-10}
-    return minimize(value_and_slope, begin.ravel(), jac=True, method="L-BFGS-B", options=options).x.reshape(begin.shape)
+    begin = zero if start is None else problem.at(np.asfortranarray(start / units))
+    found = minimised(problem, begin, steepest, ROUGH_TOLERANCE, lambda _: PLAIN)
+    return np.ascontiguousarray(found.weights * units)
+
+
+def units_of(x: np.ndarray, scale: np.ndarray, classes: int) -> np.ndarray:
+    """Units of the columns, (d,), in which the curvature along each is about 1: 1 + sum_i C s_i v x_ij^2.
+
+    scale: C s, (n,). v is the variance of a class's indicator. Along principal axes (`models.axes`) the curvature between two
+    columns is small then; of sparse features it is not, and nothing is gained by units.
+    """
+    variance = FITTED * (classes - 1) / classes**2
+    return 1.0 / np.sqrt(1.0 + variance * np.einsum("nd,nd,n->d", x, x, scale))
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -1,13 +1,14 @@
 """L2-regularised softmax regression without an intercept: K classes, some of the samples relabeled by R."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from influence.logistic import Matrix
 from influence.relabel import check_labels
 from influence.softmax import (
+    Preconditioner,
     by_columns,
     label_slope,
     logsumexp,
@@ -38,6 +39,16 @@ class FitPoint(NamedTuple):
     logits: np.ndarray  # (n, K)
     value: float  # J
     slope: np.ndarray  # grad J, (K, d)
+
+
+class Smooth(Protocol):
+    """A function J of weights (K, d), through the logits that they give."""
+
+    def at(self, weights: np.ndarray) -> FitPoint:
+        """Everything of one point."""
+
+    def hvp(self, logits: np.ndarray) -> Product:
+        """v -> H v, (K, d) or (K d,), where the logits are those."""
 
 
 class DescentStep(NamedTuple):
@@ -82,7 +93,7 @@ class Problem(NamedTuple):
         slope[rows] = softmax(logits[rows]) - relabeled_probabilities(logits[rows], self.labels[rows])
         return slope
 
-    def hvp(self, logits: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    def hvp(self, logits: np.ndarray) -> Product:
         """v -> H v, (K, d) or (K d,), where the logits are those."""
         others = relabeled_probabilities(logits, self.labels) * self.relabeled[:, None] if self.relabeled.any() else None
         return softmax_hvp(self.x, softmax(logits), self.C, others)
@@ -107,34 +118,47 @@ def fit_softmax(
     """A W, (K, d), with |grad J(W)| <= 1e-7 |grad J(0)|: the minimum if nothing is relabeled, else one near `start`.
 
     With relabeled samples J is not convex: -ln(1 - phi_m) = logsumexp(all) - logsumexp(without m). x: (n, d), labels: (n,) integers
-    below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. By Newton steps, each as good as is worth its time
-    (Dembo, Eisenstat and Steihaug 1982). Raises `SolverError` if the inequality cannot be reached.
+    below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. Raises `SolverError` if the inequality cannot be reached.
     """
     largest_feature(x)
     check_labels(labels, classes)
     labels = labels.astype(np.int64, copy=False)
     problem = Problem(x, labels, classes, C, np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled)
-    point = problem.at(np.zeros((x.shape[1], classes)).T)
-    size = float(np.linalg.norm(point.slope))
-    point = point if start is None else problem.at(np.asfortranarray(start))
+    zero = problem.at(np.zeros((x.shape[1], classes)).T)
+    size = float(np.linalg.norm(zero.slope))
+    begin = zero if start is None else problem.at(np.asfortranarray(start))
+    found = minimised(problem, begin, size, SOFTMAX_TOLERANCE, lambda at: softmax_preconditioner(x, softmax(at.logits), C))
+    left = float(np.linalg.norm(found.slope))
+    if left <= SOFTMAX_TOLERANCE * size:
+        return np.ascontiguousarray(found.weights)
+    raise SolverError(
+        f"softmax regression is at a gradient of {left:.3g}, expected {SOFTMAX_TOLERANCE * size:.3g}; scale the features"
+        " to similar ranges, or choose a smaller --C"
+    )
+
+
+def minimised(
+    problem: Smooth, point: FitPoint, size: float, tolerance: float, preconditioner: Callable[[FitPoint], Preconditioner]
+) -> FitPoint:
+    """The first point with |grad J| <= tolerance size, or where no step makes J fall or there were too many of them.
+
+    By Newton steps, each as good as is worth its time (Dembo, Eisenstat and Steihaug 1982). size: |grad J| at zero.
+    """
     parts, spent = None, 0
     for _ in range(SOFTMAX_STEPS):
         left = float(np.linalg.norm(point.slope)) / (size or 1.0)
-        if left <= SOFTMAX_TOLERANCE:
-            return np.ascontiguousarray(point.weights)
+        if left <= tolerance:
+            break
         if parts is None or spent >= REMADE * parts.worth:
-            parts, spent = softmax_preconditioner(x, softmax(point.logits), C), 0
-        rtol = max(min(FAR_STEP_RTOL, np.sqrt(left)), SPARE * SOFTMAX_TOLERANCE / left)
+            parts, spent = preconditioner(point), 0
+        rtol = max(min(FAR_STEP_RTOL, np.sqrt(left)), SPARE * tolerance / left)
         step = _newton_step(problem.hvp(point.logits), point.slope, parts.solve, rtol)
         spent += step.iterations
         moved = _moved(problem, point, step.matrix)
         if moved is None:
             break
         point = moved
-    raise SolverError(
-        f"softmax regression is at a gradient of {left * size:.3g}, expected {SOFTMAX_TOLERANCE * size:.3g}; scale the features"
-        " to similar ranges, or choose a smaller --C"
-    )
+    return point
 
 
 def _newton_step(product: Product, slope: np.ndarray, precondition: Product, rtol: float) -> DescentStep:
@@ -160,7 +184,7 @@ def _newton_step(product: Product, slope: np.ndarray, precondition: Product, rto
     return DescentStep(solution.reshape(-1, classes).T, iteration)
 
 
-def _moved(problem: Problem, point: FitPoint, step: np.ndarray) -> FitPoint | None:
+def _moved(problem: Smooth, point: FitPoint, step: np.ndarray) -> FitPoint | None:
     """The point after the step, or after the first of its halves that makes J fall; None if none does.
 
     Where J's rounding hides its fall, the slopes have to tell (Hager and Zhang 2005).

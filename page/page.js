@@ -1,6 +1,6 @@
 "use strict";
 // The page of a run. It shows data as text (textContent) or as pictures, never as markup. Samples are stored as columns, the most harmful
-// first: sample i has phi[i], given[i] and so on, and the suspects are the first ones: the samples above alpha, or those of RDIA-LS.
+// first, or the most surely wrong: sample i has phi[i], given[i] and so on, and the suspects are the first ones.
 (() => {
   const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, i4: Int32Array, u2: Uint16Array, u1: Uint8Array };
   const CHUNK = 1000; // the decisions of so many rows are stored under one key
@@ -9,16 +9,16 @@
 
   const el = (id) => document.getElementById(id);
   const page = JSON.parse(el("data").textContent);
-  const { facts } = page, { classes } = facts, byLoss = facts.by_loss === true; // of RDIA-LS: without Phi, alpha and a histogram
+  const { facts } = page, { classes } = facts, ranked = facts.order !== "influence"; // then without Phi, alpha and a histogram
   const decode = ([kind, base64]) => new KINDS[kind](Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer);
-  const { rows, phi, eta, given, suggested, p_given, p_suggested, flipped, counts, columns, values, pulls } = Object.fromEntries(
+  const { rows, phi, eta, given, suggested, p_given, p_suggested, worth, flipped, counts, columns, values, pulls } = Object.fromEntries(
     Object.entries(page.arrays).map(([name, packed]) => [name, decode(packed)]));
   const n = rows.length, known = flipped.length > 0, explained = columns.length / page.features;
   const pageSize = page.sheets.length ? 48 : explained ? 24 : 48;
 
   const decided = new Int32Array(n).fill(-1), when = new Float64Array(n), by = new Array(n).fill("");
   const past = []; // for undo
-  const state = { alpha: facts.alpha, scope: "suspects", decision: "any", flip: "any", pair: null, at: 0 };
+  const state = { alpha: facts.alpha, scope: "suspects", decision: "any", flip: "any", pair: null, order: "first", at: 0 };
   let list = new Int32Array(0), above = 0, unsaved = false;
 
   // Text
@@ -127,7 +127,7 @@
   const pairs = new Uint32Array(classes.length <= 256 ? classes.length ** 2 : 0), sparse = new Map();
   const tally = { states: [0, 0, 0, 0], suspects: 0, undecided: 0 };
   const select = () => {
-    above = byLoss ? Math.min(n, facts.suspects) : countAbove(state.alpha);
+    above = ranked ? Math.min(n, facts.suspects) : countAbove(state.alpha);
     const end = state.scope === "all" ? n : above, found = new Int32Array(end);
     const wanted = state.decision === "any" ? -1 : Number(state.decision), flip = state.flip === "any" ? -1 : Number(state.flip);
     let length = 0;
@@ -146,6 +146,7 @@
       if (is === UNDECIDED && given[i] !== suggested[i]) tally.undecided++;
     }
     list = found.subarray(0, length);
+    if (state.order === "worth") list.sort((a, b) => worth[b] - worth[a] || a - b);
     state.at = Math.max(0, Math.min(state.at, length - 1));
   };
   const open = (places) => Array.from(places).filter((i) => decided[i] < 0 && given[i] !== suggested[i]);
@@ -367,7 +368,7 @@
     return card;
   };
   const cards = Array.from({ length: pageSize }, (_, slot) => newCard(slot));
-  const measures = (i) => byLoss ? [["p", `${share(p_given[i])} → ${share(p_suggested[i])}`], ["row", String(rows[i])]] : [
+  const measures = (i) => ranked ? [["p", `${share(p_given[i])} → ${share(p_suggested[i])}`], ["row", String(rows[i])]] : [
     ["p", given[i] === suggested[i] ? share(p_given[i]) : `${share(p_given[i])} → ${share(p_suggested[i])}`],
     ["Phi", number(phi[i])], ["eta", number(eta[i])], ["row", String(rows[i])],
   ];
@@ -375,7 +376,7 @@
     const pictured = i < facts.pictures;
     card.sample = i;
     card.given.textContent = classes[given[i]];
-    card.suggested.textContent = given[i] === suggested[i] ? "no change" : classes[suggested[i]];
+    card.suggested.textContent = given[i] !== suggested[i] ? classes[suggested[i]] : ranked && i < facts.suspects ? "unsure" : "no change";
     card.facts.replaceChildren(...measures(i).flatMap(([name, text]) => [make("dt", { textContent: name }), make("dd", { textContent: text })]));
     card.picture.hidden = !pictured;
     if (pictured) drawPicture(card.picture, i);
@@ -453,7 +454,7 @@
   };
   const show = () => {
     select();
-    if (!byLoss) readout();
+    if (!ranked) readout();
     updateMatrix();
     showSamples();
     showProgress();
@@ -498,14 +499,14 @@
     else judge(state.at, label >= 0 ? label : key);
   };
   const filter = (change) => { Object.assign(state, change, { at: 0 }); show(); };
-  const clear = () => { el("filters").reset(); filter({ scope: "suspects", decision: "any", flip: "any", pair: null }); };
+  const clear = () => { el("filters").reset(); filter({ scope: el("scope").value, decision: "any", flip: "any", pair: null, order: el("order").value }); };
   const acceptAll = (places) => { decide(open(places), (i) => suggested[i]); show(); };
   const turn = (step) => { state.at = firstShown() + step * pageSize; showSamples(); go(state.at); };
   const listen = () => {
     document.addEventListener("keydown", onKey);
     el("slider").addEventListener("input", () => filter({ alpha: sliderToAlpha(Number(el("slider").value)) }));
     el("reset").onclick = () => { el("slider").value = alphaToSlider(facts.alpha); filter({ alpha: facts.alpha }); el("slider").focus(); };
-    for (const id of ["scope", "decision", "flip"]) el(id).addEventListener("change", () => filter({ [id]: el(id).value }));
+    for (const id of ["scope", "decision", "flip", "order"]) el(id).addEventListener("change", () => filter({ [id]: el(id).value }));
     el("filters").addEventListener("submit", (event) => event.preventDefault());
     el("clear").onclick = clear;
     el("clear-too").onclick = () => { clear(); go(0); };
@@ -529,7 +530,7 @@
     el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes.`;
     const held = facts.n_train > n ? ` This page holds the first ${count(n)} of ${count(facts.n_train)} samples.` : "";
     el("notes").textContent = "p: predicted probability of the given → the suggested label."
-      + (byLoss ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
+      + (ranked ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
       + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the first ${count(facts.pictures)} samples.` : "")
       + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label." : "")
       + (explained && explained < n ? ` Features are shown for the first ${count(explained)} samples.` : "");
@@ -548,13 +549,16 @@
       el("name").value = storage.getItem(NAME) || "";
     }
     el("flip-filter").hidden = !known;
+    el("order-choice").hidden = !worth.length;
+    if (ranked && !facts.suspects) el("scope").options[1].defaultSelected = true; // with no suspects, all are shown
+    state.scope = el("scope").value;
     if (classes.length === 2) el("decision").querySelector("[value='3']").remove();
     el("samples").classList.toggle("wide", explained > 0);
     el("samples").append(...cards.map((card) => card.item));
     el("slider").value = alphaToSlider(state.alpha);
     texts();
     buildMatrix();
-    if (!byLoss) {
+    if (!ranked) {
       legend();
       drawChart();
       new ResizeObserver(drawChart).observe(el("chart"));

@@ -1,7 +1,8 @@
 """The review page of a run: one HTML file that holds all it shows, and loads nothing from any network.
 
     python RDIA.py --dataset digits --audit page.html      # at the end of a run
-    python RDIA-LS.py --dataset digits --audit page.html   # the same for RDIA-LS
+    python RDIA.py --dataset mine.csv --audit page.html    # the same for your own labels, by the protocol auto
+    python RDIA-LS.py --dataset digits --audit page.html   # and for RDIA-LS
     python -m page out page.html                           # the last run with --result_dir out
 
 The page exports a person's decisions as CSV. `RDIA.py --labels FILE.csv`, with the flags of the run, also fits on these;
@@ -34,6 +35,7 @@ ARRAYS = {
     "suggested": "u2",
     "p_given": "f4",
     "p_suggested": "f4",
+    "worth": "f4",
     "flipped": "u1",
     "counts": "u4",
     "columns": "i4",

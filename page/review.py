@@ -44,6 +44,7 @@ FACTS = (
     "methods",
     "curve",
 )
+NO_HISTOGRAM = {"alpha": 0.0, "curve": [], "edges": [0.0], "linear": 1.0}  # where the page's part that chooses alpha is hidden
 NEEDS_RUN = "give the --result_dir of a finished run, or run it again with --audit"
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Pulls(NamedTuple):
 
 
 class Review(NamedTuple):
-    """m samples, largest Phi first; without Phi and eta those of RDIA-LS, as `page.trained` makes them.
+    """m samples, largest Phi first; without Phi and eta in the order of `page.ranked` or `page.trained`.
 
     Labels are places in facts["classes"].
     """
@@ -71,6 +72,7 @@ class Review(NamedTuple):
     suggested: np.ndarray  # (m,)
     p_given: np.ndarray  # (m,) probability of that label, by the fit on the labels as given
     p_suggested: np.ndarray  # (m,)
+    worth: np.ndarray  # (m,) of a person's look, in the trusted rows' loss; (0,) where it is not known
     flipped: np.ndarray  # (m,) bool, flipped on purpose; (0,) without injected noise
     counts: np.ndarray  # (2, bins) histogram of Phi of all n samples: those not flipped, and those flipped
     names: np.ndarray  # (c,) text, the features that are shown
@@ -133,7 +135,7 @@ def review_of(
     axis = {"linear": bins.linear, "edges": bins.edges.tolist()}
     tile = {"tile": [pictures.height, pictures.width], "pictures": pictures.held}
     return Review(
-        facts={**known, "classes": list(dataset.classes), **axis, **tile},
+        facts={**known, "order": "influence", "classes": list(dataset.classes), **axis, **tile},
         rows=rows.astype(np.uint32),
         phi=scores.phi[first],
         eta=scores.eta_best[first].astype(np.float32),
@@ -141,6 +143,7 @@ def review_of(
         suggested=best.astype(np.uint16),
         p_given=p[place, labels].astype(np.float32),
         p_suggested=p[place, best].astype(np.float32),
+        worth=np.zeros(0),
         flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.array([np.histogram(part, bins.edges)[0] for part in parts], dtype=np.uint32),
         names=np.array([feature_name(dataset, column) for column in used], dtype=str),

@@ -1,4 +1,4 @@
-"""What the page says of its run, by the way the samples were ordered: by influence (RDIA.py) or by loss (RDIA-LS.py)."""
+"""What the page says of its run, by its order: by influence, by the probability of a wrong label, or by loss (RDIA-LS.py)."""
 
 import html
 
@@ -14,6 +14,15 @@ BY_INFLUENCE = {
     "suspects": "Phi above alpha",
     "again": "To fit on them,",
 }
+BY_PROBABILITY = {
+    **BY_INFLUENCE,
+    "lead": "RDIA found training labels that are probably wrong, and suggests others where it is sure. You decide.",
+    "threshold": "hidden",  # nothing is chosen on the page
+    "decide": "1. Decide, most surely wrong first",
+    "export": "2. Export your decisions",
+    "order": "most surely wrong first",
+    "suspects": "more likely wrong than right",
+}
 BY_LOSS = {
     "lead": "A network that was trained by RDIA-LS predicts other labels for some training samples. You decide.",
     "threshold": "hidden",  # nothing is chosen on the page: the suspects are those of suspects.csv
@@ -27,10 +36,16 @@ BY_LOSS = {
 
 def texts(facts: Record) -> dict[str, str]:
     """The places of page.html that depend on the run."""
-    by_loss = facts.get("by_loss", False)
-    shown, table = (facts_by_loss(facts), accuracy_table(facts)) if by_loss else (facts_by_influence(facts), metrics_table(facts))
-    items = "\n".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in shown.items())
-    return {**(BY_LOSS if by_loss else BY_INFLUENCE), "dataset": html.escape(facts["dataset"]), "facts": items, "table": table}
+    of_order = {
+        "influence": (BY_INFLUENCE, facts_by_influence, metrics_table),
+        "wrong": (BY_PROBABILITY, facts_by_probability, metrics_table),
+        "loss": (BY_LOSS, facts_by_loss, accuracy_table),
+    }
+    said, facts_of, table_of = of_order[facts["order"]]
+    items = "\n".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts_of(facts).items()
+    )
+    return {**said, "dataset": html.escape(facts["dataset"]), "facts": items, "table": table_of(facts)}
 
 
 def facts_by_influence(facts: Record) -> dict[str, str]:
@@ -41,6 +56,22 @@ def facts_by_influence(facts: Record) -> dict[str, str]:
         "Suspects are": DONE[facts["relabel"]],
         "Noise": injected(facts),
         "Rows": f"{facts['n_train']:,} training, {facts['n_validation']:,} validation (trusted), {facts['n_test']:,} test",
+        "Seed": str(facts["seed"]),
+    }
+
+
+def facts_by_probability(facts: Record) -> dict[str, str]:
+    """Wrong labels, suspects, noise and sizes of a run by the protocol auto."""
+    wrong, shown = facts["wrong_labels"], {}
+    between = "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
+    if facts["fdr"] is not None:
+        shown["With a promise"] = f"{facts['listed']:,} of them, of which at most {facts['fdr']:.0%} are right, in expectation"
+    return {
+        "Wrong labels": f"about {wrong['estimate']:,.0f}{between}",
+        "Suspects": f"{facts['suspects']:,} of {facts['n_train']:,} training labels",
+        **shown,
+        "Noise": injected(facts),
+        "Rows": f"{facts['n_train']:,} training, {facts['n_trusted']:,} trusted, {facts['n_test']:,} test",
         "Seed": str(facts["seed"]),
     }
 
@@ -64,30 +95,43 @@ def injected(facts: Record) -> str:
     return f"{flipped:,} of {facts['n_train']:,} labels flipped on purpose" if flipped else "none injected"
 
 
+NAMES = {
+    "ERM": "ERM: labels as given",
+    "RDIA": "RDIA: suspects relabeled",
+    "Trusted": "Trusted: these rows alone",
+    "ERM + Trusted": "ERM + Trusted: both, as given",
+    "Repaired": "Repaired: labels and model",
+    "Decided": "Decisions of a person",
+}
+
+
 def metrics_table(facts: Record) -> str:
-    """Log-loss, accuracy and AUC of each fit."""
-    names = {"ERM": "ERM: labels as given", "RDIA": "RDIA: suspects relabeled", "Decided": "Decisions of a person"}
+    """Log-loss, accuracy and AUC of each fit on test rows, if there are any."""
     rows: dict[str, tuple[str, ...]] = {}
-    for name, text in names.items():
-        if name in facts["methods"]:
-            metrics = facts["methods"][name]["test"]
+    for name, text in NAMES.items():
+        if metrics := facts["methods"].get(name, {}).get("test"):
             auc = "-" if metrics["auc"] is None else f"{metrics['auc']:.4f}"
             rows[text] = (f"{metrics['log_loss']:.4f}", f"{metrics['accuracy']:.1%}", auc)
-    return table("Fitted on", ("log-loss", "accuracy", "AUC"), rows)
+    return table("Fitted on", ("log-loss", "accuracy", "AUC"), rows) if rows else ""
 
 
 def accuracy_table(facts: Record) -> str:
     """The test accuracy of the trained network, in the last ten epochs and the best one."""
     of = "Labels as given" if facts["decided"] is None else f"With {facts['decided']:,} labels of a person"
-    return table(
-        "Trained on", ("accuracy, last ten epochs", "best epoch"), {of: (f"{facts['last10']:.1f}%", f"{facts['best']:.1f}%")}
-    )
+    columns, cells = ("accuracy, last ten epochs", "best epoch"), (f"{facts['last10']:.1f}%", f"{facts['best']:.1f}%")
+    return table("Trained on", columns, {of: cells})
 
 
 def table(first: str, columns: tuple[str, ...], rows: dict[str, tuple[str, ...]]) -> str:
-    """Head and body of the table of results."""
+    """A table of results."""
     head = "".join(f'<th scope="col">{name}</th>' for name in (first, *columns))
     body = "\n".join(
         f'<tr><th scope="row">{name}</th>{"".join(f"<td>{c}</td>" for c in cells)}</tr>' for name, cells in rows.items()
     )
-    return f"<thead><tr>{head}</tr></thead>\n      <tbody>\n{body}\n      </tbody>"
+    return f"""<table class="results">
+      <caption>Results on the test set</caption>
+      <thead><tr>{head}</tr></thead>
+      <tbody>
+{body}
+      </tbody>
+    </table>"""

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from page.review import CARRIED_SAMPLES, FEATURES, Review
+from page.review import CARRIED_SAMPLES, FEATURES, NO_HISTOGRAM, Review
 from page.sprites import Sprites, sprites
 from run.prepare import Prepared
 from run.rdia_ls import Trained
 from run.records import Record
 from run.suspects import suspects
 
-NO_HISTOGRAM = {"alpha": 0.0, "curve": [], "edges": [0.0], "linear": 1.0}  # the part of the page that chooses alpha is hidden
 OF_RECORD = ("dataset", "method", "noise_rate", "seed", "epochs", "last10", "best")
 
 
@@ -32,6 +31,7 @@ def training_review(found: Trained) -> Review:
         suggested=best.astype(np.uint16),
         p_given=p[first, labels].astype(np.float32),
         p_suggested=p[first, best].astype(np.float32),
+        worth=np.zeros(0),
         flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.zeros((2, 0)),
         names=np.zeros(0, dtype=str),
@@ -50,7 +50,7 @@ def facts_of(found: Trained, listed: int, pictures: Sprites) -> Record:
     return {
         **{name: found.record[name] for name in OF_RECORD},
         **NO_HISTOGRAM,
-        "by_loss": True,
+        "order": "loss",
         "estimated": ready.rate is not None,
         "suspects": listed,
         "decided": ready.decided["labels"] if ready.decided else None,

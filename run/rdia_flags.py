@@ -27,7 +27,7 @@ from run.rdia import MODELS, RELABELS, Config
 PROTOCOLS = ("paper", "auto")
 ALPHA, RELABEL = 0.0002, "R"  # [paper]
 # Flags of the paper's protocol alone: they have no default but None, ...
-NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask", "labels", "audit")
+NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask")
 DEFAULTS_OF_PAPER = {"alpha": ALPHA, "relabel": RELABEL, "model": "linear", "solver": "auto"}  # ... or this
 
 
@@ -38,7 +38,7 @@ def rdia_parser(description: str | None = None) -> Parser:
     _add_method(flags.add_argument_group("method"))
     output = flags.add_argument_group("output")
     output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suggestions")
-    output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="also fit on the decisions exported from that page")
+    output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="fit on the decisions exported from that page")
     output.add_argument(
         "--result_dir", type=place, help="folder: appends the run to results.jsonl, writes relabeled.csv and pictures"
     )

@@ -17,13 +17,15 @@ from data.streams import generator
 from data.table import Table, corrected, own_columns
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
+from models.pool import suggestions
 from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
+from run.decisions import Decided, count_decisions, read_decisions
+from run.identity import run_key
 from run.rdia import Config
 from run.records import Record, append_line, environment, table_of, write_csv
 from run.stages import Stages
 
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
-SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
 UNSURE = "unsure"
 RANKING, CORRECTED = "ranking.csv", "corrected.csv"
 MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
@@ -38,8 +40,11 @@ class Found(NamedTuple):
     record: Record  # the object that --json prints
     dataset: Dataset
     given: NoisyLabels  # training labels after noise
+    decided: Decided | None  # by a person
+    data: RepairData  # with the labels that were decided in place of the given ones
     repaired: Repaired | Examined  # without trusted rows
     listed: np.ndarray  # (n,) bool, the suspects at the level --fdr
+    key: str  # of the run, for decisions on its labels
 
 
 def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Found:
@@ -55,14 +60,23 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
                 f"--dataset {config.dataset}: {n} training rows leave no folds, expected {LEAST_EXAMINED} or more; add rows"
             )
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
+        key = repair_key(config, dataset, given)
+        decided = read_decisions(config.labels, key, dataset, given.labels) if config.labels else None
+        labels, checked = decided or (given.labels, None)
+        data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked)
     with stages("repair"):
-        data = RepairData(dataset.train.x, given.labels, trusted.x, trusted.labels, classes)
         rng, few = generator(config.seed, "repair"), len(trusted.labels) < LEAST_TRUSTED
         repaired = examine(data, rng, stages.within) if few else repair(data, rng, stages.within)
     with stages("evaluate"):
-        found = Found({}, dataset, given, repaired, suspected(repaired, config.fdr))
+        found = Found({}, dataset, given, decided, data, repaired, suspected(repaired, config.fdr), key)
         methods = {name: method_metrics(method, dataset) for name, method in methods_of(repaired).items()}
     return found._replace(record={**repair_record(config, found, methods), "seconds": stages.seconds})
+
+
+def repair_key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
+    """The key of the run: its data, and the settings that its suggestions depend on."""
+    settings = {name: getattr(config, name) for name in ("protocol", "noise", "seed")}
+    return run_key({"dataset": Path(config.dataset).resolve().name, **settings}, dataset, given.labels)
 
 
 def suspected(repaired: Repaired | Examined, fdr: float) -> np.ndarray:
@@ -99,17 +113,18 @@ def two_class(logits: np.ndarray) -> np.ndarray:
     return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
-def wrong_labels(repaired: Repaired | Examined, given: np.ndarray, trusted: np.ndarray) -> dict[str, float | None]:
-    """How many training labels are wrong; without trusted rows without an interval."""
-    if isinstance(repaired, Examined):
-        return {"estimate": float(repaired.p_wrong.sum()), "low": None, "high": None}
-    return repaired.wrong_labels(given, trusted)._asdict()
+def wrong_labels(found: Found) -> dict[str, float | None]:
+    """How many training labels are wrong that no person has decided; without trusted rows without an interval."""
+    if isinstance(found.repaired, Examined):
+        return {"estimate": float(found.repaired.p_wrong.sum()), "low": None, "high": None}
+    return found.repaired.wrong_labels(found.data)._asdict()
 
 
 def repair_record(config: Config, found: Found, methods: Record) -> Record:
     """What --json prints, but for the seconds."""
     dataset, given, listed = found.dataset, found.given, found.listed
     known, best = bool(given.flipped.any()), found.repaired.labels.argmax(axis=1)
+    decided = {"decided": count_decisions(found.decided, given, dataset.train.labels)} if found.decided else {}
     return {
         "protocol": "auto",
         "dataset": config.dataset,
@@ -120,33 +135,33 @@ def repair_record(config: Config, found: Found, methods: Record) -> Record:
         "n_trusted": len(dataset.validation.labels),
         "n_test": len(dataset.test.labels),
         "classes": len(dataset.classes),
-        "wrong_labels": wrong_labels(found.repaired, given.labels, dataset.validation.labels),
+        "wrong_labels": wrong_labels(found),
         "listed": int(listed.sum()),
         "precision": share(given.flipped, listed) if known else None,
         "recall": share(listed, given.flipped),
         "right": share(best == dataset.train.labels, listed) if known else None,
+        **decided,
         "methods": methods,
     }
 
 
 def suggested_labels(found: Found) -> tuple[np.ndarray, np.ndarray]:
-    """The suggested label of each training row, by name or `UNSURE`, and its probability."""
-    labels, rows = found.repaired.labels, np.arange(len(found.given.labels))
-    best, p = labels.argmax(axis=1), labels.max(axis=1)
-    sure = np.minimum(p, found.repaired.probabilities[rows, best]) >= SUGGESTED_FROM
-    names = np.array(found.dataset.classes, dtype=object)[best]
-    names[~sure & (best != found.given.labels)] = UNSURE
-    return names, p
+    """The suggested label of each training row, by name or `UNSURE`, and the probability of the likeliest one."""
+    labels, now = found.repaired.labels, found.data.given
+    other = suggestions(labels, found.repaired.probabilities, now)
+    names = np.array(found.dataset.classes, dtype=object)[np.where(other < 0, now, other)]
+    names[(other < 0) & (labels.argmax(axis=1) != now)] = UNSURE
+    return names, labels.max(axis=1)
 
 
 def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of ranking.csv: every training row, most surely wrong first."""
+    """Header and rows of ranking.csv: every training row, most surely wrong first; those that a person decided are last."""
     repaired, dataset = found.repaired, found.dataset
     order = np.argsort(-repaired.p_wrong, kind="stable")
     names, p = suggested_labels(found)
     columns = {
         "index": dataset.train.rows[order],
-        "label": np.array(dataset.classes)[found.given.labels[order]],
+        "label": np.array(dataset.classes)[found.data.given[order]],
         "p_wrong": repaired.p_wrong[order],
         **({} if isinstance(repaired, Examined) else {"phi": repaired.phi[order]}),
         "self_confidence": repaired.self_confidence[order],
@@ -177,12 +192,14 @@ def first_suspects(found: Found) -> list[str]:
 def corrected_table(found: Found, table: Table) -> tuple[list[str], list[tuple[object, ...]]]:
     """Header and rows of corrected.csv: the user's table, with what was found of each training row.
 
-    decision: "keep", "change" for a suspect with another label to suggest, "look" for the other suspects.
+    decision: "keep", "change" for a suspect with another label to suggest, "look" for the other suspects; of a label that a person
+    decided "keep" or "change" by that.
     """
-    rows, (names, _), given = found.dataset.train.rows.tolist(), suggested_labels(found), found.given.labels
-    change = found.listed & (names != UNSURE) & (names != np.array(found.dataset.classes, dtype=object)[given])
+    rows, (names, _) = found.dataset.train.rows.tolist(), suggested_labels(found)
+    changed, now = found.data.given != found.given.labels, np.array(found.dataset.classes, dtype=object)[found.data.given]
+    change = changed | (found.listed & (names != UNSURE) & (names != now))
     decision = np.where(change, "change", np.where(found.listed, "look", "keep"))
-    more = {"suggested_label": names, "p_wrong": found.repaired.p_wrong, "decision": decision}
+    more = {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
     return corrected(table, {name: dict(zip(rows, each.tolist(), strict=True)) for name, each in more.items()})
 
 

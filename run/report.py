@@ -59,7 +59,8 @@ def repair_table(record: Record) -> str:
     ]
     table = [head.rstrip(), columns, *rows, ""] if parts else []
     between = "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
-    about = f"wrong labels: about {wrong['estimate']:,.0f} of {n:,}{between}"
+    of = f"the {n - record['decided']['labels']:,} that nobody decided" if "decided" in record else f"{n:,}"
+    about = f"wrong labels: about {wrong['estimate']:,.0f} of {of}{between}"
     suspects = f"suspects: {record['listed']:,}"
     if record["fdr"] is not None:
         suspects += f", of which at most {record['fdr']:.0%} are right, in expectation"
@@ -68,7 +69,8 @@ def repair_table(record: Record) -> str:
         suspects += f"; {', '.join(shown)} against the flipped labels"
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
     title = f"{record['dataset']}, protocol auto, noise {record['noise']:g}, seed {record['seed']}"
-    return "\n".join([title, "", *table, seconds, about, suspects])
+    decided = [_decided(record["decided"])] if "decided" in record else []
+    return "\n".join([title, "", *table, seconds, *decided, about, suspects])
 
 
 def _curvature(record: Record) -> list[str]:

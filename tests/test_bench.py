@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from sklearn.linear_model import LogisticRegression
 
 from Figure import bench_plot, bench_targets
-from Figure.bench import listed, measure, rounded, standard_error, suggestions
+from Figure.bench import listed, measure, rounded, standard_error
 from Figure.bench_data import (
     Cell,
     CellConfig,
@@ -311,13 +311,6 @@ def test_floats_are_kept_with_five_digits() -> None:
 def repaired_of(**parts: Any) -> Repaired:
     """A result of which only these parts are used."""
     return Repaired(**{**dict.fromkeys(Repaired._fields), **parts})
-
-
-def test_a_label_is_suggested_where_it_is_likely_by_both() -> None:
-    labels = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.2, 0.8]])
-    features = np.array([[0.8, 0.2], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
-    found = suggestions(repaired_of(labels=labels, probabilities=features), np.array([1, 1, 1, 0]))
-    np.testing.assert_array_equal(found, [0, -1, -1, 1])
 
 
 def test_a_list_counts_what_is_listed_and_wrong() -> None:

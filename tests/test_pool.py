@@ -7,7 +7,7 @@ from scipy.optimize import approx_fprime
 from scipy.special import log_softmax, softmax
 
 from models import pool
-from models.pool import TO_ONE, TO_PRIOR, TRAINING_WORTH, Noisy, pool_weights, posterior
+from models.pool import TO_ONE, TO_PRIOR, TRAINING_WORTH, Noisy, pool_weights, posterior, suggestions
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -125,3 +125,10 @@ def test_noisy_labels_count_behind_their_transition() -> None:
     taken_at_their_word = pool_weights(*none, prior, Noisy(z, np.eye(2)[given]))
     assert behind[0] > 3 * behind[1]
     assert taken_at_their_word[1] > 1.5 * taken_at_their_word[0]
+
+
+def test_a_label_is_suggested_where_it_is_likely_by_both() -> None:
+    labels = np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9], [0.2, 0.8]])
+    features = np.array([[0.8, 0.2], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+    found = suggestions(labels, features, np.array([1, 1, 1, 0]))
+    np.testing.assert_array_equal(found, [0, -1, -1, 1])

@@ -1,14 +1,12 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.optimize import OptimizeResult, approx_fprime
+from scipy.optimize import approx_fprime
 from scipy.special import log_softmax, softmax
 
 from models import soft_regression
 from models.logistic_regression import fit_logistic
-from models.soft_regression import fit_soft, one_hot, stacked
+from models.soft_regression import SoftProblem, fit_soft, one_hot, stacked
 from models.softmax_regression import fit_softmax
 from tests.problems import wdbc, weighted_fit
 
@@ -16,7 +14,6 @@ from tests.problems import wdbc, weighted_fit
 @pytest.fixture
 def _to_the_last_digit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soft_regression, "ROUGH_TOLERANCE", 1e-9)
-    monkeypatch.setattr(soft_regression, "MOST_ITERATIONS", 10_000)
 
 
 class Soft:
@@ -36,19 +33,21 @@ class Soft:
         return float(0.5 * vector @ vector + cls.C * cls.weights @ losses)
 
 
-def test_the_slope_that_is_descended_is_the_objectives(monkeypatch: pytest.MonkeyPatch) -> None:
-    at = np.random.default_rng(1).standard_normal((3, 4))
-    seen = []
+@pytest.mark.parametrize("units", [1.0, np.array([0.5, 1.0, 2.0, 3.0])])
+def test_value_slope_and_curvature_are_the_objectives(units: float | np.ndarray) -> None:
+    """In any units: V x = (V u) (x / u)."""
+    scale, V = Soft.C * Soft.weights[:, None], np.random.default_rng(1).standard_normal((3, 4))
+    problem = SoftProblem(Soft.x * units, np.square(units), scale, scale * Soft.targets)
+    at = problem.at(V)
 
-    def looked_at(f: Callable[[np.ndarray], tuple[float, np.ndarray]], v: np.ndarray, **_: object) -> OptimizeResult:
-        seen.append(f(v))
-        return OptimizeResult(x=v)
+    def objective(vector: np.ndarray) -> float:
+        return Soft.objective((vector.reshape(3, 4) * units).ravel())
 
-    monkeypatch.setattr(soft_regression, "minimize", looked_at)
-    fit_soft(Soft.x, Soft.targets, Soft.C, Soft.weights, at)
-    value, slope = seen[0]
-    assert value == pytest.approx(Soft.objective(at.ravel()), rel=1e-12)
-    np.testing.assert_allclose(slope, approx_fprime(at.ravel(), Soft.objective, 1e-7), rtol=1e-5, atol=1e-5)
+    assert at.value == pytest.approx(objective(V.ravel()), rel=1e-12)
+    np.testing.assert_allclose(at.slope.ravel(), approx_fprime(V.ravel(), objective, 1e-7), rtol=1e-5, atol=1e-5)
+    step = 1e-6 * np.random.default_rng(2).standard_normal((3, 4))
+    change = problem.at(V + step).slope - problem.at(V - step).slope
+    np.testing.assert_allclose(problem.hvp(at.logits)(step), change / 2, rtol=1e-4, atol=1e-10)
 
 
 @pytest.mark.usefixtures("_to_the_last_digit")
