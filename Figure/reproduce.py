@@ -32,6 +32,8 @@ MODULES = {
     "cifar10": "Figure.cifar10_target",
     **dict.fromkeys(("demo", "headline", "suspects", "flags", "framework"), "Figure.document_targets"),
     "bench": "Figure.bench_targets",
+    "promise": "Figure.promise_target",
+    "looks": "Figure.looks",
     "targets": "Figure.list_of_targets",
 }
 

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
 from influence.logistic import Matrix
-from influence.softmax import LabelInfluence, SoftmaxFit, along_labels, softmax_influence
+from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
 from models.axes import principal_axes, short_products
 from models.choose import Progress, silent
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
@@ -103,7 +103,6 @@ class Repaired(NamedTuple):
     probabilities: np.ndarray  # (n, K) of the true label by features alone
     p_wrong: np.ndarray  # (n,) 1 - q of the given label
     phi: np.ndarray  # (n,) for the trusted rows' loss, of the fit on the given labels
-    eta_labels: np.ndarray  # (n, K) on that loss, by the same fit, of changing the label to k; below 0 it helps
     self_confidence: np.ndarray  # (n,) probability of the given label by the training rows alone
     trusted_confidence: np.ndarray  # (n,) the same by the trusted rows alone
     held_out: np.ndarray  # (m, K) probabilities of the trusted rows
@@ -350,22 +349,22 @@ def _repair(data: RepairData, rng: np.random.Generator, progress: Progress) -> R
         fits.forget("sure")
         fit_sure(fits, near, views, starts)
     progress(1 + ROUNDS, 2 + ROUNDS)
-    return repaired(fits, pool(fits, chosen.C, rng), *held_out_influences(fits, starts, chosen.C), rng)
+    return repaired(fits, pool(fits, chosen.C, rng), phi_of(fits, starts, chosen.C), rng)
 
 
-def held_out_influences(fits: CrossFits, starts: Starts, C: float) -> tuple[np.ndarray, np.ndarray]:
-    """Phi (n,) and eta_labels (n, K) of the training rows, by the fit on the given labels of the other parts, held out."""
-    phi, eta_labels = np.zeros(len(fits.data.given)), np.zeros(fits.targets.shape)
+def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
+    """Phi of each training row by the fit on the given labels of the other parts, (n,), held out."""
+    phi = np.zeros(len(fits.data.given))
     for h in range(fits.parts):
         W, own = starts[C, h], np.flatnonzero(fits.part == h)
-        solution = influences(fits, (FOLDS, h), C, W).solution
-        x, given = fits.data.x[own], fits.data.given[own]
-        along = fits.data.penalty(C) * (x @ solution.vector.reshape(W.shape).T)
-        phi[own], _, eta_labels[own], _ = along_labels(along, x @ W.T, given, solution)
-    return phi, eta_labels
+        solution = influences(fits, (FOLDS, h), C, W).solution.vector.reshape(W.shape)
+        x = fits.data.x[own]
+        slope = softmax(x @ W.T, axis=1) - fits.targets[own]
+        phi[own] = -fits.data.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
+    return phi
 
 
-def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, eta_labels: np.ndarray, rng: np.random.Generator) -> Repaired:
+def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random.Generator) -> Repaired:
     """The result, from the last pools."""
     data, candidates, last, alone = fits.data, list(fits.final), views[FOLDS], fits.best(["train"])
     rows, places = np.arange(len(data.given)), np.arange(len(data.trusted))
@@ -392,7 +391,6 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, eta_labels: np
         probabilities=last.probabilities,
         p_wrong=1.0 - labels[rows, data.given],
         phi=phi,
-        eta_labels=eta_labels,
         self_confidence=confidence("train"),
         trusted_confidence=confidence("trusted"),
         held_out=held_out,

@@ -11,7 +11,7 @@
   const page = JSON.parse(el("data").textContent);
   const { facts } = page, { classes } = facts, ranked = facts.order !== "influence"; // then without Phi, alpha and a histogram
   const decode = ([kind, base64]) => new KINDS[kind](Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer);
-  const { rows, phi, eta, given, suggested, p_given, p_suggested, worth, flipped, counts, columns, values, pulls } = Object.fromEntries(
+  const { rows, phi, eta, given, suggested, p_given, p_suggested, uncertainty, flipped, counts, columns, values, pulls } = Object.fromEntries(
     Object.entries(page.arrays).map(([name, packed]) => [name, decode(packed)]));
   const n = rows.length, known = flipped.length > 0, explained = columns.length / page.features;
   const pageSize = page.sheets.length ? 48 : explained ? 24 : 48;
@@ -146,7 +146,7 @@
       if (is === UNDECIDED && given[i] !== suggested[i]) tally.undecided++;
     }
     list = found.subarray(0, length);
-    if (state.order === "worth") list.sort((a, b) => worth[b] - worth[a] || a - b);
+    if (state.order === "uncertainty") list.sort((a, b) => uncertainty[b] - uncertainty[a] || a - b);
     state.at = Math.max(0, Math.min(state.at, length - 1));
   };
   const open = (places) => Array.from(places).filter((i) => decided[i] < 0 && given[i] !== suggested[i]);
@@ -506,7 +506,8 @@
     document.addEventListener("keydown", onKey);
     el("slider").addEventListener("input", () => filter({ alpha: sliderToAlpha(Number(el("slider").value)) }));
     el("reset").onclick = () => { el("slider").value = alphaToSlider(facts.alpha); filter({ alpha: facts.alpha }); el("slider").focus(); };
-    for (const id of ["scope", "decision", "flip", "order"]) el(id).addEventListener("change", () => filter({ [id]: el(id).value }));
+    el("order").addEventListener("change", () => { el("scope").value = "all"; filter({ scope: "all", order: el("order").value }); });
+    for (const id of ["scope", "decision", "flip"]) el(id).addEventListener("change", () => filter({ [id]: el(id).value }));
     el("filters").addEventListener("submit", (event) => event.preventDefault());
     el("clear").onclick = clear;
     el("clear-too").onclick = () => { clear(); go(0); };
@@ -532,7 +533,8 @@
     el("notes").textContent = "p: predicted probability of the given → the suggested label."
       + (ranked ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
       + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the first ${count(facts.pictures)} samples.` : "")
-      + (explained ? " Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label." : "")
+      + (facts.order === "wrong" ? " Unsure: the given label is probably wrong, and no other is likely enough." : "")
+      + (explained ? ` Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label${facts.order === "wrong" ? ", or the likeliest other one" : ""}.` : "")
       + (explained && explained < n ? ` Features are shown for the first ${count(explained)} samples.` : "");
     el("grid").textContent = (curve.length > 1 ? `The run tried ${curve.length} values of alpha: Phi from one half of the validation rows, a new fit, the loss on the other half. Values between them are interpolated.`
       : facts.alpha_chosen || facts.n_validation < 2 ? "The run could not try several values of alpha, so there is no expected validation loss."
@@ -549,7 +551,7 @@
       el("name").value = storage.getItem(NAME) || "";
     }
     el("flip-filter").hidden = !known;
-    el("order-choice").hidden = !worth.length;
+    el("order-choice").hidden = !uncertainty.length;
     if (ranked && !facts.suspects) el("scope").options[1].defaultSelected = true; // with no suspects, all are shown
     state.scope = el("scope").value;
     if (classes.length === 2) el("decision").querySelector("[value='3']").remove();

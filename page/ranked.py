@@ -1,8 +1,8 @@
 """What the review page shows of a run by the protocol auto: its samples, most surely wrong first."""
 
 import numpy as np
+from scipy.special import xlogy
 
-from models.examine import Examined
 from models.pool import suggestions
 from page.review import CARRIED_SAMPLES, EXPLAINED, NO_HISTOGRAM, Review, abouts, feature_name, feature_pulls
 from page.sprites import Sprites, sprites
@@ -32,7 +32,7 @@ def ranked_review(found: Found) -> Review:
         suggested=suggested.astype(np.uint16),
         p_given=q[places, labels].astype(np.float32),
         p_suggested=q[places, suggested].astype(np.float32),
-        worth=np.zeros(0) if isinstance(repaired, Examined) else worth_of_a_look(repaired.labels, repaired.eta_labels)[first],
+        uncertainty=entropy(q).astype(np.float32),
         flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.zeros((2, 0)),
         names=np.array([feature_name(dataset, column) for column in used], dtype=str),
@@ -57,12 +57,9 @@ def suggested_places(found: Found) -> np.ndarray:
     return np.where(other < 0, data.given, other)
 
 
-def worth_of_a_look(q: np.ndarray, eta_labels: np.ndarray) -> np.ndarray:
-    """By how much a look is expected to lower the trusted rows' loss, (n,): - sum_k q_k eta_k.
-
-    A person who looks sets the true label, which is k with probability q_k; that changes the loss by eta_k. q, eta_labels: (n, K).
-    """
-    return -(q * eta_labels).sum(axis=1)
+def entropy(q: np.ndarray) -> np.ndarray:
+    """How uncertain the true label is, in nats, (n,). q: (n, K)."""
+    return -xlogy(q, q).sum(axis=1)
 
 
 def facts_of_repair(found: Found, pictures: Sprites) -> Record:

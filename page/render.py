@@ -35,7 +35,7 @@ ARRAYS = {
     "suggested": "u2",
     "p_given": "f4",
     "p_suggested": "f4",
-    "worth": "f4",
+    "uncertainty": "f4",
     "flipped": "u1",
     "counts": "u4",
     "columns": "i4",

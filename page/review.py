@@ -72,7 +72,7 @@ class Review(NamedTuple):
     suggested: np.ndarray  # (m,)
     p_given: np.ndarray  # (m,) probability of that label, by the fit on the labels as given
     p_suggested: np.ndarray  # (m,)
-    worth: np.ndarray  # (m,) of a person's look, in the trusted rows' loss; (0,) where it is not known
+    uncertainty: np.ndarray  # (m,) of the true label, in nats; (0,) where the page has one order
     flipped: np.ndarray  # (m,) bool, flipped on purpose; (0,) without injected noise
     counts: np.ndarray  # (2, bins) histogram of Phi of all n samples: those not flipped, and those flipped
     names: np.ndarray  # (c,) text, the features that are shown
@@ -143,7 +143,7 @@ def review_of(
         suggested=best.astype(np.uint16),
         p_given=p[place, labels].astype(np.float32),
         p_suggested=p[place, best].astype(np.float32),
-        worth=np.zeros(0),
+        uncertainty=np.zeros(0),
         flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.array([np.histogram(part, bins.edges)[0] for part in parts], dtype=np.uint32),
         names=np.array([feature_name(dataset, column) for column in used], dtype=str),

@@ -65,7 +65,10 @@ def facts_by_probability(facts: Record) -> dict[str, str]:
     wrong, shown = facts["wrong_labels"], {}
     between = "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
     if facts["fdr"] is not None:
-        shown["With a promise"] = f"{facts['listed']:,} of them, of which at most {facts['fdr']:.0%} are right, in expectation"
+        promise = f"{facts['listed']:,}, of which at most {facts['fdr']:.0%} are right, in expectation"
+        shown["Listed with a promise"] = (
+            promise if facts["listed"] else "none: there are too few trusted rows, or the labels are right"
+        )
     return {
         "Wrong labels": f"about {wrong['estimate']:,.0f}{between}",
         "Suspects": f"{facts['suspects']:,} of {facts['n_train']:,} training labels",

@@ -31,7 +31,7 @@ def training_review(found: Trained) -> Review:
         suggested=best.astype(np.uint16),
         p_given=p[first, labels].astype(np.float32),
         p_suggested=p[first, best].astype(np.float32),
-        worth=np.zeros(0),
+        uncertainty=np.zeros(0),
         flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.zeros((2, 0)),
         names=np.zeros(0, dtype=str),

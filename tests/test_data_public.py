@@ -217,6 +217,7 @@ def test_an_idx_file_is_read_as_written(suffix: str, pack: Pack, tmp_path: Path)
 
 
 IDX = idx(some_bytes(4, 2, 3))
+PACKED = gzip.compress(IDX)
 BAD_IDX = {
     "no bytes": b"",
     "within the sizes": IDX[:9],
@@ -237,7 +238,7 @@ def test_a_damaged_idx_file_is_named(content: bytes, suffix: str, pack: Pack, tm
         read_idx(path, 3)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(IDX)[:-9], IDX, gzip.compress(IDX)[:12] + bytes(30)])
+@pytest.mark.parametrize("content", [PACKED[:-9], IDX, PACKED[:12] + bytes(30)], ids=["cut", "not packed", "damaged"])
 def test_a_damaged_gz_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(content)
