@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from influence.logistic import Matrix
 
 MOST_AXES = 3_000  # beyond them the rotation takes longer than it saves
+LARGEST = 1e100  # entries of which no squares can be summed
 MANY_ENTRIES = 5_000_000  # entries of a dense matrix whose products are faster on several threads
 
 
@@ -22,7 +23,9 @@ def principal_axes(*parts: Matrix) -> np.ndarray | None:
     """
     if sp.issparse(parts[0]) or min(parts[0].shape[1], sum(part.shape[0] for part in parts)) > MOST_AXES:
         return None
-    rows = np.vstack(parts)
+    rows = np.vstack([part.toarray() if sp.issparse(part) else part for part in parts])
+    if not np.abs(rows).max(initial=0.0) < LARGEST:
+        return None
     if len(rows) >= rows.shape[1]:
         return np.linalg.eigh(rows.T @ rows)[1]
     span = np.linalg.qr(rows.T)[0]  # (d, n)

@@ -43,14 +43,15 @@ def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, star
     x: (n, d). targets: t (n, K), rows that sum to 1. weights: s (n,), 0 or more. Raises `SolverError`.
     """
     classes, scale = targets.shape[1], C * weights[:, None]
-    units = 1.0 if sp.issparse(x) else units_of(x, scale[:, 0], classes)
-    problem = SoftProblem(x if sp.issparse(x) else x * units, np.square(units), scale, scale * targets)
+    scaled, dense = scale * targets, not sp.issparse(x)
+    largest = float(np.abs(transposed(x, scale / classes - scaled)).max(initial=0.0))
+    if not largest < STEEPEST:
+        raise SolverError(f"the features are too large: the gradient at zero is {largest:.3g}; {SCALE}")
+    units = units_of(x, scale[:, 0], classes) if dense else 1.0
+    problem = SoftProblem(x * units if dense else x, np.square(units), scale, scaled)
     zero = problem.at(np.zeros((x.shape[1], classes)).T)
-    steepest = float(np.linalg.norm(zero.slope))
-    if not steepest < STEEPEST:
-        raise SolverError(f"the features are too large: the gradient at zero is {steepest:.3g}; {SCALE}")
     begin = zero if start is None else problem.at(np.asfortranarray(start / units))
-    found = minimised(problem, begin, steepest, ROUGH_TOLERANCE, lambda _: PLAIN)
+    found = minimised(problem, begin, float(np.linalg.norm(zero.slope)), ROUGH_TOLERANCE, lambda _: PLAIN)
     return np.ascontiguousarray(found.weights * units)
 
 

@@ -249,7 +249,7 @@ def test_a_page_takes_no_other_files_place(tmp_path: Path, invoke: Invoke) -> No
 def test_a_run_with_too_few_validation_rows_has_a_page_without_a_curve(tmp_path: Path, invoke: Invoke) -> None:
     x, y = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
     np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y, x_val=x[:1], y_val=y[:1])
-    ended = invoke("--dataset", tmp_path / "a.npz", "--noise", 0, "--audit", tmp_path / "p.html")
+    ended = invoke("--dataset", tmp_path / "a.npz", "--protocol", "paper", "--audit", tmp_path / "p.html")
     assert ended.status == 0
     assert "note: the page shows no validation loss by alpha: " in ended.err
     found = data_of((tmp_path / "p.html").read_text())
