@@ -30,6 +30,7 @@ from models.devices.placement import reader
 from page.ranked import ranked_review
 from page.render import page_path, write_page
 from page.review import make_review, save_review
+from run.exports import export
 from run.rdia import STAGES, Config, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
 from run.rdia_folder import SUSPECTS_LISTED, save_outcome
@@ -89,6 +90,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     say(repair_notes(found, config))
     if flags.result_dir:
         save_repair(found, flags.result_dir)
+        export(found, flags.export or [], flags.result_dir)
     if flags.result_dir or flags.audit:
         review = ranked_review(found)
         if flags.result_dir:

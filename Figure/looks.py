@@ -12,8 +12,8 @@ from Figure.bench_methods import log_losses
 from Figure.lines import Run
 from Figure.tables import markdown
 from Figure.target import Output, Target
+from models.pool import entropy
 from models.repair import RepairData, Repaired, repair
-from page.ranked import entropy
 from run.drawing import save_figure, subplots
 from run.records import Record
 

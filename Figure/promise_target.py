@@ -16,7 +16,7 @@ from models.repair import repair
 from run.records import Record
 
 BLOCK = 20  # seeds of a run
-CHECKED_ROWS = 100
+PROMISE_TRUSTED = 100
 
 
 class PromiseConfig(NamedTuple):
@@ -31,7 +31,7 @@ def keep_promise(config: PromiseConfig, data_dir: Path) -> Record:
     """Of each seed: for each level how many labels are listed and how many of these are wrong; and whether the count holds."""
     before, lists, wrong, covered = time.process_time(), {str(q): list[list[int]]() for q in LEVELS}, list[int](), 0
     for seed in range(config.first, config.first + BLOCK):
-        cell = make_cell(CellConfig(config.dataset, config.noise, CHECKED_ROWS, seed), data_dir)
+        cell = make_cell(CellConfig(config.dataset, config.noise, PROMISE_TRUSTED, seed), data_dir)
         found, is_wrong = repair(cell.data, np.random.default_rng([seed, 1])), cell.data.given != cell.true
         for q in LEVELS:
             listed = found.suspects(q)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -19,7 +19,7 @@ from data.pictures import picture_folder
 from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_set
 from data.source import Part, Source
 from data.streams import generator
-from data.table import Table, TableColumns, is_table, table_file
+from data.table import Table, TableColumns, is_table, own_columns, table_file
 
 OWN_VALIDATION = (
     "{count:,} of your own {part} rows are used for validation: their labels count as true, and they are not {use} themselves;"
@@ -48,6 +48,8 @@ class Dataset(NamedTuple):
     features: tuple[str, ...] | None = None  # names of the features, of a table
     columns: np.ndarray | None = None  # (d,) the numbers that a LIBSVM file has for its columns
     table: Table | None = None  # the user's, if it is one; a row of a part is a place in its frame
+    texts: tuple[str, ...] | None = None  # the text of each source row, where its features are a vector
+    beside: Path | None = None  # the folder that `files` lie in, if the features are vectors, which say nothing to a person
 
 
 Parted = TypeVar("Parted", Source, Dataset)
@@ -84,7 +86,7 @@ def load(
     source = source or own_source(name, ROW_SETS, read, columns, size)
     shape = picture_shape(source.train.x)
     cuts = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)
-    dataset = cuts._replace(shape=shape, columns=source.columns)
+    dataset = cuts._replace(shape=shape, columns=source.columns, texts=source.texts, beside=source.beside)
     if source.table:
         dataset = encoded_parts(dataset, name, columns)._replace(table=source.table)
     return dataset if name in ROW_SETS else dataset._replace(notes=(*dataset.notes, *comparison_notes(dataset)))
@@ -179,7 +181,18 @@ def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset
         raise InputError(f"--dataset {name}: {error}; correct the table, or give --text_columns or --ignore_columns") from error
     left = [f"the column {column} {why}; it is left out" for column, why in encoder.left_out_.items()]
     features = tuple(encoder.get_feature_names_out())
-    return Dataset(train, validation, test, dataset.classes, None, None, (*dataset.notes, *left), features)
+    notes = (*dataset.notes, *left)
+    return dataset._replace(train=train, validation=validation, test=test, shape=None, notes=notes, features=features)
+
+
+def with_descriptions(dataset: Dataset, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A list's columns, and what each sample is: the file of a picture, the text of a vector, the columns of a table.
+
+    columns: (m,) each, with "index", the row in the source.
+    """
+    known = {"file": dataset.files, "text": dataset.texts}
+    more = {name: np.array(values)[columns["index"]] for name, values in known.items() if values and not dataset.table}
+    return {**columns, **more, **(own_columns(dataset.table, columns) if dataset.table else {})}
 
 
 def as_rows(x: Any) -> Features:

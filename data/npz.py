@@ -13,13 +13,14 @@ from data.sparse_npz import SPARSE_NAMES, sparse_arrays
 
 UPPER_HALF = 128  # of the range of a byte
 ARRAY_NAMES = {"x_train", "y_train", "x_test", "y_test", "x_val", "y_val"}
+BESIDE = {"text_train": "text", "text": "text", "file_train": "file", "file": "file"}  # what a person sees of a vector
 # What numpy says of a file that it would have to unpickle, and what that means.
 NOT_PLAIN = {"Object arrays": "it holds Python objects: save names as y.astype(str)", "pickle": "it is not an archive"}
 
 
 def npz_file(path: Path) -> Source:
     """A user's `.npz`. Raises `InputError` where it cannot be used."""
-    parts, unused = read_npz(path)
+    parts, beside, unused = read_npz(path)
     x = parts["train"].x
     notes: tuple[str, ...] = (f"{path}: {', '.join(unused)} not used, expected {', '.join(sorted(ARRAY_NAMES))}",) if unused else ()
     if isinstance(x, np.ndarray) and x.ndim > 2 and x.dtype != np.uint8 and x.max() > 1:
@@ -31,7 +32,9 @@ def npz_file(path: Path) -> Source:
         if not are_pixels(x):
             parts = {role: part._replace(x=part.x.astype(np.float64)) for role, part in parts.items()}
     where = {role: str(path) if role == "train" else f"{path}: y_{role}" for role in parts}
-    return source_of(where, parts, [str(value) for value in np.unique(parts["train"].y)])._replace(notes=notes)
+    return source_of(where, parts, [str(value) for value in np.unique(parts["train"].y)])._replace(
+        notes=notes, texts=beside.get("text"), files=beside.get("file"), beside=path.parent if beside else None
+    )
 
 
 def are_pixels(x: np.ndarray) -> bool:
@@ -39,12 +42,13 @@ def are_pixels(x: np.ndarray) -> bool:
     return bool(x.max(initial=0) >= UPPER_HALF)
 
 
-def read_npz(path: Path) -> tuple[dict[str, Labelled], list[str]]:
-    """The parts "train", "test" and "val" that the file has, and the names of what is not used.
+def read_npz(path: Path) -> tuple[dict[str, Labelled], dict[str, tuple[str, ...]], list[str]]:
+    """The parts "train", "test" and "val" that the file has, "text" and "file" of the training rows, and names of what is not used.
 
     Raises `InputError` where it cannot be used.
     """
     arrays, unused = _plain_arrays(path)
+    beside = {BESIDE[name]: arrays.pop(name) for name in BESIDE if name in arrays}
     unknown = sorted(set(arrays) - ARRAY_NAMES) + [key for key in arrays if key[0] == "y" and f"x{key[1:]}" not in arrays]
     if unknown:
         raise InputError(
@@ -59,7 +63,11 @@ def read_npz(path: Path) -> tuple[dict[str, Labelled], list[str]]:
             raise InputError(f"{path}: x_{name} holds {part.x.dtype}, x_train {parts['train'].x.dtype}; make them alike")
         if row != expected:
             raise InputError(f"{path}: a row of x_{name} has the shape {row}, of x_train {expected}; make them alike")
-    return parts, unused
+    for name, values in beside.items():
+        if values.dtype.kind != "U" or values.shape != parts["train"].y.shape:
+            what = f"{values.dtype} of the shape {values.shape}"
+            raise InputError(f"{path}: {name} holds {what}, expected {len(parts['train'].y)} strings, one for each row of x_train")
+    return parts, {name: tuple(values.tolist()) for name, values in beside.items()}, unused
 
 
 def _plain_arrays(path: Path) -> tuple[dict[str, Any], list[str]]:
@@ -78,7 +86,7 @@ def _plain_arrays(path: Path) -> tuple[dict[str, Any], list[str]]:
     if set(names) >= SPARSE_NAMES:
         return sparse_arrays(path), []
     unused = [name for name in names if not _is_used(name)]
-    expected = [_expected_name(name) for name in arrays]
+    expected = [name if name in BESIDE else _expected_name(name) for name in arrays]
     twice = [name for name in arrays if expected.count(_expected_name(name)) > 1]
     if twice:
         raise InputError(
@@ -91,7 +99,7 @@ def _plain_arrays(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _is_used(name: str) -> bool:
-    return name[:2].lower() in {"x_", "y_"}
+    return name[:2].lower() in {"x_", "y_"} or name in BESIDE
 
 
 def _expected_name(name: str) -> str:

@@ -1,6 +1,7 @@
 """Labelled data as it is read: numbers in the shape and type that their source has them, in the source's order."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +36,8 @@ class Source(NamedTuple):
     shuffle: bool = False  # whether train is shuffled before it is cut
     n_train: int | None = None  # how many of train's rows remain where test is None; None: all but the last 20%
     files: tuple[str, ...] | None = None  # (n,) the picture file of each row of train
+    texts: tuple[str, ...] | None = None  # (n,) the text of each row of train, where its features are a vector
+    beside: Path | None = None  # the folder that `files` lie in, if the features are vectors, which say nothing to a person
     notes: tuple[str, ...] = ()  # what whoever uses the data should know
     columns: np.ndarray | None = None  # (d,) the number of each column in a LIBSVM file
     table: Any = None  # the user's table (`data.table.Table`), if it is one

@@ -1,6 +1,7 @@
 """A user's table with a header, in CSV, TSV, JSON lines or Parquet, compressed or not, read by pandas."""
 
 import csv
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ AS_A_TABLE: dict[str, Any] = {"index_col": False, "encoding": "utf-8-sig"}  # fo
 LARGEST_LABEL = 2.0**53  # larger numbers are taken as text
 LONGEST_LINE = 300  # characters of a row that a page shows
 SHOWN = 10  # columns or rows that a message lists
+
+
+ENTRY = re.compile(r".*\[\d+\]")  # the name of a column that is an entry of a vector
+SEEN = ("text", "file")  # columns that are for a person to see where there are vectors
 
 
 class TableColumns(NamedTuple):
@@ -72,7 +77,9 @@ def table_file(path: Path, columns: TableColumns) -> Source:
         beside = path.with_name(path.name.replace(table_suffix(path), f".{role}{table_suffix(path)}"))
         if beside.is_file():
             frames[role], where[role] = read_table(beside), str(beside)
-    table = Table(path, as_written(path, frames["train"]), label_column(path, frames["train"], columns))
+    vectors = [name for name in frames["train"] if ENTRY.fullmatch(name)]
+    cells = as_written(path, frames["train"]).drop(columns=vectors)
+    table = Table(path, cells, label_column(path, frames["train"], columns))
     for name in (*columns.text, *columns.ignore):
         check_column(path, table.frame, name)
     if columns.part:
@@ -86,7 +93,8 @@ def table_file(path: Path, columns: TableColumns) -> Source:
             raise InputError(f"{where[role]}: has no column {table.label}, which has the labels in {path}; add it")
         written = table.frame if columns.part or role == "train" else as_written(Path(where[role]), frame)
         frames[role] = with_labels(where[role], frame, table.label, written[table.label], notes)
-    unused = {table.label, columns.part, *same_as_label(frames["train"].drop(columns=[*columns.ignore]), table.label, notes)}
+    seen = seen_columns(table, columns, notes) if vectors else []
+    unused = {table.label, columns.part, *seen, *same_as_label(frames["train"].drop(columns=[*columns.ignore]), table.label, notes)}
     labels = dict(zip(frames, labels_of([frame[table.label] for frame in frames.values()]), strict=True))
     parts = {
         role: Labelled(TableRows(frame.drop(columns=[name for name in unused if name in frame]), columns), labels[role])
@@ -97,7 +105,19 @@ def table_file(path: Path, columns: TableColumns) -> Source:
     train = source.train._replace(rows=places["train"])
     test = source.test and source.test._replace(rows=places["test"])
     validation = source.validation and source.validation._replace(rows=places["val"])
-    return source._replace(train=train, test=test, validation=validation, notes=tuple(notes), table=table)
+    files = tuple(table.frame["file"].astype(str)) if "file" in seen else None
+    folder = path.parent if vectors else None
+    return source._replace(
+        train=train, test=test, validation=validation, notes=tuple(notes), table=table, files=files, beside=folder
+    )
+
+
+def seen_columns(table: Table, columns: TableColumns, notes: list[str]) -> list[str]:
+    """The columns that are for a person to see, beside vectors; a note names them."""
+    seen = [name for name in SEEN if name in table.frame and name not in columns.text]
+    if seen:
+        notes.append(f"beside the vectors {', '.join(seen)} is for you to see, and not used; give --text_columns to use it")
+    return seen
 
 
 def read_table(path: Path) -> Any:
@@ -126,11 +146,28 @@ def read_table(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read as {suffix[1:]} ({' '.join(str(error).split())}); correct the file") from error
     if not len(frame):
         raise InputError(f"{path}: has no rows, expected a header and a row for each sample; add rows")
-    objects = [] if suffix in SEPARATORS else [name for name in frame if frame[name].dtype == object]
-    nested = [name for name in objects if frame[name].map(lambda value: isinstance(value, list | dict | np.ndarray)).any()]
-    if nested:
-        raise InputError(f"{path}: the column {nested[0]} holds lists, expected numbers or texts; write each entry into a column")
-    return frame.set_axis([str(name).replace("\0", "") for name in frame], axis=1)
+    frame = frame.set_axis([str(name).replace("\0", "") for name in frame], axis=1)
+    return frame if suffix in SEPARATORS else with_vectors(path, frame)
+
+
+def with_vectors(path: Path, frame: Any) -> Any:
+    """Each column of vectors as columns of their entries, `embedding[0]` and so on. Raises `InputError` for other lists."""
+    import pandas as pd
+
+    objects = [name for name in frame if frame[name].dtype == object]
+    for name in objects:
+        if not frame[name].map(lambda value: isinstance(value, list | dict | np.ndarray)).any():
+            continue
+        try:
+            vectors = np.array([[float(entry) for entry in value] for value in frame[name]])
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: the column {name} holds lists that are no vectors ({error}); expected numbers, texts, or as many numbers"
+                " in every row"
+            ) from error
+        entries = pd.DataFrame(vectors, columns=[f"{name}[{place}]" for place in range(vectors.shape[1])])
+        frame = pd.concat([frame.drop(columns=name), entries], axis=1)
+    return frame
 
 
 def as_written(path: Path, frame: Any) -> Any:

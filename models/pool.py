@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import xlogy
 
 from influence.softmax import softmax, softmax_and_log
 
@@ -67,6 +68,11 @@ def suggestions(labels: np.ndarray, probabilities: np.ndarray, given: np.ndarray
     likely = np.minimum(labels, probabilities)
     best = likely.argmax(axis=1)
     return np.where((likely.max(axis=1) >= SUGGESTED_FROM) & (best != given), best, -1)
+
+
+def entropy(q: np.ndarray) -> np.ndarray:
+    """How uncertain the true label is, in nats, (n,). q: (n, K)."""
+    return -xlogy(q, q).sum(axis=1)
 
 
 class Noisy(NamedTuple):

@@ -1,11 +1,10 @@
 """What the review page shows of a run by the protocol auto: its samples, most surely wrong first."""
 
 import numpy as np
-from scipy.special import xlogy
 
-from models.pool import suggestions
-from page.review import CARRIED_SAMPLES, EXPLAINED, NO_HISTOGRAM, Review, abouts, feature_name, feature_pulls
-from page.sprites import Sprites, sprites
+from models.pool import entropy, suggestions
+from page.review import CARRIED_SAMPLES, EXPLAINED, NO_HISTOGRAM, Review, abouts, feature_name, feature_pulls, pictures_of
+from page.sprites import Sprites
 from run.records import Record
 from run.repairing import MORE_LIKELY, Found
 
@@ -19,8 +18,8 @@ def ranked_review(found: Found) -> Review:
     labels, rows, places = given.labels[first], dataset.train.rows[first], np.arange(len(first))
     q, likeliest = repaired.labels[first], other_labels(repaired.labels[first], labels)
     suggested = likeliest if q.shape[1] == 2 else suggested_places(found)[first]
-    pictures = sprites(dataset.train.x, first, dataset.shape) if dataset.shape else Sprites([], 0, 0, 0)
-    explained = 0 if dataset.shape else EXPLAINED
+    pictures = pictures_of(dataset, first)
+    explained = 0 if dataset.shape or dataset.beside else EXPLAINED
     pulled = feature_pulls(dataset.train.x[first[:explained]], repaired.weights, labels, likeliest)
     used = np.unique(pulled.columns[pulled.columns >= 0])
     return Review(
@@ -55,11 +54,6 @@ def suggested_places(found: Found) -> np.ndarray:
     data, repaired = found.data, found.repaired
     other = suggestions(repaired.labels, repaired.probabilities, data.given)
     return np.where(other < 0, data.given, other)
-
-
-def entropy(q: np.ndarray) -> np.ndarray:
-    """How uncertain the true label is, in nats, (n,). q: (n, K)."""
-    return -xlogy(q, q).sum(axis=1)
 
 
 def facts_of_repair(found: Found, pictures: Sprites) -> Record:

@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from data.table import described_rows
 from influence.solvers import SolverError
 from models.choose import Point, TooFewRowsError, choose
 from models.model import Scores
-from page.sprites import Sprites, sprites
+from page.sprites import Sprites, file_sprites, sprites
 from run.phi_plot import bins_of
 from run.rdia import Config, Outcome, key
 from run.records import Record, remove
@@ -28,6 +29,7 @@ from run.records import Record, remove
 REVIEW = "audit.npz"
 CARRIED_SAMPLES = 60_000  # the page holds this many samples, the most harmful ones, to stay below 5 MB
 EXPLAINED = 5_000  # it shows the features of so many of these, unless the samples are pictures
+LONGEST_TEXT = 1_000  # characters of a text that it shows
 FEATURES = 5  # of each sample, those with the strongest pull
 FACTS = (
     "run",
@@ -126,8 +128,8 @@ def review_of(
     labels, best, rows = given.labels[first], scores.best[first], dataset.train.rows[first]
     p, place, bins = probabilities(logits[first]), np.arange(len(first)), bins_of(scores.phi)
     parts = (scores.phi[~given.flipped], scores.phi[given.flipped])
-    pictures = sprites(dataset.train.x, first, dataset.shape) if dataset.shape else Sprites([], 0, 0, 0)
-    explained = 0 if dataset.shape or weights is None else EXPLAINED
+    pictures = pictures_of(dataset, first)
+    explained = 0 if dataset.shape or dataset.beside or weights is None else EXPLAINED
     pulled = feature_pulls(dataset.train.x[first[:explained]], weights, labels, best)
     used = np.unique(pulled.columns[pulled.columns >= 0])
     places = np.where(pulled.columns < 0, -1, np.searchsorted(used, pulled.columns)).astype(np.int32)
@@ -163,9 +165,20 @@ def feature_name(dataset: Dataset, column: int) -> str:
 
 def abouts(dataset: Dataset, rows: np.ndarray, pictures: int) -> list[str]:
     """What the first samples are. rows: (m,) in the source, pictures: how many the page holds."""
-    if dataset.files:
-        return [dataset.files[row] for row in rows[:pictures]]
-    return described_rows(dataset.table, rows[:EXPLAINED]) if dataset.table else []
+    if dataset.table:
+        return described_rows(dataset.table, rows[:EXPLAINED])
+    if dataset.texts:
+        return [shorten(dataset.texts[row], LONGEST_TEXT, placeholder=" ...") for row in rows[:EXPLAINED]]
+    return [dataset.files[row] for row in rows[: pictures or EXPLAINED]] if dataset.files else []
+
+
+def pictures_of(dataset: Dataset, places: np.ndarray) -> Sprites:
+    """The pictures of these training samples: of their features, or of the files that their vectors are made from, or none."""
+    if dataset.shape:
+        return sprites(dataset.train.x, places, dataset.shape)
+    if dataset.beside and dataset.files:
+        return file_sprites([dataset.beside / dataset.files[row] for row in dataset.train.rows[places]])
+    return Sprites([], 0, 0, 0)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

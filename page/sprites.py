@@ -1,12 +1,16 @@
 """Pictures as PNG sheets of a hundred: smaller than a file for each, and a page decodes only the sheets that it shows."""
 
 import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
+from data.errors import InputError
 from data.matrix import Features
+from data.pictures import picture_head, read_picture
 from run.gallery import as_picture
 
 TILES_ACROSS = 10  # pictures in a row of a sheet
@@ -29,15 +33,46 @@ def sprites(x: Features, rows: np.ndarray, shape: tuple[int, ...], budget: int =
 
     x: (n, d) pixel values; shape: of one picture, as in `run.gallery.as_picture`.
     """
-    height, width = scaled(as_picture(np.zeros(shape)).shape[:2])
-    sheets: list[bytes] = []
-    for start in range(0, len(rows), SHEET):
+
+    def pictures(start: int) -> np.ndarray:
         part = x[rows[start : start + SHEET]]
-        sheet = encoded((part.toarray() if sp.issparse(part) else part).reshape(-1, *shape), height, width)
+        return (part.toarray() if sp.issparse(part) else part).reshape(-1, *shape)
+
+    return fitting(len(rows), pictures, scaled(as_picture(np.zeros(shape)).shape[:2]), budget)
+
+
+def file_sprites(paths: Sequence[Path], budget: int = BUDGET) -> Sprites:
+    """The same of picture files of any size: squares, and an empty one for a file that is no picture. None if the first is none."""
+
+    def pictures(start: int) -> np.ndarray:
+        return np.array([thumbnail(path) for path in paths[start : start + SHEET]])
+
+    if not paths or not thumbnail(paths[0]).any():
+        return Sprites([], 0, 0, 0)
+    return fitting(len(paths), pictures, (LARGEST_TILE, LARGEST_TILE), budget)
+
+
+def thumbnail(path: Path) -> np.ndarray:
+    """A picture file as a square of `LARGEST_TILE` pixels, on a ground of zeros: zeros alone if it cannot be read. (h, w, 3)"""
+    tile = np.zeros((LARGEST_TILE, LARGEST_TILE, 3), dtype=np.uint8)
+    try:
+        head = picture_head(path)
+        height, width = scaled((head.height, head.width))
+        tile[:height, :width] = read_picture(path, (height, width, 3), resize=True)
+    except InputError:
+        pass
+    return tile
+
+
+def fitting(count: int, pictures: Callable[[int], np.ndarray], size: tuple[int, int], budget: int) -> Sprites:
+    """Sheets of pictures until they take `budget` bytes. pictures: gives those of the sheet that begins with a number."""
+    sheets: list[bytes] = []
+    for start in range(0, count, SHEET):
+        sheet = encoded(pictures(start), *size)
         if sum(map(len, sheets)) + len(sheet) > budget:
             break
         sheets.append(sheet)
-    return Sprites(sheets, height, width, min(len(rows), len(sheets) * SHEET))
+    return Sprites(sheets, *size, min(count, len(sheets) * SHEET))
 
 
 def scaled(size: tuple[int, ...]) -> tuple[int, int]:
@@ -47,10 +82,11 @@ def scaled(size: tuple[int, ...]) -> tuple[int, int]:
 
 
 def encoded(pictures: np.ndarray, height: int, width: int) -> bytes:
-    """One sheet as PNG. pictures: (n, ...) values; black is the smallest value of each picture, white its largest."""
+    """One sheet as PNG. pictures: (n, ...) bytes as they are, or values: black is the smallest of each, white the largest."""
     from PIL import Image
 
-    tiles = [Image.fromarray(np.round(255 * as_picture(values)).astype(np.uint8)) for values in pictures]
+    seen = pictures if pictures.dtype == np.uint8 else (np.round(255 * as_picture(values)).astype(np.uint8) for values in pictures)
+    tiles = [Image.fromarray(values) for values in seen]
     sheet = Image.new(tiles[0].mode, (TILES_ACROSS * width, -(-len(tiles) // TILES_ACROSS) * height))
     for place, tile in enumerate(tiles):
         small = tile if tile.size == (width, height) else tile.resize((width, height), Image.Resampling.BOX)

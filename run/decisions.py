@@ -1,10 +1,11 @@
-"""A person's decisions on labels: the CSV file that the review page exports."""
+"""A person's decisions on labels: the CSV file that the review page exports, or the JSON of Label Studio."""
 
 import csv
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class Decided(NamedTuple):
 
 
 def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) -> Decided:
-    """Read the decisions on the samples of a run from a CSV file.
+    """Read the decisions on the samples of a run from a CSV file, or from tasks of Label Studio with the same fields.
 
     Its columns: `run`, the run's key (`run.identity.run_key`); `index`, the 0-based row in the source; `given` and `decided`,
     labels as the source writes them. given: (n,) the run's training labels. Raises `InputError` if a row belongs to another run
@@ -35,8 +36,7 @@ def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) ->
     places = {int(row): place for place, row in enumerate(dataset.train.rows)}
     classes = {name: place for place, name in enumerate(dataset.classes)}
     decided, rows = given.copy(), np.zeros(len(given), dtype=bool)
-    for line, cells in _table(path):
-        where = f"{path} line {line}"
+    for where, cells in _table(path):
         if cells["run"] != run:
             raise InputError(
                 f"{where}: belongs to another run: {difference(cells['run'], run)}; give the data and the flags of that run"
@@ -88,19 +88,25 @@ def same_label(name: str, label: str) -> bool:
         return label == f"'{name}"
 
 
-def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Line number and cells of every row. Raises `InputError` if the file is not such a table."""
+def _table(path: Path) -> list[tuple[str, dict[str, str]]]:
+    """Where each decision is, and its cells. Raises `InputError` if the file is not such a table."""
     refuse_endless(path, "--labels")
     try:
         text = path.read_bytes().decode("utf-8-sig")  # a spreadsheet puts a byte-order mark first
-        head = text.partition("\n")[0]
-        separator = ";" if head.count(";") > head.count(",") else ","  # some spreadsheets write semicolons
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        lines = [(reader.line_num, row) for row in reader if row]
+        return _tasks(path, json.loads(text)) if path.suffix == ".json" else _lines(path, text)
     except OSError as error:
         raise InputError(f"--labels {path}: cannot be read ({error.strerror}); {EXPORT}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"--labels {path}: is not a CSV file in UTF-8 ({error}); {EXPORT}") from error
+    except (ValueError, csv.Error) as error:
+        kind = "JSON" if path.suffix == ".json" else "a CSV file in UTF-8"
+        raise InputError(f"--labels {path}: is not {kind} ({error}); {EXPORT}") from error
+
+
+def _lines(path: Path, text: str) -> list[tuple[str, dict[str, str]]]:
+    """The rows of a CSV."""
+    head = text.partition("\n")[0]
+    separator = ";" if head.count(";") > head.count(",") else ","  # some spreadsheets write semicolons
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines = [(reader.line_num, row) for row in reader if row]
     header = lines[0][1] if lines else []
     if len(set(header)) < len(header):
         raise InputError(f"--labels {path}: has two columns of the same name ({', '.join(header)}); {EXPORT}")
@@ -112,4 +118,31 @@ def _table(path: Path) -> list[tuple[int, dict[str, str]]]:
     for number, row in lines[1:]:
         if len(row) != len(header):
             raise InputError(f"{path} line {number}: has {len(row)} cells, expected {len(header)} as in its first line; {EXPORT}")
-    return [(number, dict(zip(header, row, strict=True))) for number, row in lines[1:]]
+    return [(f"{path} line {number}", dict(zip(header, row, strict=True))) for number, row in lines[1:]]
+
+
+def _tasks(path: Path, content: Any) -> list[tuple[str, dict[str, str]]]:
+    """The tasks of Label Studio's export (JSON, or JSON-MIN) that have been decided. Tasks without a decision are passed over."""
+    found = []
+    for number, task in enumerate(content if isinstance(content, list) else [content], 1):
+        where = f"{path} task {number}"
+        if not isinstance(task, dict):
+            raise InputError(f"{where}: is not a task, expected Label Studio's export; {EXPORT}")
+        data = task.get("data", task)
+        choices = _choices(task) if "annotations" in task else [data.get("decided")]
+        said = {str(choice) for choice in choices if choice}
+        if missing := [name for name in NEEDED[:3] if name not in data]:
+            raise InputError(f"{where}: has no {missing[0]} in its data, expected a task that --export label_studio has written")
+        if len(said) > 1:
+            raise InputError(f"{where}: has the labels {' and '.join(sorted(said))}, expected one; settle on one of them")
+        if said:
+            found.append((where, {**{name: str(data[name]) for name in NEEDED[:3]}, "decided": said.pop()}))
+    if not found:
+        raise InputError(f"--labels {path}: has no decisions, expected Label Studio's export of tasks that were labelled")
+    return found
+
+
+def _choices(task: dict[str, Any]) -> list[str]:
+    """The labels that people chose in a task of Label Studio, but for cancelled ones."""
+    results = [result for each in task["annotations"] if not each.get("was_cancelled") for result in each.get("result", [])]
+    return [choice for result in results if result.get("from_name") == "decided" for choice in result["value"]["choices"]]

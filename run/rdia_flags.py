@@ -8,6 +8,7 @@ from data.errors import InputError
 from data.public import ROW_SETS
 from data.table import LABEL_NAMES, TableColumns
 from influence.logistic import SOLVERS
+from run.exports import FORMATS_WRITTEN
 from run.flags import (
     Parser,
     add_data_dir,
@@ -38,9 +39,20 @@ def rdia_parser(description: str | None = None) -> Parser:
     _add_method(flags.add_argument_group("method"))
     output = flags.add_argument_group("output")
     output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suggestions")
-    output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="fit on the decisions exported from that page")
+    output.add_argument(
+        "--labels",
+        type=place,
+        metavar="DECIDED.csv",
+        help="fit on decisions: the CSV that the page exports, or the JSON of Label Studio",
+    )
     output.add_argument(
         "--result_dir", type=place, help="folder: appends the run to results.jsonl, writes relabeled.csv and pictures"
+    )
+    output.add_argument(
+        "--export",
+        nargs="+",
+        choices=FORMATS_WRITTEN,
+        help="auto: also write cleanlab's columns, or tasks for Label Studio, into --result_dir",
     )
     add_output(output)
     where = flags.add_argument_group("where it runs")
@@ -143,7 +155,11 @@ def check_protocol(flags: argparse.Namespace) -> None:
     if flags.protocol == "paper":
         if flags.fdr is not None:
             raise InputError(f"--fdr {flags.fdr:g}: is for --protocol auto; add that, or leave it out")
+        if flags.export:
+            raise InputError(f"--export {' '.join(flags.export)}: is for --protocol auto; add that, or leave it out")
         return
+    if flags.export and not flags.result_dir:
+        raise InputError(f"--export {' '.join(flags.export)}: needs a --result_dir to write into; add it")
     if flags.model != "linear":
         raise InputError(f"--model {flags.model}: --protocol auto is for linear models; leave one of them out")
     for name in NOT_WITH_AUTO:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data.table import Table, corrected, own_columns
+from data.dataset import with_descriptions
+from data.table import Table, corrected
 from run.gallery import MOST_PICTURES, draw_gallery
 from run.phi_plot import draw_choice, draw_phi
 from run.rdia import Config, Outcome
@@ -46,11 +47,7 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
     }
     if len(classes) > 2:
         columns["eta_new_label"] = scores.eta_best[rows]
-    if outcome.dataset.files:
-        columns["file"] = np.array(outcome.dataset.files)[columns["index"]]
-    if outcome.dataset.table:
-        columns |= own_columns(outcome.dataset.table, columns)
-    return table_of(columns)
+    return table_of(with_descriptions(outcome.dataset, columns))
 
 
 def decided_table(outcome: Outcome, table: Table) -> tuple[list[str], list[tuple[object, ...]]]:

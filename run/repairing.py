@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from data.dataset import FROM_TRAIN, OWN_ROWS, Dataset, load
+from data.dataset import FROM_TRAIN, OWN_ROWS, Dataset, load, with_descriptions
 from data.errors import InputError
 from data.libsvm import read_libsvm
 from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
-from data.table import Table, corrected, own_columns
+from data.table import Table, corrected
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.pool import suggestions
@@ -170,11 +170,7 @@ def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
         "p_suggested": p[order],
         "listed": found.listed[order].astype(int),
     }
-    if dataset.files:
-        columns["file"] = np.array(dataset.files)[columns["index"]]
-    if dataset.table:
-        columns |= own_columns(dataset.table, columns)
-    return table_of(columns)
+    return table_of(with_descriptions(dataset, columns))
 
 
 def first_suspects(found: Found) -> list[str]:

@@ -24,7 +24,7 @@ def write(folder: Path, **arrays: Any) -> Path:
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_the_parts_that_are_there_are_given(save: Callable[..., None], tmp_path: Path) -> None:
     save(tmp_path / "a.npz", x_train=X, y_train=Y, x_val=X[:1], y_val=Y[:1])
-    parts, _ = read_npz(tmp_path / "a.npz")
+    parts, _, _ = read_npz(tmp_path / "a.npz")
     assert parts.keys() == {"train", "val"}
     assert parts["train"].x.tolist() == X.tolist()
     assert parts["train"].y.tolist() == [0, 1, 1]
@@ -39,14 +39,14 @@ def test_labels_are_strings_or_numbers_of_any_kind(y: np.ndarray, tmp_path: Path
 def test_arrays_of_other_names_are_not_read_and_are_named(tmp_path: Path) -> None:
     objects = np.array([{"by": "hand"}], dtype=object)
     path = write(tmp_path, x_train=np.eye(4), y_train=np.arange(4) % 2, val_x=X, notes=objects)
-    parts, unused = read_npz(path)
+    parts, _, unused = read_npz(path)
     assert (parts.keys(), unused) == ({"train"}, ["val_x", "notes"])
     assert npz_file(path).notes == (f"{path}: val_x, notes not used, expected x_test, x_train, x_val, y_test, y_train, y_val",)
 
 
 @pytest.mark.parametrize("name", ["valid", "Validation", "DEV"])
 def test_trusted_rows_may_have_other_names(name: str, tmp_path: Path) -> None:
-    parts, _ = read_npz(write(tmp_path, X_train=X, Y_train=Y, **{f"X_{name}": X[:2], f"y_{name}": Y[:2]}))
+    parts, _, _ = read_npz(write(tmp_path, X_train=X, Y_train=Y, **{f"X_{name}": X[:2], f"y_{name}": Y[:2]}))
     assert parts.keys() == {"train", "val"}
     assert parts["val"].x.tolist() == X[:2].tolist()
 
