@@ -7,7 +7,7 @@ demo: .venv/linear
 	$(BIN)/python RDIA.py
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 slow: .venv/ready
 	$(BIN)/python -m pytest -m slow

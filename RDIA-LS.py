@@ -31,7 +31,7 @@ from data.files import only_writer, writable_folder
 from models.devices.device import choose_device
 from models.devices.ranks import Ranks, from_first, on_ranks
 from page.render import page_path, write_page
-from page.review import REVIEW, save_review
+from page.review import REVIEW, save_review, with_command
 from page.trained import training_review
 from run.checkpoint import refuse_to_overwrite
 from run.ls_folder import save_training
@@ -52,7 +52,7 @@ def ready_folder(folder: Path, resume: bool, ending: ExitStack) -> None:
 def write_review(found: Trained, page: Path | None, folder: Path | None) -> None:
     """What the review page is made from, in the result directory, and the page itself. Raises `InputError`."""
     if page or folder:
-        review = training_review(found)
+        review = with_command(training_review(found))
         if folder:
             save_review(review, folder)
         if page:

@@ -29,7 +29,7 @@ from influence.solvers import SolverError
 from models.devices.placement import reader
 from page.ranked import ranked_review
 from page.render import page_path, write_page
-from page.review import make_review, save_review
+from page.review import make_review, save_review, with_command
 from run.exports import export
 from run.rdia import STAGES, Config, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
@@ -67,7 +67,7 @@ def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read)
     """A run as in the paper, what it leaves, and what it prints."""
     outcome = run(config, stages, read)
     reviewable = (flags.audit or flags.result_dir) and is_matrix(outcome.dataset.train.x)  # not for rows on Dask workers
-    review = make_review(outcome, config, with_curve=bool(flags.audit)) if reviewable else None
+    review = with_command(make_review(outcome, config, with_curve=bool(flags.audit))) if reviewable else None
     stages.close()
     say(notes(outcome, config))
     if flags.result_dir:
@@ -92,7 +92,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
         save_repair(found, flags.result_dir)
         export(found, flags.export or [], flags.result_dir)
     if flags.result_dir or flags.audit:
-        review = ranked_review(found)
+        review = with_command(ranked_review(found))
         if flags.result_dir:
             save_review(review, flags.result_dir)
         if flags.audit:

@@ -462,6 +462,7 @@
 
   // Export
 
+  const exported = `decided-${facts.dataset.split(/[\\/]/).pop().replace(/[^\w.-]+/g, "_")}.csv`;
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const csv = () => {
     const lines = [["run", "index", "given", "suggested", "decided", "by", "when"]];
@@ -472,7 +473,7 @@
   };
   const exportDecisions = () => {
     const address = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
-    make("a", { href: address, download: `decided-${facts.dataset.split(/[\\/]/).pop().replace(/[^\w.-]+/g, "_")}.csv` }).click();
+    make("a", { href: address, download: exported }).click();
     setTimeout(() => URL.revokeObjectURL(address), 60_000);
     unsaved = false;
     say("The decisions are exported.");
@@ -543,6 +544,7 @@
     el("kept").textContent = storage ? "Your decisions are stored in this browser and survive a reload. They leave it only by the exported CSV."
       : "This browser stores nothing for a page opened this way: export before you close or reload it.";
     el("run").textContent = facts.run;
+    el("command").textContent = `${facts.command || "the command of this run"} --labels ${exported}`;
     if (!storage) warn(el("kept").textContent);
   };
   const begin = () => {
@@ -555,7 +557,7 @@
     if (ranked && !facts.suspects) el("scope").options[1].defaultSelected = true; // with no suspects, all are shown
     state.scope = el("scope").value;
     if (classes.length === 2) el("decision").querySelector("[value='3']").remove();
-    el("samples").classList.toggle("wide", explained > 0);
+    el("samples").classList.toggle("wide", explained > 0 || (!facts.pictures && page.about.length > 0)); // texts need room
     el("samples").append(...cards.map((card) => card.item));
     el("slider").value = alphaToSlider(state.alpha);
     texts();

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 from textwrap import shorten
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from influence.solvers import SolverError
 from models.choose import Point, TooFewRowsError, choose
 from models.model import Scores
 from page.sprites import Sprites, file_sprites, sprites
+from run.flags import command_again
 from run.phi_plot import bins_of
 from run.rdia import Config, Outcome, key
 from run.records import Record, remove
@@ -206,6 +208,11 @@ def feature_pulls(x: Features, weights: np.ndarray | None, given: np.ndarray, su
         for array, cells in zip(found, (columns, values, pulls), strict=True):
             array[i, : len(most)] = cells[most]
     return found
+
+
+def with_command(review: Review) -> Review:
+    """The review with the command line of this process, which the page shows for the run on decisions."""
+    return review._replace(facts={**review.facts, "command": command_again(sys.argv)})
 
 
 def save_review(review: Review | None, folder: Path) -> None:

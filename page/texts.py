@@ -22,6 +22,7 @@ BY_PROBABILITY = {
     "export": "2. Export your decisions",
     "order": "most surely wrong first",
     "suspects": "more likely wrong than right",
+    "again": "To repair with them,",
 }
 BY_LOSS = {
     "lead": "A network that was trained by RDIA-LS predicts other labels for some training samples. You decide.",

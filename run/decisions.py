@@ -36,7 +36,7 @@ def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) ->
     places = {int(row): place for place, row in enumerate(dataset.train.rows)}
     classes = {name: place for place, name in enumerate(dataset.classes)}
     decided, rows = given.copy(), np.zeros(len(given), dtype=bool)
-    for where, cells in _table(path):
+    for where, cells in decision_cells(path):
         if cells["run"] != run:
             raise InputError(
                 f"{where}: belongs to another run: {difference(cells['run'], run)}; give the data and the flags of that run"
@@ -88,7 +88,7 @@ def same_label(name: str, label: str) -> bool:
         return label == f"'{name}"
 
 
-def _table(path: Path) -> list[tuple[str, dict[str, str]]]:
+def decision_cells(path: Path) -> list[tuple[str, dict[str, str]]]:
     """Where each decision is, and its cells. Raises `InputError` if the file is not such a table."""
     refuse_endless(path, "--labels")
     try:

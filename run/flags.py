@@ -4,7 +4,8 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ from run.script import error_line
 AUTO = "auto"
 MOST_COUNT = 10**9
 SEED_DIGITS = 100
+OF_THE_OUTPUT = {"--audit", "--labels", "--result_dir", "--export", "--resume", "--json", "--quiet"}
 QUOTED = 40  # characters: an error quotes no more of a value
 DEFAULT = re.compile(r"(?P<meaning>.*) \[(?P<default>[^\]]*)\]")  # a flag's help ends in its default, in brackets
 
@@ -130,6 +132,18 @@ def add_data_dir(flags: argparse._ArgumentGroup) -> None:
 def add_size(flags: argparse._ArgumentGroup) -> None:
     """The flag --size."""
     flags.add_argument("--size", type=count, help="bring the pictures of a folder to so many pixels a side [as they are]")
+
+
+def command_again(argv: Sequence[str]) -> str:
+    """The command line of this run, without what belongs to its output and to decisions: to be given again with --labels."""
+    kept, left_out = list[str](), False
+    for word in argv[1:]:
+        if word.startswith("--"):
+            left_out = word.partition("=")[0] in OF_THE_OUTPUT
+        if not left_out:
+            kept.append(word)
+    program = Path(argv[0]).name
+    return shlex.join([*(["python"] if program.endswith(".py") else []), program, *kept])
 
 
 def add_output(flags: argparse._ArgumentGroup) -> None:

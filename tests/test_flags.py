@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from run.flags import Parser, add_data_dir, count, flag_tables, fraction, non_negative, number, positive, rate, seed
+from run.flags import Parser, add_data_dir, command_again, count, flag_tables, fraction, non_negative, number, positive, rate, seed
 from run.ls_flags import ls_parser
 from run.rdia_flags import rdia_parser
 
@@ -152,3 +152,21 @@ def test_every_flag_is_in_a_named_group() -> None:
         assert titles[1:] == ["data", *own, "method", "output", "where it runs"]
         first = [action for action in parser._action_groups[1]._group_actions if action.help != argparse.SUPPRESS]
         assert [action.dest for action in first] == ["help"]
+
+
+def test_the_command_for_decisions_is_that_of_the_run_without_its_output() -> None:
+    argv = [
+        "/a/RDIA.py",
+        "--dataset",
+        "my data.csv",
+        "--audit",
+        "p.html",
+        "--export",
+        "cleanlab",
+        "label_studio",
+        "--json",
+        "--seed",
+        "3",
+    ]
+    assert command_again(argv) == "python RDIA.py --dataset 'my data.csv' --seed 3"
+    assert command_again(["/bin/rdia", "--audit=p.html", "--dataset=a.csv", "--quiet"]) == "rdia --dataset=a.csv"

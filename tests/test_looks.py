@@ -56,6 +56,7 @@ def test_what_is_looked_at_has_the_reviewers_label_and_is_checked() -> None:
 
 
 def test_looks_at_everything_give_the_loss_of_the_true_labels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("models.repair.ROUNDS", 1)
     monkeypatch.setattr(looks, "make_cell", lambda *_: small_cell())
     monkeypatch.setattr(looks, "LOOKS", (20, 90))
     monkeypatch.setattr(looks, "SETS", (("small", "made"),))
@@ -77,6 +78,7 @@ def test_looks_at_everything_give_the_loss_of_the_true_labels(monkeypatch: pytes
 
 
 def test_a_promise_counts_right_labels_among_the_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("models.repair.ROUNDS", 1)
     monkeypatch.setattr(promise_target, "make_cell", lambda config, _: small_cell(config.seed))
     monkeypatch.setattr(promise_target, "BLOCK", 3)
     found = keep_promise(PromiseConfig("wdbc", "symmetric", 1), tmp_path)
