@@ -38,7 +38,7 @@ def keep_promise(config: PromiseConfig, data_dir: Path) -> Record:
             lists[str(q)].append([int(listed.sum()), int((listed & is_wrong).sum())])
         wrong.append(int(is_wrong.sum()))
         count = found.wrong_labels(cell.data)
-        covered += count.low <= wrong[-1] <= count.high
+        covered += int(count.low <= wrong[-1] <= count.high)
     return {"lists": lists, "wrong": wrong, "covered": covered, "seconds": time.process_time() - before}
 
 
