@@ -13,24 +13,32 @@ from influence.logistic import Matrix
 
 MOST_AXES = 3_000  # beyond them the rotation takes longer than it saves
 LARGEST = 1e100  # entries of which no squares can be summed
-MANY_ENTRIES = 5_000_000  # entries of a dense matrix whose products are faster on several threads
+MANY_ENTRIES = 5_000_000  # of a dense matrix whose products are faster on several threads
+FILLED = 0.12  # share of the entries from which sparse features are faster as dense ones, ...
+MOST_ENTRIES = 100_000_000  # ... if these fit into memory several times
 
 
 def principal_axes(*parts: Matrix) -> np.ndarray | None:
     """Orthonormal axes (d, r) that span all rows of the parts, with r the smaller of d and the rows; None where they do not pay.
 
-    parts: (n, d) each. Of sparse features there are none: along axes they would be dense.
+    parts: (n, d) each. Of sparse features with few entries there are none: along axes they would be dense.
     """
-    if sp.issparse(parts[0]) or min(parts[0].shape[1], sum(part.shape[0] for part in parts)) > MOST_AXES:
+    n, d = sum(part.shape[0] for part in parts), parts[0].shape[1]
+    if min(n, d) > MOST_AXES or n * d > MOST_ENTRIES or filled(parts[0]) < FILLED:
         return None
     rows = np.vstack([part.toarray() if sp.issparse(part) else part for part in parts])
     if not np.abs(rows).max(initial=0.0) < LARGEST:
         return None
-    if len(rows) >= rows.shape[1]:
+    if n >= d:
         return np.linalg.eigh(rows.T @ rows)[1]
     span = np.linalg.qr(rows.T)[0]  # (d, n)
     inner = rows @ span
     return span @ np.linalg.eigh(inner.T @ inner)[1]
+
+
+def filled(x: Matrix) -> float:
+    """The share of the entries that are stored."""
+    return x.nnz / max(1, x.shape[0] * x.shape[1]) if sp.issparse(x) else 1.0
 
 
 def short_products(x: Matrix) -> AbstractContextManager[object]:
