@@ -21,6 +21,11 @@ LABEL_NAMES = ("label", "target", "class", "y")
 AS_A_TABLE: dict[str, Any] = {"index_col": False, "encoding": "utf-8-sig"}  # for pandas' reader of CSV
 LARGEST_LABEL = 2.0**53  # larger numbers are taken as text
 LONGEST_LINE = 300  # characters of a row that a page shows
+SMALL_TABLE = 2**30  # bytes up to which any table is unpacked, ...
+MOST_PACKED = 300  # ... and beyond them so many times its size
+CHUNK = 2**24  # bytes that are unpacked at a time
+MOST_CELLS = 2_000_000_000  # of a Parquet file
+LONGEST_HEADER = 10_000_000  # characters
 SHOWN = 10  # columns or rows that a message lists
 
 
@@ -126,6 +131,7 @@ def read_table(path: Path) -> Any:
 
     suffix = table_suffix(path)
     try:
+        refuse_bombs(path)
         if suffix == ".parquet":
             frame = pd.read_parquet(path).reset_index(drop=True)
         elif suffix == ".jsonl":
@@ -148,6 +154,26 @@ def read_table(path: Path) -> Any:
         raise InputError(f"{path}: has no rows, expected a header and a row for each sample; add rows")
     frame = frame.set_axis([str(name).replace("\0", "") for name in frame], axis=1)
     return frame if suffix in SEPARATORS else with_vectors(path, frame)
+
+
+def refuse_bombs(path: Path) -> None:
+    """Raise `InputError` for a small file that would fill the memory: packed a thousandfold, or Parquet of endless repetitions."""
+    from pandas.io.common import get_handle
+
+    if path.suffix in PACKED:
+        size, most = 0, max(SMALL_TABLE, MOST_PACKED * path.stat().st_size)
+        with get_handle(path, "rb", compression="infer", is_text=False) as opened:
+            while chunk := opened.handle.read(CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise InputError(f"{path}: unpacks to more than {MOST_PACKED} times its size; unpack it, and look at it")
+    elif table_suffix(path) == ".parquet":
+        from pyarrow.parquet import read_metadata
+
+        known = read_metadata(path)
+        if known.num_rows * known.num_columns > MOST_CELLS:
+            what = f"has {known.num_rows:,} rows of {known.num_columns:,} columns"
+            raise InputError(f"{path}: {what}, which do not fit into memory; use a part of it")
 
 
 def with_vectors(path: Path, frame: Any) -> Any:
@@ -191,9 +217,13 @@ def separator_of(path: Path, usual: str) -> tuple[str, int]:
     from pandas.io.common import get_handle
 
     with get_handle(path, "r", encoding="utf-8-sig", compression="infer") as opened:
-        first = opened.handle.readline()
+        first = opened.handle.readline(LONGEST_HEADER)
         says = first.lower().startswith("sep=")
-        line = opened.handle.readline() if says else first
+        line = opened.handle.readline(LONGEST_HEADER) if says else first
+    if len(line) == LONGEST_HEADER:
+        raise InputError(
+            f"{path}: its first line is longer than {LONGEST_HEADER:,} characters, expected names of columns; correct it"
+        )
     if not line.strip():
         raise InputError(f"{path}: is empty or begins with an empty line, expected a header and a row for each sample; correct it")
     separator = first[4:5] if says else max((usual, ";", "\t", ","), key=line.count)

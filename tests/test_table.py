@@ -1,8 +1,10 @@
 """A user's own tables: what is read, what the columns become, what is said, and what is refused."""
 
+import bz2
 import csv
 import gzip
 import json
+import lzma
 import re
 from pathlib import Path
 from typing import Any
@@ -399,3 +401,33 @@ def test_the_page_shows_a_row_and_its_features_by_their_names(tmp_path: Path, in
     assert "city = Paris" in names
     assert not [name for name in names if name.startswith("column")]
     assert re.fullmatch(r"id u\d+, age .*, review (broken, I want a refund|works very well, thanks) \d+, only 7", about[0])
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_a_table_that_is_packed_a_thousandfold_is_one_line(
+    suffix: str, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data.table.SMALL_TABLE", 2**20)
+    path, content = tmp_path / f"a.csv{suffix}", b"size,label\n" + b"1,a\n1,b\n" * 2**20
+    packed = {".gz": gzip.compress(content), ".bz2": bz2.compress(content), ".xz": lzma.compress(content)}
+    path.write_bytes(packed[suffix])
+    ended = invoke("--dataset", path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "unpacks to more than 300 times its size" in ended.err
+
+
+def test_parquet_of_endless_repetitions_is_one_line(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.table.MOST_CELLS", 10_000)
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"size": [1] * 9_000, "label": ["a", "b"] * 4_500}).to_parquet(path)
+    ended = invoke("--dataset", path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "has 9,000 rows of 2 columns, which do not fit into memory" in ended.err
+
+
+def test_a_first_line_without_an_end_is_one_line(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("data.table.LONGEST_HEADER", 1_000)
+    (tmp_path / "a.csv").write_text("x" * 2_000)
+    ended = invoke("--dataset", tmp_path / "a.csv")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "its first line is longer than 1,000 characters" in ended.err
