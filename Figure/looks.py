@@ -63,7 +63,7 @@ def said_labels(true: np.ndarray, classes: int, reliable: float, rng: np.random.
 def after_looks(data: RepairData, said: np.ndarray, rows: np.ndarray) -> RepairData:
     """The data once these rows (indices) are checked. said: (n,) labels of the reviewer."""
     checked = np.isin(np.arange(len(said)), rows)
-    return data._replace(given=np.where(checked, said, data.given), checked=checked)
+    return data._replace(given=np.where(checked, said, data.given), checked=checked, before=data.given)
 
 
 def look(config: LooksConfig, data_dir: Path) -> Record:

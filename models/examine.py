@@ -83,7 +83,7 @@ def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> 
         logits = np.array([folds.held_out(targets, each, weights) for each in tried])
         shares = evidence(logits, given, folds.weights)
         p = softmax(np.tensordot(shares, logits, 1), axis=1)
-        targets, weights = data.with_confirmed(posterior(p, given).labels), folds.weights
+        targets, weights = data.with_confirmed(data.posterior(p).labels), folds.weights
         progress(2 + done, 1 + EXAMINE_ROUNDS)
     fitted = np.array([folds.fit(rows, targets, each, weights, folds.starts[each, 0]) for each in tried])
     W = np.tensordot(shares, fitted, 1)

@@ -60,7 +60,8 @@ class RepairData(NamedTuple):
     trusted: np.ndarray  # (m,)
     classes: int
     weights: np.ndarray | None = None  # (n,) of the training rows in every fit, 0 or more; None: 1 each
-    checked: np.ndarray | None = None  # (n,) bool, training rows whose given label a person has confirmed or set; None: none
+    checked: np.ndarray | None = None  # (n,) bool, rows whose label in `given` is that of a person who looked; None: none
+    before: np.ndarray | None = None  # (n,) the labels as they were before that; None: the same
 
     def row_weights(self) -> np.ndarray:
         """(n,)."""
@@ -69,6 +70,12 @@ class RepairData(NamedTuple):
     def confirmed(self) -> np.ndarray:
         """Training rows whose given label is known to be right, (n,) bool."""
         return np.zeros(len(self.given), dtype=bool) if self.checked is None else self.checked
+
+    def posterior(self, probabilities: np.ndarray, groups: np.ndarray | None = None) -> Posterior:
+        """What a classifier of the true label, p (n, K), and the given labels say together, and the labels of a person."""
+        if self.checked is None or self.before is None:
+            return posterior(probabilities, self.given, groups)
+        return posterior(probabilities, self.before, groups, np.where(self.checked, self.given, -1))
 
     def with_confirmed(self, labels: np.ndarray) -> np.ndarray:
         """Soft labels (n, K), those that a person has checked as given."""
@@ -291,20 +298,20 @@ def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
     used = np.array([not (fits.unchecked.any() and candidate.family in BY_TRUSTED) for candidate in fits.final])
     candidates = [candidate for candidate, is_used in zip(fits.final, used, strict=True) if is_used]
     prior, seen = prior_of(candidates, C), np.setdiff1d(np.arange(data.classes), unknown_classes(data))
-    some = rng.permutation(len(data.given))[:POOL_ROWS]
+    some = rng.permutation(np.flatnonzero(~data.confirmed()))[:POOL_ROWS]
     logits, labels = np.array([fits.trusted_logits[each][:, seen] for each in candidates]), np.searchsorted(seen, data.trusted)
     groups = fits.train_logits[alone][FOLDS].argmax(axis=1)
     views = []
     for f in range(FOLDS + 1):
         rows, train = fits.kept[f], np.array([fits.train_logits[candidate][f] for candidate in candidates])
         first = pool_weights(logits[:, rows], labels[rows], prior)
-        said = posterior(softmax(np.tensordot(first, train, 1), axis=1), data.given, groups)
+        said = data.posterior(softmax(np.tensordot(first, train, 1), axis=1), groups)
         noisy = Noisy(train[:, some].astype(np.float64), said.to_given(data.given, groups)[some])
-        weights = pool_weights(logits[:, rows], labels[rows], prior, noisy)
+        weights = pool_weights(logits[:, rows], labels[rows], prior, noisy if len(some) else None)
         p = softmax(np.tensordot(weights, train, 1), axis=1)
         every = np.zeros(len(used))
         every[used] = weights
-        views.append(View(every, p, posterior(p, data.given).labels, posterior(p, data.given, groups)))
+        views.append(View(every, p, data.posterior(p).labels, data.posterior(p, groups)))
     return views
 
 

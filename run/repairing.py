@@ -63,7 +63,7 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         key = repair_key(config, dataset, given)
         decided = read_decisions(config.labels, key, dataset, given.labels) if config.labels else None
         labels, checked = decided or (given.labels, None)
-        data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked)
+        data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked, before=given.labels)
     with stages("repair"):
         rng, few = generator(config.seed, "repair"), len(trusted.labels) < LEAST_TRUSTED
         repaired = examine(data, rng, stages.within) if few else repair(data, rng, stages.within)

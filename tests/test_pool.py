@@ -132,3 +132,14 @@ def test_a_label_is_suggested_where_it_is_likely_by_both() -> None:
     features = np.array([[0.8, 0.2], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
     found = suggestions(labels, features, np.array([1, 1, 1, 0]))
     np.testing.assert_array_equal(found, [0, -1, -1, 1])
+
+
+def test_labels_that_a_person_has_set_teach_how_labels_were_given() -> None:
+    """All of class 0 were given 1: features alone do not tell, 20 looks do, though the rest is as before."""
+    p, given = np.full((100, 2), 0.5), np.ones(100, dtype=int)
+    known = np.where(np.arange(100) < 20, 0, -1)
+    before, after = posterior(p, given), posterior(p, given, None, known)
+    np.testing.assert_allclose(after.labels[:20], np.tile([1.0, 0.0], (20, 1)))
+    assert after.labels[20:, 0].min() > before.labels[20:, 0].max()
+    for groups in (None, np.zeros(100, dtype=int)):  # without any it is the same
+        np.testing.assert_array_equal(posterior(p, given, groups, np.full(100, -1)).labels, posterior(p, given, groups).labels)
