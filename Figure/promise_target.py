@@ -24,13 +24,13 @@ class PromiseConfig(NamedTuple):
 
     dataset: str
     noise: str
-    first: int  # of `BLOCK` seeds
+    seed: int  # the first of `BLOCK` seeds
 
 
 def keep_promise(config: PromiseConfig, data_dir: Path) -> Record:
     """Of each seed: for each level how many labels are listed and how many of these are wrong; and whether the count holds."""
     before, lists, wrong, covered = time.process_time(), {str(q): list[list[int]]() for q in LEVELS}, list[int](), 0
-    for seed in range(config.first, config.first + BLOCK):
+    for seed in range(config.seed, config.seed + BLOCK):
         cell = make_cell(CellConfig(config.dataset, config.noise, PROMISE_TRUSTED, seed), data_dir)
         found, is_wrong = repair(cell.data, np.random.default_rng([seed, 1])), cell.data.given != cell.true
         for q in LEVELS:

@@ -85,7 +85,7 @@ def test_a_promise_counts_right_labels_among_the_listed(monkeypatch: pytest.Monk
     assert found["wrong"] == [int((small_cell(seed).data.given != small_cell(seed).true).sum()) for seed in (1, 2, 3)]
     assert 0 <= found["covered"] <= 3
     line = {
-        "config": {"dataset": "wdbc", "noise": "symmetric", "first": 1},
+        "config": {"dataset": "wdbc", "noise": "symmetric", "seed": 1},
         "lists": {"0.05": [[0, 0], [10, 9]], "0.1": [[4, 4], [4, 3]], "0.2": [[5, 0], [5, 5]]},
         "wrong": [10, 12],
         "covered": 1,
