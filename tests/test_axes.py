@@ -26,7 +26,8 @@ def test_axes_are_orthonormal_span_all_rows_and_along_them_columns_are_orthogona
 
 def test_there_are_none_for_sparse_or_for_very_wide_features(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.ones((9, 7))
-    assert principal_axes(sp.csr_array(x), x) is None
+    assert principal_axes(sp.csr_array(np.eye(20)), np.eye(20)) is None
+    assert principal_axes(sp.csr_array(x), sp.csr_array(x)) is not None  # stored as sparse, and filled
     monkeypatch.setattr(axes, "MOST_AXES", 6)
     assert principal_axes(x, x) is None
 

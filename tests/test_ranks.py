@@ -121,6 +121,7 @@ def test_one_process_asks_nobody() -> None:
     assert from_first(ALONE, lambda: 3) == 3
 
 
+@pytest.mark.slow
 def test_two_ranks_train_what_one_process_trains(tmp_path: Path) -> None:
     """By every method, with batches that cannot be halved, and through batch norm, to rounding."""
     ended = torchrun(2, "-m", "tests.two_ranks", tmp_path)

@@ -115,6 +115,7 @@ def results(folder: Path) -> list[str]:
     return sorted(json.dumps([line[name] for name in RESULTS]) for line in Store(folder).read("compare"))
 
 
+@pytest.mark.slow
 def test_two_jobs_and_two_shards_give_what_one_process_gives(tmp_path: Path) -> None:
     empty, one, two, parts = (tmp_path / name for name in ("empty", "one", "two", "parts"))
     assert call(*METHODS, empty, "--result_dir", one) == Ended(0, f"methods: table in {one}/methods.md\n", "")
