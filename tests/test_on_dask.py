@@ -121,6 +121,7 @@ def test_what_does_not_go_with_workers_is_one_line(flags: tuple[str, ...], named
     assert named in ended.err
 
 
+@pytest.mark.slow
 def test_a_scheduler_without_workers_is_one_line(tmp_path: Path) -> None:
     with running(tmp_path, 0) as there, pytest.raises(InputError, match="the scheduler has no workers"), connect(there.address):
         pass

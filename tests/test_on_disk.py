@@ -331,6 +331,7 @@ print(12 * sum(part.x.nnz for part in data[:3]) // 1024, peak[0] - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell what memory is the process's own")
 def test_memory_holds_a_small_part_of_the_rows(tmp_path: Path) -> None:
     """Of 120 MB of values and column numbers, shuffled, fitted, selected and hashed."""
