@@ -332,8 +332,9 @@ def own_columns(table: Table, columns: Mapping[str, np.ndarray]) -> dict[str, np
     return {f"{name}_2" if name in columns else name: frame[name].to_numpy() for name in frame}
 
 
-def corrected(table: Table, more: Mapping[str, Mapping[int, object]]) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of the user's table with further columns. more: by name, the value of each row that has one."""
+def corrected(table: Table, rows: np.ndarray, more: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of the user's table with further columns. more: by name, the values (m,) of these rows (m,)."""
     header, values = [*table.frame], table.frame.astype(object).where(table.frame.notna(), "").to_numpy()
     names = [f"{name}_2" if name in header else name for name in more]
-    return [*header, *names], [(*row, *(column.get(i, "") for column in more.values())) for i, row in enumerate(values.tolist())]
+    known = [dict(zip(rows.tolist(), column.tolist(), strict=True)) for column in more.values()]
+    return [*header, *names], [(*row, *(column.get(i, "") for column in known)) for i, row in enumerate(values.tolist())]

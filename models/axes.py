@@ -1,4 +1,4 @@
-"""Dense features along their principal axes, where L-BFGS takes half the iterations and wide pictures have fewer columns.
+"""Dense features along their principal axes, where a fit takes half the iterations and wide pictures have fewer columns.
 
 The penalty |W|^2 and the logits do not change under a rotation: a fit along the axes is the fit on the features.
 """
@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
+from data.matrix import density
 from influence.logistic import Matrix
 
 MOST_AXES = 3_000  # beyond them the rotation takes longer than it saves
@@ -24,7 +25,7 @@ def principal_axes(*parts: Matrix) -> np.ndarray | None:
     parts: (n, d) each. Of sparse features with few entries there are none: along axes they would be dense.
     """
     n, d = sum(part.shape[0] for part in parts), parts[0].shape[1]
-    if min(n, d) > MOST_AXES or n * d > MOST_ENTRIES or filled(parts[0]) < FILLED:
+    if min(n, d) > MOST_AXES or n * d > MOST_ENTRIES or (sp.issparse(parts[0]) and density(parts[0]) < FILLED):
         return None
     rows = np.vstack([part.toarray() if sp.issparse(part) else part for part in parts])
     if not np.abs(rows).max(initial=0.0) < LARGEST:
@@ -34,11 +35,6 @@ def principal_axes(*parts: Matrix) -> np.ndarray | None:
     span = np.linalg.qr(rows.T)[0]  # (d, n)
     inner = rows @ span
     return span @ np.linalg.eigh(inner.T @ inner)[1]
-
-
-def filled(x: Matrix) -> float:
-    """The share of the entries that are stored."""
-    return x.nnz / max(1, x.shape[0] * x.shape[1]) if sp.issparse(x) else 1.0
 
 
 def short_products(x: Matrix) -> AbstractContextManager[object]:

@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from models.axes import principal_axes, short_products
 from models.choose import Progress, silent
 from models.pool import posterior
-from models.repair import FOLDS, GRID, RepairData, balanced_folds
+from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds
 from models.soft_regression import fit_soft, one_hot, stacked
 
 EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
@@ -61,12 +60,8 @@ def examine(data: RepairData, rng: np.random.Generator, progress: Progress = sil
 
     progress: called with how many of the stages are done, and their number.
     """
-    axes = principal_axes(data.x, data.x_trusted)
-    with short_products(data.x):
-        if axes is None:
-            return _examine(data, rng, progress)
-        along = _examine(data._replace(x=data.x @ axes, x_trusted=data.x_trusted @ axes), rng, progress)
-    return along._replace(weights=along.weights @ axes.T)
+    found, back = along_axes(data, lambda turned: _examine(turned, rng, progress))
+    return found if back is None else found._replace(weights=found.weights @ back)
 
 
 def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> Examined:

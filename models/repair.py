@@ -6,8 +6,8 @@ fold is weighted by trusted rows of the other folds alone; its labels have a tra
 folds were made on them, and as C is chosen by all trusted rows.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,6 +37,7 @@ BY_TRUSTED = ("trusted", "agree")  # families that know no class without trusted
 SIMPLE_FAMILIES = {"ERM": "train", "Trusted": "trusted", "ERM + Trusted": "both"}  # methods that are families
 
 Key = tuple[int, int]  # (f, h)
+FoundAlong = TypeVar("FoundAlong")
 
 
 class TooFewTrustedError(ValueError):
@@ -333,13 +334,20 @@ def repair(data: RepairData, rng: np.random.Generator, progress: Progress = sile
     """
     if len(data.trusted) < LEAST_TRUSTED:
         raise TooFewTrustedError(f"there are {len(data.trusted)} trusted rows, expected {LEAST_TRUSTED} or more")
+    found, back = along_axes(data, lambda turned: _repair(turned, rng, progress))
+    if back is None:
+        return found
+    methods = {name: method._replace(weights=method.weights @ back) for name, method in found.methods.items()}
+    return found._replace(weights=found.weights @ back, methods=methods)
+
+
+def along_axes(data: RepairData, fit: Callable[[RepairData], FoundAlong]) -> tuple[FoundAlong, np.ndarray | None]:
+    """What `fit` finds on features along their principal axes, and the matrix (r, d) that turns its weights back, if they pay."""
     axes = principal_axes(data.x, data.x_trusted)
     with short_products(data.x):
         if axes is None:
-            return _repair(data, rng, progress)
-        along = _repair(data._replace(x=data.x @ axes, x_trusted=data.x_trusted @ axes), rng, progress)
-    methods = {name: method._replace(weights=method.weights @ axes.T) for name, method in along.methods.items()}
-    return along._replace(weights=along.weights @ axes.T, methods=methods)
+            return fit(data), None
+        return fit(data._replace(x=data.x @ axes, x_trusted=data.x_trusted @ axes)), axes.T
 
 
 def _repair(data: RepairData, rng: np.random.Generator, progress: Progress) -> Repaired:

@@ -128,34 +128,58 @@ def review_of(
     """
     first = np.argsort(-scores.phi, kind="stable")[:CARRIED_SAMPLES]
     labels, best, rows = given.labels[first], scores.best[first], dataset.train.rows[first]
-    p, place, bins = probabilities(logits[first]), np.arange(len(first)), bins_of(scores.phi)
+    p, bins = probabilities(logits[first]), bins_of(scores.phi)
     parts = (scores.phi[~given.flipped], scores.phi[given.flipped])
     pictures = pictures_of(dataset, first)
-    explained = 0 if dataset.shape or dataset.beside or weights is None else EXPLAINED
-    pulled = feature_pulls(dataset.train.x[first[:explained]], weights, labels, best)
-    used = np.unique(pulled.columns[pulled.columns >= 0])
-    places = np.where(pulled.columns < 0, -1, np.searchsorted(used, pulled.columns)).astype(np.int32)
     known = {name: facts[name] for name in FACTS}
     axis = {"linear": bins.linear, "edges": bins.edges.tolist()}
     tile = {"tile": [pictures.height, pictures.width], "pictures": pictures.held}
     return Review(
         facts={**known, "order": "influence", "classes": list(dataset.classes), **axis, **tile},
-        rows=rows.astype(np.uint32),
         phi=scores.phi[first],
         eta=scores.eta_best[first].astype(np.float32),
-        given=labels.astype(np.uint16),
-        suggested=best.astype(np.uint16),
-        p_given=p[place, labels].astype(np.float32),
-        p_suggested=p[place, best].astype(np.float32),
         uncertainty=np.zeros(0),
-        flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.array([np.histogram(part, bins.edges)[0] for part in parts], dtype=np.uint32),
-        names=np.array([feature_name(dataset, column) for column in used], dtype=str),
-        **pulled._replace(columns=places)._asdict(),
         about=np.array(abouts(dataset, rows, pictures.held), dtype=str),
-        sheets=np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
-        ends=np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
+        **explained(dataset, first, weights, labels, best),
+        **of_samples(rows, labels, best, p, given.flipped, first),
+        **of_pictures(pictures),
     )
+
+
+def of_samples(
+    rows: np.ndarray, given: np.ndarray, suggested: np.ndarray, p: np.ndarray, flipped: np.ndarray, first: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The fields of a review that every order has. p: (m, K), flipped: (n,) bool, first: (m,) places of the samples in it."""
+    places = np.arange(len(rows))
+    return {
+        "rows": rows.astype(np.uint32),
+        "given": given.astype(np.uint16),
+        "suggested": suggested.astype(np.uint16),
+        "p_given": p[places, given].astype(np.float32),
+        "p_suggested": p[places, suggested].astype(np.float32),
+        "flipped": flipped[first] if flipped.any() else np.zeros(0, dtype=bool),
+    }
+
+
+def of_pictures(pictures: Sprites) -> dict[str, np.ndarray]:
+    """The fields of a review that hold its pictures."""
+    return {
+        "sheets": np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
+        "ends": np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
+    }
+
+
+def explained(
+    dataset: Dataset, first: np.ndarray, weights: np.ndarray | None, given: np.ndarray, suggested: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The fields of a review that explain its samples by their features; empty where these say nothing to a person."""
+    count = 0 if dataset.shape or dataset.beside or weights is None else EXPLAINED
+    pulled = feature_pulls(dataset.train.x[first[:count]], weights, given, suggested)
+    used = np.unique(pulled.columns[pulled.columns >= 0])
+    places = np.where(pulled.columns < 0, -1, np.searchsorted(used, pulled.columns)).astype(np.int32)
+    names = np.array([feature_name(dataset, column) for column in used], dtype=str)
+    return {"names": names, **pulled._replace(columns=places)._asdict()}
 
 
 def feature_name(dataset: Dataset, column: int) -> str:

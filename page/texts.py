@@ -3,7 +3,7 @@
 import html
 
 from run.records import Record
-from run.report import DONE
+from run.report import DONE, between
 
 BY_INFLUENCE = {
     "lead": "RDIA found training labels that seem harmful and suggests others. You decide.",
@@ -64,14 +64,13 @@ def facts_by_influence(facts: Record) -> dict[str, str]:
 def facts_by_probability(facts: Record) -> dict[str, str]:
     """Wrong labels, suspects, noise and sizes of a run by the protocol auto."""
     wrong, shown = facts["wrong_labels"], {}
-    between = "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
     if facts["fdr"] is not None:
         promise = f"{facts['listed']:,}, of which at most {facts['fdr']:.0%} are right, in expectation"
         shown["Listed with a promise"] = (
             promise if facts["listed"] else "none: there are too few trusted rows, or the labels are right"
         )
     return {
-        "Wrong labels": f"about {wrong['estimate']:,.0f}{between}",
+        "Wrong labels": f"about {wrong['estimate']:,.0f}{between(wrong)}",
         "Suspects": f"{facts['suspects']:,} of {facts['n_train']:,} training labels",
         **shown,
         "Noise": injected(facts),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from page.review import CARRIED_SAMPLES, FEATURES, NO_HISTOGRAM, Review
+from page.review import CARRIED_SAMPLES, FEATURES, NO_HISTOGRAM, Review, of_pictures, of_samples
 from page.sprites import Sprites, sprites
 from run.prepare import Prepared
 from run.rdia_ls import Trained
@@ -24,23 +24,17 @@ def training_review(found: Trained) -> Review:
     files = [ready.files[place] for place in first[: pictures.held]] if ready.files else []
     return Review(
         facts=facts_of(found, len(listed), pictures),
-        rows=ready.rows[first].astype(np.uint32),
         phi=np.zeros(0),
         eta=np.zeros(0),
-        given=labels.astype(np.uint16),
-        suggested=best.astype(np.uint16),
-        p_given=p[first, labels].astype(np.float32),
-        p_suggested=p[first, best].astype(np.float32),
         uncertainty=np.zeros(0),
-        flipped=given.flipped[first] if given.flipped.any() else np.zeros(0, dtype=bool),
         counts=np.zeros((2, 0)),
         names=np.zeros(0, dtype=str),
         columns=none,
         values=none,
         pulls=none,
         about=np.array(files, dtype=str),
-        sheets=np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
-        ends=np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
+        **of_samples(ready.rows[first], labels, best, p[first], given.flipped, first),
+        **of_pictures(pictures),
     )
 
 

@@ -15,7 +15,8 @@ from data.files import refuse_endless
 from data.noise import NoisyLabels
 from run.identity import difference
 
-NEEDED = ("run", "index", "given", "decided")  # the page also writes suggested, by and when
+DECIDED = "decided"  # also the name of the choice in Label Studio, and so of a column in what it exports
+NEEDED = ("run", "index", "given", DECIDED)  # the page also writes suggested, by and when
 EXPORT = "export it from the review page of this run (--audit)"
 
 
@@ -129,14 +130,14 @@ def _tasks(path: Path, content: Any) -> list[tuple[str, dict[str, str]]]:
         if not isinstance(task, dict):
             raise InputError(f"{where}: is not a task, expected Label Studio's export; {EXPORT}")
         data = task.get("data", task)
-        choices = _choices(task) if "annotations" in task else [data.get("decided")]
+        choices = _choices(task) if "annotations" in task else [data.get(DECIDED)]
         said = {str(choice) for choice in choices if choice}
         if missing := [name for name in NEEDED[:3] if name not in data]:
             raise InputError(f"{where}: has no {missing[0]} in its data, expected a task that --export label_studio has written")
         if len(said) > 1:
             raise InputError(f"{where}: has the labels {' and '.join(sorted(said))}, expected one; settle on one of them")
         if said:
-            found.append((where, {**{name: str(data[name]) for name in NEEDED[:3]}, "decided": said.pop()}))
+            found.append((where, {**{name: str(data[name]) for name in NEEDED[:3]}, DECIDED: said.pop()}))
     if not found:
         raise InputError(f"--labels {path}: has no decisions, expected Label Studio's export of tasks that were labelled")
     return found
@@ -145,4 +146,4 @@ def _tasks(path: Path, content: Any) -> list[tuple[str, dict[str, str]]]:
 def _choices(task: dict[str, Any]) -> list[str]:
     """The labels that people chose in a task of Label Studio, but for cancelled ones."""
     results = [result for each in task["annotations"] if not each.get("was_cancelled") for result in each.get("result", [])]
-    return [choice for result in results if result.get("from_name") == "decided" for choice in result["value"]["choices"]]
+    return [choice for result in results if result.get("from_name") == DECIDED for choice in result["value"]["choices"]]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Dataset, with_descriptions
+from run.decisions import DECIDED
 from run.records import table_of, write_csv, write_text
 from run.repairing import MORE_LIKELY, Found, suggested_labels
 
 FORMATS_WRITTEN = ("cleanlab", "label_studio")
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves the files of its document root
-DECIDED = "decided"  # the name of the choice in Label Studio, and so of a column in what it exports
 
 
 def export(found: Found, formats: list[str], folder: Path) -> None:

@@ -64,8 +64,7 @@ def decided_table(outcome: Outcome, table: Table) -> tuple[list[str], list[tuple
         labels = np.where(rows, outcome.decided.labels, labels)
         decision = np.where(rows, np.where(labels != given, "change", "keep"), decision)
     more = {"suggested_label": classes[labels], "phi": outcome.scores.phi, "decision": decision}
-    places = outcome.dataset.train.rows.tolist()
-    return corrected(table, {name: dict(zip(places, each.tolist(), strict=True)) for name, each in more.items()})
+    return corrected(table, outcome.dataset.train.rows, more)
 
 
 def draw_outcome(outcome: Outcome, folder: Path) -> None:

@@ -145,12 +145,18 @@ def repair_record(config: Config, found: Found, methods: Record) -> Record:
     }
 
 
+def suggested_places(found: Found) -> np.ndarray:
+    """The suggested label of each training row, (n,), its present one where no other is suggested."""
+    data, repaired = found.data, found.repaired
+    other = suggestions(repaired.labels, repaired.probabilities, data.given)
+    return np.where(other < 0, data.given, other)
+
+
 def suggested_labels(found: Found) -> tuple[np.ndarray, np.ndarray]:
     """The suggested label of each training row, by name or `UNSURE`, and the probability of the likeliest one."""
-    labels, now = found.repaired.labels, found.data.given
-    other = suggestions(labels, found.repaired.probabilities, now)
-    names = np.array(found.dataset.classes, dtype=object)[np.where(other < 0, now, other)]
-    names[(other < 0) & (labels.argmax(axis=1) != now)] = UNSURE
+    labels, now, suggested = found.repaired.labels, found.data.given, suggested_places(found)
+    names = np.array(found.dataset.classes, dtype=object)[suggested]
+    names[(suggested == now) & (labels.argmax(axis=1) != now)] = UNSURE
     return names, labels.max(axis=1)
 
 
@@ -191,12 +197,12 @@ def corrected_table(found: Found, table: Table) -> tuple[list[str], list[tuple[o
     decision: "keep", "change" for a suspect with another label to suggest, "look" for the other suspects; of a label that a person
     decided "keep" or "change" by that.
     """
-    rows, (names, _) = found.dataset.train.rows.tolist(), suggested_labels(found)
+    names, _ = suggested_labels(found)
     changed, now = found.data.given != found.given.labels, np.array(found.dataset.classes, dtype=object)[found.data.given]
     change = changed | (found.listed & (names != UNSURE) & (names != now))
     decision = np.where(change, "change", np.where(found.listed, "look", "keep"))
     more = {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
-    return corrected(table, {name: dict(zip(rows, each.tolist(), strict=True)) for name, each in more.items()})
+    return corrected(table, found.dataset.train.rows, more)
 
 
 def repair_notes(found: Found, config: Config) -> list[str]:

@@ -58,9 +58,8 @@ def repair_table(record: Record) -> str:
         f"{name:<14}" + "  ".join(_metric_cells(metrics[part]) for part in parts) for name, metrics in record["methods"].items()
     ]
     table = [head.rstrip(), columns, *rows, ""] if parts else []
-    between = "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
     of = f"the {n - record['decided']['labels']:,} that nobody decided" if "decided" in record else f"{n:,}"
-    about = f"wrong labels: about {wrong['estimate']:,.0f} of {of}{between}"
+    about = f"wrong labels: about {wrong['estimate']:,.0f} of {of}{between(wrong)}"
     suspects = f"suspects: {record['listed']:,}"
     if record["fdr"] is not None:
         suspects += f", of which at most {record['fdr']:.0%} are right, in expectation"
@@ -71,6 +70,11 @@ def repair_table(record: Record) -> str:
     title = f"{record['dataset']}, protocol auto, noise {record['noise']:g}, seed {record['seed']}"
     decided = [_decided(record["decided"])] if "decided" in record else []
     return "\n".join([title, "", *table, seconds, *decided, about, suspects])
+
+
+def between(wrong: Mapping[str, float | None]) -> str:
+    """The interval of the number of wrong labels, if there is one."""
+    return "" if wrong["low"] is None else f", between {wrong['low']:,.0f} and {wrong['high']:,.0f}"
 
 
 def _curvature(record: Record) -> list[str]:

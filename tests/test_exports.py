@@ -1,6 +1,5 @@
 """Vectors with what they are made from, cleanlab's columns, and tasks for Label Studio and back."""
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from PIL import Image
 from run.exports import LOCAL_FILES
 from run.records import write_csv
 from tests.invoke import Invoke, script
+from tests.test_repairing import rows_of
 from tests.test_trained import shown
 
 N, WRONG = 120, 24
@@ -43,11 +43,6 @@ class Vectors:
     def frame(cls, **more: Any) -> pd.DataFrame:
         part = np.where(np.arange(N + 60) < N, "train", "validation")
         return pd.DataFrame({"embedding": list(cls.x), "text": cls.texts, "label": cls.given, "part": part, **more})
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize("name", ["text_train", "text"])

@@ -1,6 +1,5 @@
 """The review page of --protocol auto, and a repair on a person's decisions."""
 
-import csv
 import json
 import re
 from pathlib import Path
@@ -16,7 +15,7 @@ from run.records import write_csv
 from tests.browser import absent, chromium
 from tests.invoke import Invoke, script
 from tests.test_repair import table
-from tests.test_repairing import digits_with_noise
+from tests.test_repairing import digits_with_noise, rows_of
 from tests.test_trained import shown
 
 WORDS = {"cat": "purrs softly at night", "dog": "barks loudly outside", "owl": "hoots above trees"}
@@ -41,8 +40,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def ranked(folder: Path) -> list[dict[str, str]]:
-    with (folder / "ranking.csv").open() as file:
-        return list(csv.DictReader(file))
+    return rows_of(folder / "ranking.csv")
 
 
 def test_the_page_has_the_ranking_in_its_order(
@@ -95,8 +93,7 @@ def test_decided_labels_are_kept_and_the_others_are_examined_anew(mine: Path, tm
         assert float(after[row]["p_wrong"]) == 0.0
     undecided = [row for row in range(WRONG) if row not in rights]
     assert np.mean([float(after[row]["p_wrong"]) > 0.5 for row in undecided]) > 0.7
-    with (tmp_path / "next" / "corrected.csv").open() as file:
-        table = list(csv.DictReader(file))
+    table = rows_of(tmp_path / "next" / "corrected.csv")
     assert [(table[row]["label"], table[row]["suggested_label"], table[row]["decision"]) for row in rights] == [
         (given[row], rights[row], "keep" if row == 40 else "change") for row in rights
     ]

@@ -1,7 +1,6 @@
 """The review page of RDIA-LS: suspects of a trained network, and training on a person's decisions."""
 
 import base64
-import csv
 import json
 import re
 from pathlib import Path
@@ -16,6 +15,7 @@ from page.review import load_review
 from run.records import write_csv
 from tests.browser import absent, chromium
 from tests.invoke import Invoke, script
+from tests.test_repairing import rows_of
 
 FLAGS = ("--n_epoch", 12, "--epoch_decay_start", 8, "--init_epoch", 3, "--quiet")
 
@@ -45,8 +45,7 @@ def shown(html: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def listed(folder: Path) -> list[dict[str, str]]:
-    with (folder / "suspects.csv").open() as file:
-        return list(csv.DictReader(file))
+    return rows_of(folder / "suspects.csv")
 
 
 def test_the_page_begins_with_the_suspects_in_their_order(
