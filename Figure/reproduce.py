@@ -34,6 +34,7 @@ MODULES = {
     "bench": "Figure.bench_targets",
     "promise": "Figure.promise_target",
     "looks": "Figure.looks",
+    "chosen": "Figure.chosen_target",
     "targets": "Figure.list_of_targets",
 }
 

@@ -1,12 +1,13 @@
 """Rows in one array or in blocks: a sum or a map over rows is stated as a function of one block.
 
-The functions below and in `influence.logistic` take rows as a matrix, which is one block, or as `Rows`: blocks on the workers of a
-Dask cluster or on a GPU (`models.devices`). A vector with one number a row is stored where the rows are; vectors with one number
-a column are numpy arrays on the machine that runs the program.
+The functions below, in `influence.logistic` and in `influence.softmax_blocks` take rows as a matrix, which is one block, or as
+`Rows`: blocks on the workers of a Dask cluster or on a GPU (`models.devices`). A vector with one number a row is stored where the
+rows are; vectors with one number a column are numpy arrays on the machine that runs the program.
 """
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -49,6 +50,41 @@ def is_matrix(x: AnyRows) -> bool:
 def in_memory(x: AnyRows) -> bool:
     """Whether x is one array that is in memory; a CSR matrix whose arrays are mapped from a file has the attribute `on_disk`."""
     return is_matrix(x) and not getattr(x, "on_disk", False)
+
+
+SLICE_ROWS = 2**18  # of a matrix on disk that are in memory at a time, with their logits of all classes
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """`Rows`: a matrix in blocks of `size` rows, one after another, whose vectors are numpy's."""
+
+    x: Any
+    size: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.x.shape
+
+    def parts(self, part: BlockFunction, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Iterator[Any]:
+        for start in range(0, self.shape[0], self.size):
+            rows = slice(start, start + self.size)
+            yield part(self.x[rows], *(vector[rows] for vector in vectors), *shared)
+
+    def each(self, part: BlockFunction, vectors: Sequence[RowVector], shared: Sequence[Any]) -> Any:
+        found = [*self.parts(part, vectors, shared)]
+        return tuple(map(np.concatenate, zip(*found, strict=True))) if isinstance(found[0], tuple) else np.concatenate(found)
+
+    def vector(self, numbers: np.ndarray) -> np.ndarray:
+        return numbers
+
+    def numbers(self, vector: np.ndarray) -> np.ndarray:
+        return vector
+
+
+def in_blocks(x: AnyRows) -> AnyRows:
+    """The rows, those of a matrix on disk in slices."""
+    return x if in_memory(x) or not is_matrix(x) else Slices(x, SLICE_ROWS)
 
 
 def total(x: AnyRows, part: BlockFunction, *vectors: RowVector, shared: Sequence[Any] = ()) -> Any:

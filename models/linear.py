@@ -7,8 +7,9 @@ import numpy as np
 
 from influence.logistic import Fit, Solver, logistic_influence
 from influence.relabel import relabel
-from influence.rows import AnyRows, Rows, as_numbers, as_row_vector, each, times
+from influence.rows import AnyRows, Rows, as_numbers, as_row_vector, each, in_memory, times
 from influence.softmax import SoftmaxFit, softmax_influence
+from influence.softmax_blocks import softmax_influence_in_blocks
 from models.logistic_regression import fit_logistic
 from models.model import Scores
 from models.softmax_regression import fit_softmax
@@ -40,6 +41,10 @@ class LinearModel(NamedTuple):
         self, x: AnyRows, labels: np.ndarray, x_validation: AnyRows, labels_validation: np.ndarray, weights: np.ndarray
     ) -> Scores:
         """Influence of every training sample and label on the validation loss, at `weights`. Raises `SolverError`."""
+        if self.classes > 2 and not in_memory(x):
+            several = softmax_influence_in_blocks((x, labels), (x_validation, labels_validation), weights, self.C)
+            phi, eta, best, eta_best = (as_numbers(x, vector) for vector in several[:4])
+            return Scores(phi, eta, best, eta_best, several.solution.residual)
         if self.classes > 2:
             train = SoftmaxFit(x, labels, x @ weights.T)
             found = softmax_influence(train, SoftmaxFit(x_validation, labels_validation, x_validation @ weights.T), self.C)

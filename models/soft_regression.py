@@ -31,9 +31,9 @@ class SoftProblem(NamedTuple):
         value = float(0.5 * np.vdot(weights, penalised) - np.vdot(self.scaled, log_p))
         return FitPoint(weights, logits, value, penalised + transposed(self.x, self.scale * p - self.scaled))
 
-    def hvp(self, logits: np.ndarray) -> Product:
-        """v -> H v, (K, d), where the logits are those."""
-        p = softmax(logits)
+    def hvp(self, point: FitPoint) -> Product:
+        """v -> H v, (K, d), at a point."""
+        p = softmax(point.logits)
         return lambda v: v * self.squared + transposed(self.x, self.scale * centred(p, self.x @ v.T))
 
 

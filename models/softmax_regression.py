@@ -1,15 +1,17 @@
 """L2-regularised softmax regression without an intercept: K classes, some of the samples relabeled by R."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from influence.logistic import Matrix
 from influence.relabel import check_labels
+from influence.rows import AnyRows, Rows, RowVector, as_row_vector, in_blocks, in_memory, total
 from influence.softmax import (
     Preconditioner,
     by_columns,
+    centred,
     label_slope,
     logsumexp,
     relabeled_probabilities,
@@ -18,6 +20,7 @@ from influence.softmax import (
     softmax_preconditioner,
     transposed,
 )
+from influence.softmax_blocks import block_preconditioner
 from influence.solvers import Product, SolverError
 from models.logistic_regression import largest_feature
 
@@ -36,7 +39,7 @@ class FitPoint(NamedTuple):
     """Weights, and what J is there."""
 
     weights: np.ndarray  # (K, d)
-    logits: np.ndarray  # (n, K)
+    logits: Any  # (n, K); None of rows in blocks
     value: float  # J
     slope: np.ndarray  # grad J, (K, d)
 
@@ -47,8 +50,42 @@ class Smooth(Protocol):
     def at(self, weights: np.ndarray) -> FitPoint:
         """Everything of one point."""
 
-    def hvp(self, logits: np.ndarray) -> Product:
-        """v -> H v, (K, d) or (K d,), where the logits are those."""
+    def hvp(self, point: FitPoint) -> Product:
+        """v -> H v, (K, d) or (K d,), at a point."""
+
+
+class BlockProblem(NamedTuple):
+    """`Problem` with rows in blocks, of which only sums leave their place: a block's logits are computed where they are needed."""
+
+    x: Rows  # (n, d)
+    labels: RowVector  # (n,)
+    classes: int
+    C: float
+    relabeled: RowVector  # (n,) bool
+
+    def at(self, weights: np.ndarray) -> FitPoint:
+        """J and its gradient at weights (K, d)."""
+        loss, slope = total(self.x, block_slope, self.labels, self.relabeled, shared=(weights,))
+        return FitPoint(weights, None, float(0.5 * (weights**2).sum() + self.C * loss), weights + self.C * slope)
+
+    def hvp(self, point: FitPoint) -> Product:
+        """v -> H v, (K, d), at a point."""
+        return lambda v: v + self.C * total(self.x, block_curved, self.labels, self.relabeled, shared=(point.weights, v))
+
+
+def block_slope(x: Matrix, labels: np.ndarray, relabeled: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The summed loss of a block and its gradient, (K, d)."""
+    problem, logits = Problem(x, labels, len(weights), 1.0, relabeled), x @ weights.T
+    return problem.losses(logits).sum(), transposed(x, problem.slope(logits))
+
+
+def block_curved(x: Matrix, labels: np.ndarray, relabeled: np.ndarray, weights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The Hessian of a block's summed loss times a matrix (K, d)."""
+    logits, along = x @ weights.T, x @ matrix.T
+    change = centred(softmax(logits), along)
+    if relabeled.any():
+        change -= centred(relabeled_probabilities(logits, labels) * relabeled[:, None], along)
+    return transposed(x, change)
 
 
 class DescentStep(NamedTuple):
@@ -93,8 +130,9 @@ class Problem(NamedTuple):
         slope[rows] = softmax(logits[rows]) - relabeled_probabilities(logits[rows], self.labels[rows])
         return slope
 
-    def hvp(self, logits: np.ndarray) -> Product:
-        """v -> H v, (K, d) or (K d,), where the logits are those."""
+    def hvp(self, point: FitPoint) -> Product:
+        """v -> H v, (K, d) or (K d,), at a point."""
+        logits = point.logits
         others = relabeled_probabilities(logits, self.labels) * self.relabeled[:, None] if self.relabeled.any() else None
         return softmax_hvp(self.x, softmax(logits), self.C, others)
 
@@ -113,21 +151,21 @@ def softmax_relabeled_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarr
 
 @np.errstate(over="ignore", invalid="ignore")  # what is not finite brings no step that helps
 def fit_softmax(
-    x: Matrix, labels: np.ndarray, classes: int, C: float, relabeled: np.ndarray | None = None, start: np.ndarray | None = None
+    x: AnyRows, labels: np.ndarray, classes: int, C: float, relabeled: np.ndarray | None = None, start: np.ndarray | None = None
 ) -> np.ndarray:
     """A W, (K, d), with |grad J(W)| <= 1e-7 |grad J(0)|: the minimum if nothing is relabeled, else one near `start`.
 
     With relabeled samples J is not convex: -ln(1 - phi_m) = logsumexp(all) - logsumexp(without m). x: (n, d), labels: (n,) integers
     below `classes`, relabeled: (n,) bool, start: (K, d), zeros if None. Raises `SolverError` if the inequality cannot be reached.
     """
-    largest_feature(x)
     check_labels(labels, classes)
     labels = labels.astype(np.int64, copy=False)
-    problem = Problem(x, labels, classes, C, np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled)
+    changed = np.zeros(len(labels), dtype=bool) if relabeled is None else relabeled
+    problem = _problem(x, labels, classes, C, changed)
     zero = problem.at(np.zeros((x.shape[1], classes)).T)
     size = float(np.linalg.norm(zero.slope))
     begin = zero if start is None else problem.at(np.asfortranarray(start))
-    found = minimised(problem, begin, size, SOFTMAX_TOLERANCE, lambda at: softmax_preconditioner(x, softmax(at.logits), C))
+    found = minimised(problem, begin, size, SOFTMAX_TOLERANCE, lambda at: _preconditioner(problem, at))
     left = float(np.linalg.norm(found.slope))
     if left <= SOFTMAX_TOLERANCE * size:
         return np.ascontiguousarray(found.weights)
@@ -135,6 +173,22 @@ def fit_softmax(
         f"softmax regression is at a gradient of {left:.3g}, expected {SOFTMAX_TOLERANCE * size:.3g}; scale the features"
         " to similar ranges, or choose a smaller --C"
     )
+
+
+def _problem(x: AnyRows, labels: np.ndarray, classes: int, C: float, relabeled: np.ndarray) -> Problem | BlockProblem:
+    """The problem of a fit, in memory or in blocks."""
+    if in_memory(x):
+        largest_feature(x)
+        return Problem(x, labels, classes, C, relabeled)
+    rows = in_blocks(x)
+    return BlockProblem(rows, as_row_vector(rows, labels), classes, C, as_row_vector(rows, relabeled))
+
+
+def _preconditioner(problem: Problem | BlockProblem, point: FitPoint) -> Preconditioner:
+    """A matrix near the Hessian at a point."""
+    if isinstance(problem, BlockProblem):
+        return block_preconditioner(problem.x, point.weights, problem.C)
+    return softmax_preconditioner(problem.x, softmax(point.logits), problem.C)
 
 
 def minimised(
@@ -152,7 +206,7 @@ def minimised(
         if parts is None or spent >= REMADE * parts.worth:
             parts, spent = preconditioner(point), 0
         rtol = max(min(FAR_STEP_RTOL, np.sqrt(left)), SPARE * tolerance / left)
-        step = _newton_step(problem.hvp(point.logits), point.slope, parts.solve, rtol)
+        step = _newton_step(problem.hvp(point), point.slope, parts.solve, rtol)
         spent += step.iterations
         moved = _moved(problem, point, step.matrix)
         if moved is None:

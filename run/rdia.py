@@ -162,9 +162,8 @@ def classifier(config: Config, dataset: Dataset, quiet: bool) -> Model:
 def linear_model(config: Config, classes: int) -> LinearModel:
     """Logistic regression for two classes, softmax regression for more, on the CPU or a GPU. Raises `InputError`."""
     if classes > 2:
-        for flag, value in (("--gpu", config.gpu), ("--dask", config.dask)):
-            if value is not None:
-                raise InputError(f"{flag} {value}: {config.dataset} has {classes} classes, expected 2; leave {flag} out")
+        if config.gpu is not None:
+            raise InputError(f"--gpu {config.gpu}: {config.dataset} has {classes} classes, expected 2; leave --gpu out")
         if config.solver == "cholesky":
             raise InputError(f"--solver cholesky: {config.dataset} has {classes} classes, expected 2; leave --solver out")
     if config.gpu is None:

@@ -25,6 +25,14 @@ def labelled_file(folder: Path, rows: int = 1200, first: int = 1, labels: tuple[
     return folder / "a.svm"
 
 
+def with_three_classes(path: Path) -> Path:
+    """The same files, a third of whose labels are of a third class."""
+    for file in (path, path.with_name("a.svm.t")):
+        lines = file.read_text().splitlines()
+        file.write_text("\n".join(f"2{line[line.index(' ') :]}" if number % 3 == 0 else line for number, line in enumerate(lines)))
+    return path
+
+
 def matrix(x: Any) -> np.ndarray:
     """The rows as one dense array."""
     if hasattr(x, "blocks"):

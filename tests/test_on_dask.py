@@ -20,7 +20,7 @@ from influence.rows import as_row_vector, each, times
 from models.devices.on_dask import cluster, connect
 from models.logistic_regression import fit_logistic, gradient
 from tests.benchmarks.generate import write_avazu_like
-from tests.blocks import assert_same, labelled_file, matrix, rdia
+from tests.blocks import assert_same, labelled_file, matrix, rdia, with_three_classes
 from tests.cluster import Running, running
 from tests.invoke import ROOT, Ended, Invoke, script
 from tests.problems import C, weighted_fit
@@ -94,10 +94,22 @@ def test_a_run_on_two_workers_is_the_run_in_memory(flags: tuple[str, ...], dask:
     assert_same(spread, memory)
 
 
+@pytest.mark.parametrize("relabel", ["R", pytest.param("best", marks=pytest.mark.slow)])
+def test_more_than_two_classes_on_two_workers_are_fitted_as_in_memory(
+    relabel: str, dask: Running, tmp_path: Path, invoke: Invoke
+) -> None:
+    path = with_three_classes(labelled_file(tmp_path, 303))
+    memory, spread = (
+        rdia(invoke, path, tmp_path / str(len(more)), "--relabel", relabel, *more) for more in ((), ("--dask", dask.address))
+    )
+    assert memory.record["classes"] == 3
+    assert_same(spread, memory)
+
+
 def test_bad_input_on_workers_is_one_line(dask: Running, tmp_path: Path, invoke: Invoke) -> None:
     path = labelled_file(tmp_path, 203)
     rows = path.read_text()
-    for text, named in (("1 1:2 7", "line 204 is '1 1:2 7'"), ("1 1:inf", "line 204"), ("2 1:1", "has 3 classes, expected 2")):
+    for text, named in (("1 1:2 7", "line 204 is '1 1:2 7'"), ("1 1:inf", "line 204")):
         path.write_text(rows + text)
         ended = invoke("--dataset", path, "--dask", dask.address, "--quiet")
         assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)

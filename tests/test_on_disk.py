@@ -19,7 +19,7 @@ from data.on_disk import DiskMatrix, on_disk
 from influence.logistic import hessian_diagonal
 from models.logistic_regression import fit_logistic, gradient
 from page.review import load_review
-from tests.blocks import assert_same, labelled_file, matrix, rdia
+from tests.blocks import assert_same, labelled_file, matrix, rdia, with_three_classes
 from tests.invoke import ROOT, Invoke, script
 from tests.problems import C, weighted_fit
 
@@ -200,12 +200,9 @@ def test_a_run_on_disk_is_the_run_in_memory(
 def test_more_than_two_classes_are_fitted_on_disk_as_in_memory(
     tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the preconditioner that rows in files can have, and by a factor."""
     monkeypatch.setattr("influence.logistic.SQUARED_VALUES", 300)
-    path = labelled_file(tmp_path, 600)
-    for file in (path, path.with_name("a.svm.t")):
-        lines = file.read_text().splitlines()
-        file.write_text("\n".join(f"2{line[line.index(' ') :]}" if number % 3 == 0 else line for number, line in enumerate(lines)))
+    monkeypatch.setattr("influence.rows.SLICE_ROWS", 100)
+    path = with_three_classes(labelled_file(tmp_path, 600))
     memory, disk = (
         rdia(invoke, path, tmp_path / str(len(more)), "--relabel", "best", *more) for more in ((), ("--block_rows", 100))
     )

@@ -88,7 +88,7 @@ def test_a_refit_on_relabeled_samples_has_no_gradient_and_a_lower_objective(kind
     zero = np.zeros_like(w)
     assert np.linalg.norm(problem.gradient(w)) <= 1e-7 * np.linalg.norm(problem.gradient(zero))
     assert problem.objective(w) < problem.objective(fit_softmax(problem.x, WINE.labels, K, C))
-    assert np.linalg.eigvalsh(np.array([problem.hvp(problem.x @ w.T)(v) for v in np.eye(w.size)])).min() > 0
+    assert np.linalg.eigvalsh(np.array([problem.hvp(problem.at(w))(v) for v in np.eye(w.size)])).min() > 0
 
 
 def test_an_empty_mask_is_plain_cross_entropy_and_no_rows_are_the_penalty() -> None:
@@ -106,7 +106,7 @@ def test_gradient_and_hessian_are_the_differences(share: float, kind: Kind) -> N
     ahead, behind = (problem.objective(w + step * v) for step in (1e-5, -1e-5))
     assert (problem.gradient(w) * v).sum() == pytest.approx((ahead - behind) / 2e-5, rel=1e-6)
     difference = (problem.gradient(w + 1e-5 * v) - problem.gradient(w - 1e-5 * v)) / 2e-5
-    np.testing.assert_allclose(problem.hvp(problem.x @ w.T)(v.ravel()), difference.ravel(), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(problem.hvp(problem.at(w))(v.ravel()), difference.ravel(), rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("size", [1e2, 1e5, 1e300])
@@ -364,7 +364,7 @@ def test_a_step_is_taken_where_rounding_hides_the_fall() -> None:
     problem = Problem(np.full((1, 1), 1e-3), np.array([0]), K, 1e8, np.array([False]))
     w = fit_softmax(problem.x, problem.labels, K, problem.C)
     point = problem.at(w + np.array([[1e-7], [0], [-1e-7]]))
-    step = np.linalg.solve([problem.hvp(point.logits)(row) for row in np.eye(K)], point.slope)
+    step = np.linalg.solve([problem.hvp(point)(row) for row in np.eye(K)], point.slope)
     moved = softmax_regression._moved(problem, point, step)
     assert moved is not None
     assert np.linalg.norm(moved.slope) < np.linalg.norm(point.slope) / 100
@@ -399,8 +399,7 @@ def test_a_fit_on_r_comes_to_a_minimum_where_a_newton_step_meets_negative_curvat
     w = fit_softmax(x, y, 3, 10.0, relabeled)
     assert min(curvatures) < 0
     assert np.linalg.norm(problem.gradient(w)) <= 1e-7 * np.linalg.norm(problem.gradient(np.zeros_like(w)))
-    logits = x @ w.T
-    hessian = np.column_stack([problem.hvp(logits)(column) for column in np.eye(w.size)])
+    hessian = np.column_stack([problem.hvp(problem.at(w))(column) for column in np.eye(w.size)])
     assert np.linalg.eigvalsh((hessian + hessian.T) / 2)[0] > 0
 
 
