@@ -11,14 +11,15 @@
   const page = JSON.parse(el("data").textContent);
   const { facts } = page, { classes } = facts, ranked = facts.order !== "influence"; // then without Phi, alpha and a histogram
   const decode = ([kind, base64]) => new KINDS[kind](Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer);
-  const { rows, phi, eta, given, suggested, p_given, p_suggested, uncertainty, flipped, counts, columns, values, pulls } = Object.fromEntries(
-    Object.entries(page.arrays).map(([name, packed]) => [name, decode(packed)]));
+  const arrays = Object.fromEntries(Object.entries(page.arrays).map(([name, packed]) => [name, decode(packed)]));
+  const { rows, phi, eta, given, suggested, p_given, p_suggested, uncertainty, flipped, counts, columns, values, pulls } = arrays;
+  const alikeOf = new Map(Array.from(arrays.alike_samples, (i, place) => [i, place])), alikeEach = arrays.alike.length / (alikeOf.size || 1);
   const n = rows.length, known = flipped.length > 0, explained = columns.length / page.features;
   const pageSize = page.sheets.length ? 48 : explained ? 24 : 48;
 
   const decided = new Int32Array(n).fill(-1), when = new Float64Array(n), by = new Array(n).fill("");
   const past = []; // for undo
-  const state = { alpha: facts.alpha, scope: "suspects", decision: "any", flip: "any", pair: null, order: "first", at: 0 };
+  const state = { alpha: facts.alpha, scope: "suspects", decision: "any", flip: "any", pair: null, order: "first", at: 0, why: false };
   let list = new Int32Array(0), above = 0, unsaved = false;
 
   // Text
@@ -312,19 +313,25 @@
 
   // The samples: one page of cards, made once and filled anew
 
-  const sheets = page.sheets.map(() => null);
-  const sheet = (number) => {
-    if (!sheets[number]) {
+  const decoded = new Map();
+  const sheet = (address) => {
+    if (!decoded.has(address)) {
       const image = new Image();
-      image.src = page.sheets[number];
-      sheets[number] = image.decode().then(() => image);
+      image.src = address;
+      decoded.set(address, image.decode().then(() => image));
     }
-    return sheets[number];
+    return decoded.get(address);
   };
-  const drawPicture = (canvas, i) => {
+  const newPicture = () => {
+    const canvas = make("canvas", { className: "picture", height: facts.tile[0], width: facts.tile[1] });
+    canvas.classList.toggle("crisp", Math.max(...facts.tile) <= 32);
+    canvas.setAttribute("aria-hidden", "true");
+    return canvas;
+  };
+  const drawPicture = (canvas, i, sheets = page.sheets) => {
     const [height, width] = facts.tile, place = i % page.sheet;
     canvas.dataset.sample = i;
-    sheet(Math.floor(i / page.sheet)).then((image) => {
+    sheet(sheets[Math.floor(i / page.sheet)]).then((image) => {
       if (canvas.dataset.sample !== String(i)) return; // meanwhile the card shows another sample
       const [x, y] = [(place % page.across) * width, Math.floor(place / page.across) * height];
       canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, width, height);
@@ -338,23 +345,78 @@
     const head = make("tr", {}, [cell("th", "feature", "col"), cell("th", "value", "col"), cell("th", "pull", "col")]);
     return [make("thead", {}, [head]), make("tbody", {}, body)];
   };
+  const pulledWords = (i) => { // words of the text whose features pull, as [word, pull], the longest first
+    const found = [];
+    for (let k = i * page.features; i < explained && k < (i + 1) * page.features && columns[k] >= 0; k++) {
+      const [, word] = page.names[columns[k]].split(/: (.*)/s);
+      if (word) found.push([word, pulls[k]]);
+    }
+    return found.sort((a, b) => b[0].length - a[0].length);
+  };
+  const markedText = (text, i) => { // the text with these words marked
+    const found = [];
+    for (const [word, pull] of pulledWords(i)) {
+      const pattern = word.split(/[^\p{L}\p{N}_]+/u).filter(Boolean).join("[^\\p{L}\\p{N}_]+");
+      if (!pattern) continue;
+      for (const match of text.matchAll(new RegExp(`(?<![\\p{L}\\p{N}_])${pattern}(?![\\p{L}\\p{N}_])`, "giu"))) {
+        const [start, end] = [match.index, match.index + match[0].length];
+        if (found.every((other) => end <= other.start || start >= other.end)) found.push({ start, end, pull });
+      }
+    }
+    const parts = [];
+    let at = 0;
+    for (const { start, end, pull } of found.sort((a, b) => a.start - b.start)) {
+      const textContent = text.slice(start, end), towards = pull > 0 ? "the suggested label" : "the given label";
+      parts.push(text.slice(at, start), make("mark", { className: pull > 0 ? "for" : "against", textContent, title: `speaks for ${towards}` }));
+      at = end;
+    }
+    return [...parts, text.slice(at)];
+  };
+  const example = (number) => { // a row that is shown because it is like another
+    const row = `row ${arrays.example_rows[number]}`, text = page.example_about[number] || (page.example_sheets.length ? "" : row);
+    const made = make("li", { title: row });
+    if (number < page.example_sheets.length * page.sheet) {
+      drawPicture(made.appendChild(newPicture()), number, page.example_sheets);
+      made.setAttribute("aria-label", row);
+    } else made.append(text);
+    return made;
+  };
+  const alikeRows = (i) => { // those of the given label, then those of the other one
+    const start = alikeOf.get(i) * alikeEach, parts = [];
+    for (const [side, name] of ["given", "suggested"].entries()) {
+      const some = Array.from(arrays.alike.subarray(start + (side * alikeEach) / 2, start + ((side + 1) * alikeEach) / 2)).filter((number) => number >= 0);
+      if (some.length) parts.push(make("p", { className: name, textContent: `surely ${classes[arrays.example_labels[some[0]]]}:` }), make("ul", {}, some.map(example)));
+    }
+    return parts.length ? parts : [make("p", { textContent: "There is no row of whose label the repair is sure." })];
+  };
+  const showWhy = (open) => {
+    state.why = open;
+    for (const card of cards) card.why.open = open;
+    fillWhy();
+  };
+  const fillWhy = () => {
+    for (const card of cards) if (state.why && !card.why.hidden && !card.item.hidden && card.why.dataset.sample !== String(card.sample)) {
+      card.why.dataset.sample = card.sample;
+      card.why.replaceChildren(card.why.firstChild, ...alikeRows(card.sample));
+    }
+  };
   const keyed = classes.length > MOST_KEYS ? [] : classes.every((name) => /^[0-9]$/.test(name)) ? classes : classes.map((_, place) => String(place));
   const fillLabels = (choice) => {
     if (choice.options.length === 1) choice.append(...classes.map((name, value) => make("option", { value, textContent: keyed.length && keyed[value] !== name ? `${keyed[value]}: ${name}` : name })));
   };
   const newCard = (slot) => {
     const part = (tag, className) => make(tag, { className });
-    const card = { given: part("span", "given"), suggested: part("span", "suggested"), picture: part("canvas", "picture"), features: make("table"),
+    const card = { given: part("span", "given"), suggested: part("span", "suggested"), picture: facts.pictures ? newPicture() : make("canvas"), features: make("table"),
       facts: make("dl"), flip: part("p", "flip"), file: part("p", "file"), verdict: part("p", "verdict"), accept: make("button", { type: "button" }), reject: make("button", { type: "button" }),
       back: make("button", { type: "button", textContent: "×", title: "Remove this decision", ariaLabel: "Remove this decision" }), other: make("select", { ariaLabel: "Another label" }, [make("option", { value: "", textContent: "another label …" })]) };
     card.accept.append("Accept ", make("kbd", { textContent: "a" }));
     card.reject.append("Reject ", make("kbd", { textContent: "r" }));
-    if (facts.pictures) Object.assign(card.picture, { height: facts.tile[0], width: facts.tile[1] }).classList.toggle("crisp", Math.max(...facts.tile) <= 32);
-    card.picture.setAttribute("aria-hidden", "true");
+    card.why = make("details", { className: "why" }, [make("summary", {}, ["Why? Rows like it ", make("kbd", { textContent: "w" })])]);
+    card.why.addEventListener("toggle", () => { if (card.why.open !== state.why) showWhy(card.why.open); });
     const change = make("p", { className: "change" }, [card.given, " → ", card.suggested]);
     const outcome = make("div", { className: "outcome" }, [card.verdict, card.back]);
     const buttons = make("div", { className: "buttons" }, [card.accept, card.reject, ...(classes.length > 2 ? [card.other] : [])]);
-    card.box = make("div", { className: "sample", tabIndex: -1 }, [card.picture, change, card.file, card.facts, card.features, card.flip, outcome, buttons]);
+    card.box = make("div", { className: "sample", tabIndex: -1 }, [card.picture, change, card.file, card.facts, card.features, card.why, card.flip, outcome, buttons]);
     card.box.setAttribute("role", "group");
     card.item = make("li", {}, [card.box]);
     const place = () => firstShown() + slot;
@@ -364,7 +426,7 @@
     card.other.onchange = () => { if (card.other.value !== "") judge(place(), Number(card.other.value)); };
     card.box.addEventListener("focusin", () => { fillLabels(card.other); mark(place()); });
     card.box.addEventListener("pointerenter", () => fillLabels(card.other));
-    card.box.addEventListener("click", (event) => { if (!event.target.closest("button, select")) go(place()); });
+    card.box.addEventListener("click", (event) => { if (!event.target.closest("button, select, summary")) go(place()); });
     return card;
   };
   const cards = Array.from({ length: pageSize }, (_, slot) => newCard(slot));
@@ -384,7 +446,8 @@
     card.features.replaceChildren(...(i < explained ? featureTable(i) : []));
     card.flip.hidden = !known || !flipped[i];
     card.flip.textContent = "flipped on purpose";
-    card.file.textContent = page.about[i] || "";
+    card.file.replaceChildren(...markedText(page.about[i] || "", i));
+    card.why.hidden = !alikeOf.has(i);
     card.accept.disabled = given[i] === suggested[i];
   };
   const fill = (card, slot) => {
@@ -404,7 +467,7 @@
       const current = firstShown() + slot === place;
       card.box.tabIndex = current ? 0 : -1;
       current ? card.box.setAttribute("aria-current", "true") : card.box.removeAttribute("aria-current");
-      for (const control of [card.accept, card.reject, card.back, card.other]) control.tabIndex = current ? 0 : -1;
+      for (const control of [card.accept, card.reject, card.back, card.other, card.why.firstChild]) control.tabIndex = current ? 0 : -1;
     });
   };
   const go = (place) => { // move there, with the focus
@@ -430,6 +493,7 @@
 
   const showSamples = () => {
     cards.forEach(fill);
+    fillWhy();
     mark(state.at);
     const last = Math.ceil(list.length / pageSize);
     el("where").textContent = list.length ? `Page ${count(firstShown() / pageSize + 1)} of ${count(last)}` : "";
@@ -452,9 +516,32 @@
     el("export").textContent = `Export ${many(total, "decision")} as CSV`;
     el("export").disabled = !total;
   };
+  // What the next looks bring
+
+  const BLOCK = 20, BLOCKS = 10; // samples of a bar, and bars
+  const expectedWrong = (places) => places.reduce((sum, i) => sum + 1 - p_given[i], 0);
+  const errorOf = (places) => Math.sqrt(places.reduce((sum, i) => sum + p_given[i] * (1 - p_given[i]), 0));
+  const gains = () => {
+    const open = Array.from(list).filter((i) => decided[i] < 0), next = open.slice(0, BLOCK), done = [];
+    for (let i = 0; i < n; i++) if (decided[i] >= 0) done.push(i);
+    const found = done.filter((i) => decided[i] !== given[i]).length, coming = expectedWrong(next);
+    el("gain-text").textContent = (done.length ? `Of ${many(done.length, "label")} that you decided ${count(found)} ${found === 1 ? "was" : "were"} wrong; the run expected ${expectedWrong(done).toFixed(1)} ± ${errorOf(done).toFixed(1)}. ` : "")
+      + (next.length ? `Of the next ${next.length} it expects ${coming.toFixed(1)} ± ${errorOf(next).toFixed(1)}.` : "All that is listed is decided.")
+      + (next.length === BLOCK && coming < 1 ? " Less than one wrong label in twenty looks: a good place to stop." : "");
+    const bars = Array.from({ length: Math.min(BLOCKS, Math.ceil(open.length / BLOCK)) }, (_, block) => expectedWrong(open.slice(block * BLOCK, (block + 1) * BLOCK)));
+    const svg = draw("svg", { viewBox: `0 0 ${BLOCKS * 22} 58`, width: BLOCKS * 22, height: 58, role: "img", "aria-label": `Wrong labels expected in each of the next ${bars.length} times ${BLOCK} samples: ${bars.map((bar) => bar.toFixed(1)).join(", ")}` });
+    for (const [place, bar] of bars.entries()) {
+      const height = (40 * bar) / BLOCK;
+      svg.append(draw("rect", { x: place * 22 + 1, y: 44 - height, width: 20, height, fill: "var(--came)" }));
+      svg.append(draw("text", { x: place * 22 + 11, y: 56, "text-anchor": "middle" }, bar < 9.5 ? bar.toFixed(bar < 0.95 ? 1 : 0) : Math.round(bar)));
+    }
+    el("gain-chart").replaceChildren(svg);
+  };
+
   const show = () => {
     select();
     if (!ranked) readout();
+    if (facts.order === "wrong") gains();
     updateMatrix();
     showSamples();
     showProgress();
@@ -488,7 +575,7 @@
     const key = event.key, command = event.ctrlKey || event.metaKey, label = keyed.indexOf(key);
     const undoing = key === (command ? "z" : "u");
     if (command && !undoing) return;
-    if (!(key in MOVES || ["a", "r", "Delete"].includes(key) || undoing || label >= 0)) return;
+    if (!(key in MOVES || ["a", "r", "w", "Delete"].includes(key) || undoing || label >= 0)) return;
     if (!el("samples").contains(document.activeElement)) { // the first key only moves there, so that nothing is decided unseen
       if (document.activeElement !== document.body) return;
       event.preventDefault();
@@ -496,6 +583,7 @@
     }
     event.preventDefault();
     if (undoing) undo();
+    else if (key === "w") showWhy(!state.why);
     else if (key in MOVES) go(state.at + MOVES[key]());
     else judge(state.at, label >= 0 ? label : key);
   };
@@ -529,13 +617,14 @@
   const texts = () => {
     const labels = keyed === classes ? "a digit chooses that label" : keyed.length ? `${keyed.map((key, place) => `${key} ${classes[place]}`).join(", ")} choose a label`
       : "choose other labels from the list in each card";
-    el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes.`;
+    el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes` + (alikeOf.size ? ", w shows rows like each sample." : ".");
     const held = facts.n_train > n ? ` This page holds the first ${count(n)} of ${count(facts.n_train)} samples.` : "";
     el("notes").textContent = "p: predicted probability of the given → the suggested label."
       + (ranked ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
       + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the first ${count(facts.pictures)} samples.` : "")
       + (facts.order === "wrong" ? " Unsure: the given label is probably wrong, and no other is likely enough." : "")
       + (explained ? ` Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label${facts.order === "wrong" ? ", or the likeliest other one" : ""}.` : "")
+      + (alikeOf.size ? ` Why: for the first samples of each order, the rows most like it among those of whose label the repair is sure.` : "")
       + (explained && explained < n ? ` Features are shown for the first ${count(explained)} samples.` : "");
     el("grid").textContent = (curve.length > 1 ? `The run tried ${curve.length} values of alpha: Phi from one half of the validation rows, a new fit, the loss on the other half. Values between them are interpolated.`
       : facts.alpha_chosen || facts.n_validation < 2 ? "The run could not try several values of alpha, so there is no expected validation loss."
@@ -554,6 +643,7 @@
     }
     el("flip-filter").hidden = !known;
     el("order-choice").hidden = !uncertainty.length;
+    el("gain").hidden = facts.order !== "wrong";
     if (ranked && !facts.suspects) el("scope").options[1].defaultSelected = true; // with no suspects, all are shown
     state.scope = el("scope").value;
     if (classes.length === 2) el("decision").querySelector("[value='3']").remove();

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from influence.rows import in_memory
 from models.pool import entropy
+from page.alike import ALIKE_SAMPLES, alike, examples
 from page.review import CARRIED_SAMPLES, NO_HISTOGRAM, Review, abouts, explained, of_pictures, of_samples, pictures_of
 from page.sprites import Sprites
 from run.records import Record
@@ -18,18 +20,31 @@ def ranked_review(found: Found) -> Review:
     labels, rows = given.labels[first], dataset.train.rows[first]
     q, likeliest = repaired.labels[first], other_labels(repaired.labels[first], labels)
     suggested = likeliest if q.shape[1] == 2 else suggested_places(found)[first]
-    pictures = pictures_of(dataset, first)
+    pictures, uncertainty = pictures_of(dataset, first), entropy(q).astype(np.float32)
     return Review(
         facts=facts_of_repair(found, pictures),
         phi=np.zeros(0),
         eta=np.zeros(0),
-        uncertainty=entropy(q).astype(np.float32),
+        uncertainty=uncertainty,
         counts=np.zeros((2, 0)),
         about=np.array(abouts(dataset, rows, pictures.held), dtype=str),
         **explained(dataset, first, repaired.weights, labels, likeliest),
         **of_samples(rows, labels, suggested, q, given.flipped, first),
         **of_pictures(pictures),
+        **alike_rows(found, first, uncertainty, likeliest),
     )
+
+
+def alike_rows(found: Found, first: np.ndarray, uncertainty: np.ndarray, likeliest: np.ndarray) -> dict[str, np.ndarray]:
+    """The fields that show rows like the samples at the top of both orders; none of rows on disk, which are many."""
+    x, repaired, given = found.dataset.train.x, found.repaired, found.data.given
+    if not in_memory(x):
+        return {}
+    top = np.argsort(-uncertainty, kind="stable")[:ALIKE_SAMPLES]
+    samples = np.union1d(np.arange(min(ALIKE_SAMPLES, len(first))), top)
+    pairs = np.stack([found.given.labels[first[samples]], likeliest[samples]], axis=1)
+    rows = alike(x, repaired.labels, repaired.probabilities, given, first[samples], pairs)
+    return examples(rows._replace(samples=samples), found.dataset, given)
 
 
 def other_labels(q: np.ndarray, given: np.ndarray) -> np.ndarray:

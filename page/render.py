@@ -41,6 +41,10 @@ ARRAYS = {
     "columns": "i4",
     "values": "f4",
     "pulls": "f4",
+    "alike_samples": "u4",
+    "alike": "i4",
+    "example_rows": "u4",
+    "example_labels": "u2",
 }
 
 
@@ -76,17 +80,23 @@ def source_hash(text: str) -> str:
 
 def payload(review: Review) -> Record:
     """The data of the page's script: facts, typed arrays as base64, sheets of pictures as data URIs."""
-    sheets = [_base64(sheet) for sheet in np.split(review.sheets, review.ends)[:-1]]
     return {
         "facts": review.facts,
         "arrays": {name: [kind, _base64(getattr(review, name).astype(KINDS[kind]))] for name, kind in ARRAYS.items()},
         "about": review.about.tolist(),
         "names": review.names.tolist(),
-        "sheets": [f"data:image/png;base64,{sheet}" for sheet in sheets],
+        "sheets": addresses(review.sheets, review.ends),
+        "example_about": review.example_about.tolist(),
+        "example_sheets": addresses(review.example_sheets, review.example_ends),
         "across": TILES_ACROSS,
         "sheet": SHEET,
         "features": FEATURES,
     }
+
+
+def addresses(sheets: np.ndarray, ends: np.ndarray) -> list[str]:
+    """Sheets of pictures as data URIs."""
+    return [f"data:image/png;base64,{_base64(sheet)}" for sheet in np.split(sheets, ends)[:-1]]
 
 
 def _base64(array: np.ndarray) -> str:

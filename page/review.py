@@ -22,7 +22,7 @@ from data.table import described_rows
 from influence.solvers import SolverError
 from models.choose import Point, TooFewRowsError, choose
 from models.model import Scores
-from page.sprites import Sprites, file_sprites, sprites
+from page.sprites import BUDGET, Sprites, file_sprites, sprites
 from run.flags import command_again
 from run.phi_plot import bins_of
 from run.rdia import Config, Outcome, key
@@ -48,6 +48,7 @@ FACTS = (
     "methods",
     "curve",
 )
+NOTHING = np.zeros(0, dtype=np.int64)
 NO_HISTOGRAM = {"alpha": 0.0, "curve": [], "edges": [0.0], "linear": 1.0}  # where the page's part that chooses alpha is hidden
 NEEDS_RUN = "give the --result_dir of a finished run, or run it again with --audit"
 
@@ -86,6 +87,13 @@ class Review(NamedTuple):
     about: np.ndarray  # (s,) text, what each sample is: the file of a picture, or the row of a table; (0,) for other rows
     sheets: np.ndarray  # bytes of the PNG sheets (`page.sprites`), one after another
     ends: np.ndarray  # (number of sheets,) where each ends
+    alike_samples: np.ndarray = NOTHING  # (s,) places of the samples that other rows are shown with (`page.alike`)
+    alike: np.ndarray = NOTHING  # (s, 2 ALIKE_EACH) places of these rows among the examples, -1 for none
+    example_rows: np.ndarray = NOTHING  # (e,) 0-based row in the source
+    example_labels: np.ndarray = NOTHING  # (e,)
+    example_about: np.ndarray = np.zeros(0, dtype=str)  # (e,) text as in `about`
+    example_sheets: np.ndarray = np.zeros(0, dtype=np.uint8)  # bytes of their PNG sheets
+    example_ends: np.ndarray = NOTHING  # (number of their sheets,)
 
 
 def make_review(outcome: Outcome, config: Config, with_curve: bool) -> Review:
@@ -164,10 +172,17 @@ def of_samples(
 
 def of_pictures(pictures: Sprites) -> dict[str, np.ndarray]:
     """The fields of a review that hold its pictures."""
-    return {
-        "sheets": np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8),
-        "ends": np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64),
-    }
+    return {"sheets": joined_sheets(pictures), "ends": ends_of(pictures)}
+
+
+def joined_sheets(pictures: Sprites) -> np.ndarray:
+    """The bytes of all sheets."""
+    return np.frombuffer(b"".join(pictures.sheets), dtype=np.uint8)
+
+
+def ends_of(pictures: Sprites) -> np.ndarray:
+    """Where each sheet ends in them."""
+    return np.cumsum([len(sheet) for sheet in pictures.sheets], dtype=np.int64)
 
 
 def explained(
@@ -198,12 +213,12 @@ def abouts(dataset: Dataset, rows: np.ndarray, pictures: int) -> list[str]:
     return [dataset.files[row] for row in rows[: pictures or EXPLAINED]] if dataset.files else []
 
 
-def pictures_of(dataset: Dataset, places: np.ndarray) -> Sprites:
+def pictures_of(dataset: Dataset, places: np.ndarray, budget: int = BUDGET) -> Sprites:
     """The pictures of these training samples: of their features, or of the files that their vectors are made from, or none."""
     if dataset.shape:
-        return sprites(dataset.train.x, places, dataset.shape)
+        return sprites(dataset.train.x, places, dataset.shape, budget)
     if dataset.beside and dataset.files:
-        return file_sprites([dataset.beside / dataset.files[row] for row in dataset.train.rows[places]])
+        return file_sprites([dataset.beside / dataset.files[row] for row in dataset.train.rows[places]], budget)
     return Sprites([], 0, 0, 0)
 
 

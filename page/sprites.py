@@ -16,7 +16,7 @@ from run.gallery import as_picture
 TILES_ACROSS = 10  # pictures in a row of a sheet
 SHEET = TILES_ACROSS * TILES_ACROSS
 LARGEST_TILE = 64  # pixels of the longer side; larger pictures are scaled down
-BUDGET = 1_800_000  # bytes of all sheets together
+BUDGET = 1_600_000  # bytes of all sheets together
 
 
 class Sprites(NamedTuple):

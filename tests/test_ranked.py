@@ -153,9 +153,22 @@ def test_a_person_decides_and_the_repair_uses_it(mine: Path, tmp_path: Path, inv
         assert re.match(r"0 of \d+ suspects decided", tab.inner_text("#done"))
         assert "Phi" not in tab.inner_text("main")
         assert "says" in tab.inner_text(".sample >> nth=0")
+        words = {word for text in WORDS.values() for word in text.split()}
+        assert {text.lower() for text in tab.locator(".file mark.for").all_inner_texts()} & words
+        assert re.fullmatch(r"Of the next 20 it expects [\d.]+ ± [\d.]+\.", tab.inner_text("#gain-text"))
+        assert tab.locator("#gain-chart rect").count() == 2  # of the suspects
         tab.focus(".sample[tabindex='0']")
+        tab.keyboard.press("w")
+        assert tab.locator(".why[open]").count() == tab.locator(".why:visible").count() > 5
+        headings = tab.locator(".why >> nth=0").locator("p").all_inner_texts()
+        change = tab.inner_text(".change >> nth=0").split(" → ")
+        assert headings == [f"surely {label}:" for label in change]
+        assert tab.locator(".why >> nth=0").locator("li").count() == 4
+        tab.keyboard.press("w")
+        assert tab.locator(".why[open]").count() == 0
         for key in "aa1":
             tab.keyboard.press(key)
+        assert re.match(r"Of 3 labels that you decided [23] were wrong; the run expected \d\.\d ± ", tab.inner_text("#gain-text"))
         with tab.expect_download() as download:
             tab.click("#export")
         download.value.save_as(tmp_path / "decided.csv")

@@ -86,18 +86,26 @@ def write_real_sim_like(folder: Path, generator: np.random.Generator) -> Path:
     return path
 
 
-def write_avazu_like(path: Path, rows: int, generator: np.random.Generator) -> Path:
-    """A LIBSVM file of so many rows: the r-th category of a field has a probability of about 1 / r, and each a weight."""
+def write_avazu_like(path: Path, rows: int, generator: np.random.Generator, classes: int = 2) -> Path:
+    """A LIBSVM file of so many rows: the r-th category of a field has a probability of about 1 / r, and each a weight.
+
+    Of more than two classes each category has a weight for each, and the class is drawn by their softmax.
+    """
     value = f"{FIELDS**-0.5:.6f}"
     names = np.array([f" {column}:{value}".encode() for column in range(1, FIELDS * CATEGORIES + 1)], dtype=object)
-    tilt = 0.7 * np.random.default_rng(0).standard_normal(FIELDS * CATEGORIES)  # the same for every file
+    weights = 1 if classes == 2 else classes
+    tilt = 0.7 * np.random.default_rng(0).standard_normal((FIELDS * CATEGORIES, weights))  # the same for every file
     with path.open("wb") as file:
         for start in range(0, rows, CHUNK):
             n = min(CHUNK, rows - start)
             ranks = np.minimum(CATEGORIES ** generator.random((n, FIELDS)), CATEGORIES - 1).astype(np.int64) - 1
             columns = ranks + CATEGORIES * np.arange(FIELDS)
-            chance = 1 / (1 + np.exp(1.5 - tilt[columns].sum(axis=1)))
-            labels = np.where(generator.random(n) < chance, b"1", b"-1").astype(object)
+            logits = tilt[columns].sum(axis=1)  # (n, weights)
+            if classes == 2:
+                labels = np.where(generator.random(n) < 1 / (1 + np.exp(1.5 - logits[:, 0])), b"1", b"-1").astype(object)
+            else:
+                drawn = (logits + generator.gumbel(size=logits.shape)).argmax(axis=1)
+                labels = np.array([str(k).encode() for k in range(classes)], dtype=object)[drawn]
             table = np.column_stack([labels, names[columns], np.full(n, b"\n", dtype=object)])
             file.write(b"".join(table.ravel().tolist()))
     return path

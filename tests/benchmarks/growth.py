@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import product
@@ -39,7 +39,19 @@ from run.flags import Parser, count
 from run.records import ROOT, Record
 from run.script import run_script
 from tests.benchmarks.generate import CATEGORIES, FIELDS, write_avazu_like
-from tests.benchmarks.growth_plot import APART, GROWTH_MODES, ROWS_EACH, SIZES, WEAK, WEAK_REPEATS, draw_growth, growth_table
+from tests.benchmarks.growth_plot import (
+    APART,
+    GROWTH_MODES,
+    MANY,
+    MANY_CLASSES,
+    MANY_MOST,
+    ROWS_EACH,
+    SIZES,
+    WEAK,
+    WEAK_REPEATS,
+    draw_growth,
+    growth_table,
+)
 from tests.cluster import running
 
 HERE = Path(__file__).resolve().parent
@@ -62,11 +74,11 @@ def measure(path: Path, block_rows: int | None, dask: str | None, workers: Seque
         busy = [sum(process.cpu_times()[:2]) for process in processes]
         times.append([time.perf_counter(), time.process_time(), *busy])
 
-    model = LinearModel(2, C)
     with reader(block_rows, dask) as read:
         tick()
         data = load(str(path), path.parent, 1, read=read)
-        labels = flip_share(data.train.labels, NOISE, generator(1, "noise")).labels
+        classes = len(data.classes)
+        model, labels = LinearModel(classes, C), flip_share(data.train.labels, NOISE, generator(1, "noise"), classes).labels
         tick()
         x, x_validation = model.inputs(data.train.x), model.inputs(data.validation.x)
         weights = model.fit(x, labels)
@@ -106,7 +118,7 @@ def cluster(workers: int, folder: Path) -> Iterator[list[str]]:
 def make(path: Path, rows: int, mode: str, _: Path) -> Record:
     """Measure in a process of its own, started anew, and its workers too."""
     command = [sys.executable, "-m", "tests.benchmarks.growth", "--one", str(path)]
-    command += ["--block_rows", str(BLOCK_ROWS)] if mode == "disk" else []
+    command += ["--block_rows", str(BLOCK_ROWS)] if mode in {"disk", MANY} else []
     if mode in APART:
         return apart(1 + APART.index(mode), rows)
     with cluster(WORKERS.get(mode, 0), path.parent) as flags:
@@ -143,7 +155,7 @@ def apart(processes: int, rows: int) -> Record:
 
 def runs(path: Path, rows: int) -> list[Run]:
     """Every mode on one file; and the repeats of what weak scaling compares."""
-    modes = [(mode, 0) for mode in GROWTH_MODES if rows in SIZES]
+    modes = [(mode, 0) for mode in GROWTH_MODES if rows in SIZES and mode != MANY]
     pairs = [*product(ROWS_EACH, enumerate(WEAK, 1)), *product(ROWS_EACH[:1], enumerate(APART, 1))]
     modes += [(mode, seed) for each, (workers, mode) in pairs for seed in range(WEAK_REPEATS[each]) if workers * each == rows]
     return [
@@ -152,18 +164,30 @@ def runs(path: Path, rows: int) -> list[Run]:
     ]
 
 
+def runs_of_many(path: Path, rows: int) -> list[Run]:
+    """The mode with more classes."""
+    return [Run("growth", {"rows": rows, "mode": MANY, "seed": 0}, partial(make, path, rows, MANY))]
+
+
 def measure_all(store: Store, most: int) -> None:
     """Make what is not kept, file by file."""
     for rows in (size for size in sorted({*SIZES, *(workers * each for workers in (1, 2) for each in ROWS_EACH)}) if size <= most):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "a.svm"
-            missing = store.missing(runs(path, rows))
-            if missing:
-                write_avazu_like(path, rows, np.random.default_rng(rows))
-                write_avazu_like(path.with_name("a.svm.t"), TEST_ROWS, np.random.default_rng(1))
-            for run in missing:
-                store.append(run, run.record(path.parent))
-                print(run.config, store.read("growth")[-1]["seconds"], flush=True)
+        measure_file(store, rows, runs, 2)
+        if rows in SIZES and rows <= MANY_MOST:
+            measure_file(store, rows, runs_of_many, MANY_CLASSES)
+
+
+def measure_file(store: Store, rows: int, wanted: Callable[[Path, int], list[Run]], classes: int) -> None:
+    """Make what is not kept of one file, which is written for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.svm"
+        missing = store.missing(wanted(path, rows))
+        if missing:
+            write_avazu_like(path, rows, np.random.default_rng(rows), classes)
+            write_avazu_like(path.with_name("a.svm.t"), TEST_ROWS, np.random.default_rng(1), classes)
+        for run in missing:
+            store.append(run, run.record(path.parent))
+            print(run.config, store.read("growth")[-1]["seconds"], flush=True)
 
 
 def main() -> None:

@@ -21,7 +21,9 @@ GROWTH_MODES = {
     "disk": ("--block_rows 100000", "#D55E00", "s"),
     "dask1": ("one Dask worker", "#56B4E9", "^"),
     "dask2": ("two Dask workers", "#009E73", "v"),
+    "disk5": ("--block_rows 100000, five classes", "#CC79A7", "P"),
 }
+MANY, MANY_CLASSES, MANY_MOST = "disk5", 5, 3_000_000  # the mode with more classes, and its largest file
 PANELS: dict[str, Callable[[Record], float]] = {
     "fit, CPU seconds": lambda line: line["cpu"]["fit"],
     "influence, CPU seconds": lambda line: line["cpu"]["influence"],
