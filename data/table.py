@@ -316,11 +316,12 @@ def labels_of(columns: Sequence[Any]) -> list[np.ndarray]:
 
 
 def described_rows(table: Table, rows: np.ndarray) -> list[str]:
-    """Rows of a table in a line each: names and values, but for the labels, the longest cut."""
+    """Rows of a table in a line each: names and values, but for the labels, the longest cut; of an only column the value alone."""
     frame = table.frame.iloc[rows].drop(columns=table.label)
     frame = frame.astype(object).where(frame.notna(), "")
+    named = [f"{name}: " if frame.shape[1] > 1 else "" for name in frame]
     lines = (
-        ", ".join(f"{name} {value}" for name, value in zip(frame, row, strict=True) if value != "") for row in frame.to_numpy()
+        ", ".join(f"{name}{value}" for name, value in zip(named, row, strict=True) if value != "") for row in frame.to_numpy()
     )
     return [shorten(line, LONGEST_LINE, placeholder=" ...") for line in lines]
 

@@ -152,7 +152,7 @@ def test_a_person_decides_and_the_repair_uses_it(mine: Path, tmp_path: Path, inv
         assert not tab.is_visible("#slider")
         assert re.match(r"0 of \d+ suspects decided", tab.inner_text("#done"))
         assert "Phi" not in tab.inner_text("main")
-        assert "says" in tab.inner_text(".sample >> nth=0")
+        assert "says:" in tab.inner_text(".sample >> nth=0")  # in the table of pulls
         words = {word for text in WORDS.values() for word in text.split()}
         assert {text.lower() for text in tab.locator(".file mark.for").all_inner_texts()} & words
         assert re.fullmatch(r"Of the next 20 it expects [\d.]+ ± [\d.]+\.", tab.inner_text("#gain-text"))

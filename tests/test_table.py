@@ -400,7 +400,7 @@ def test_the_page_shows_a_row_and_its_features_by_their_names(tmp_path: Path, in
     names, about = (json.loads(re.findall(rf'"{key}":(\[.*?\])', page)[0]) for key in ("names", "about"))
     assert "city = Paris" in names
     assert not [name for name in names if name.startswith("column")]
-    assert re.fullmatch(r"id u\d+, age .*, review (broken, I want a refund|works very well, thanks) \d+, only 7", about[0])
+    assert re.fullmatch(r"id: u\d+, age: .*, review: (broken, I want a refund|works very well, thanks) \d+, only: 7", about[0])
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
