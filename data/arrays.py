@@ -1,8 +1,9 @@
-"""Arrays in `.npz` files: data from outside, of which nothing is run."""
+"""Arrays in `.npz` and `.npy` files: data from outside, of which nothing is run."""
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +18,36 @@ def read_arrays(path: Path, wanted: Callable[[str], bool]) -> dict[str, np.ndarr
 
     Raises `OSError` where the file cannot be opened, and `ValueError` where it is not what `numpy.savez` writes of plain arrays.
     """
-    with path.open("rb") as file:
-        try:
-            with warnings.catch_warnings(action="ignore"), np.load(file, allow_pickle=False) as content:
-                arrays = {name: content[name] for name in content.files if wanted(name)}
-        except Exception as error:  # numpy and zipfile raise a dozen kinds, `MemoryError` and `TokenError` among them
-            raise ValueError(str(error) or type(error).__name__) from error
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{name} is not an array")
-        if array.dtype.kind == "U" and _code_points(array).max(initial=0) > LAST_CODE_POINT:
-            raise ValueError(f"{name} has text that is not Unicode")
-        if array.dtype == bool:
-            arrays[name] = array.view(np.uint8) != 0  # numpy keeps whatever byte is there, and calls 1 and 2 different
-    return arrays
+    with path.open("rb") as file, _refused(), np.load(file, allow_pickle=False) as content:
+        arrays = {name: content[name] for name in content.files if wanted(name)}
+    return {name: _plain(name, array) for name, array in arrays.items()}
+
+
+def read_array(path: Path) -> np.ndarray:
+    """The array of an `.npy` file. Raises `OSError` and `ValueError` as `read_arrays` does."""
+    with path.open("rb") as file, _refused():
+        array = np.lib.format.read_array(file, allow_pickle=False)
+    return _plain("it", array)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Whatever is raised of a file that cannot be read becomes a `ValueError`."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except Exception as error:  # numpy and zipfile raise a dozen kinds, `MemoryError` and `TokenError` among them
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _plain(name: str, array: np.ndarray) -> np.ndarray:
+    """An array that can be used as it is. Raises `ValueError`."""
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{name} is not an array")
+    if array.dtype.kind == "U" and _code_points(array).max(initial=0) > LAST_CODE_POINT:
+        raise ValueError(f"{name} has text that is not Unicode")
+    # numpy keeps whatever byte is there, and calls 1 and 2 different
+    return array.view(np.uint8) != 0 if array.dtype == bool else array
 
 
 def _code_points(text: np.ndarray) -> np.ndarray:

@@ -197,9 +197,9 @@ def with_descriptions(dataset: Dataset, columns: Mapping[str, np.ndarray]) -> di
 
 def as_rows(x: Any) -> Features:
     """Samples (n, ...) as rows (n, d), float64, bytes divided by 255; rows that lie elsewhere as they are."""
-    if not isinstance(x, np.ndarray):
-        return compact(x) if type(x) is sp.csr_array else x
-    matrix = compact(x.reshape(len(x), -1))
+    if not isinstance(x, np.ndarray | sp.csr_array):
+        return x
+    matrix = compact(x.reshape(len(x), -1) if isinstance(x, np.ndarray) else x)
     if x.dtype == np.uint8:
         values = matrix.data if sp.issparse(matrix) else matrix
         values /= 255  # in place, of a copy: a CSR matrix itself would multiply by 1 / 255, which is not quite the same

@@ -87,6 +87,9 @@ def apart(x: Features, others: Features) -> Apart | None:
 @np.errstate(over="ignore", invalid="ignore")  # features that are too large are refused where they are fitted
 def _norm_and_spread(x: Features) -> tuple[float, float]:
     """The root of the mean square norm of the rows of x (n, d), and of their distance from their mean."""
+    if sp.issparse(x) and x.shape[1] > x.nnz:  # the columns that are empty may be many millions
+        filled, places = np.unique(x.indices, return_inverse=True)
+        x = sp.csr_array((x.data, places, x.indptr), shape=(x.shape[0], len(filled)))
     square = float(np.square(np.linalg.norm(x.data if sp.issparse(x) else x)) / x.shape[0])
     mean = np.ones(x.shape[0]) @ x / x.shape[0]  # of CSR `mean` makes a copy
     return square**0.5, max(0.0, square - float(np.square(mean).sum())) ** 0.5

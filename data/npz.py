@@ -37,9 +37,9 @@ def npz_file(path: Path) -> Source:
     )
 
 
-def are_pixels(x: np.ndarray) -> bool:
-    """Whether rows of bytes (n, d) are pixels, not counts: they use the upper half of a byte's range."""
-    return bool(x.max(initial=0) >= UPPER_HALF)
+def are_pixels(x: Any) -> bool:
+    """Whether rows of bytes (n, d), dense or sparse, are pixels, not counts: they use the upper half of a byte's range."""
+    return bool((x.data if sp.issparse(x) else x).max(initial=0) >= UPPER_HALF)
 
 
 def read_npz(path: Path) -> tuple[dict[str, Labelled], dict[str, tuple[str, ...]], list[str]]:
@@ -118,6 +118,9 @@ def _labelled(path: Path, name: str, arrays: dict[str, Any]) -> Labelled:
         raise InputError(f"{path}: x_{name} is {x.shape} and y_{name} {y.shape}, {expected}")
     if x.dtype.kind not in "fiub":
         raise InputError(f"{path}: x_{name} holds {'text' if x.dtype.kind in 'US' else x.dtype}, expected numbers")
+    if sp.issparse(x):
+        x = x.tocsr()  # as many rows as there are labels
+        x.sum_duplicates()
     if y.dtype.kind not in "fiubUS":
         raise InputError(f"{path}: y_{name} holds {y.dtype}, expected numbers or strings")
     if y.dtype.kind == "S":

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from data.arrays import read_arrays
+from data.arrays import read_array, read_arrays
 from data.errors import InputError
 
 SPARSE_NAMES = {"data", "indices", "indptr", "shape", "format"}  # of the arrays in the file
+MOST_COLUMNS = 2**31 - 1  # as of a LIBSVM file
 FORMATS_READ = {b"csr": sp.csr_array, b"csc": sp.csc_array}
 
 
 def sparse_arrays(path: Path) -> dict[str, Any]:
     """x_train, y_train and, from NAME.val.npz and NAME.test.npz beside the file, those of the other parts.
 
-    x: CSR matrices, y: as they were saved. Raises `InputError`.
+    x: CSR or CSC matrices, y: as they were saved. Raises `InputError`.
     """
     found: dict[str, Any] = {}
     for part, end in (("train", ""), ("val", ".val"), ("test", ".test")):
@@ -32,17 +33,20 @@ def _rows(path: Path) -> Any:
         kind = FORMATS_READ[kept["format"].item()]
         x = kind((kept["data"], kept["indices"], kept["indptr"]), shape=tuple(kept["shape"].tolist()))
         x.check_format(full_check=True)
+        if not all(kept[name].dtype.kind in "iu" for name in ("indices", "indptr")) or (np.diff(x.indptr) < 0).any():
+            raise ValueError("indices and indptr have to be whole numbers, and indptr has to ascend")
+        if x.shape[1] > MOST_COLUMNS:
+            raise ValueError(f"it has {x.shape[1]:,} columns, expected at most {MOST_COLUMNS:,}")
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise InputError(
             f"{path}: holds no sparse rows that can be read ({error}); write it with scipy.sparse.save_npz(PATH, x.tocsr())"
         ) from error
-    return x.tocsr()
+    return x
 
 
 def _labels(path: Path) -> np.ndarray:
     try:
-        with path.open("rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+        return read_array(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: is not there, and has to hold the labels of these rows; write it with numpy.save") from error
     except (OSError, ValueError) as error:

@@ -90,3 +90,15 @@ def test_rows_on_another_scale_are_told() -> None:
     assert found is not None
     assert found.name == "a spread"
     np.testing.assert_allclose(found.of_rows, np.sqrt(((x[:100] - x[:100].mean(axis=0)) ** 2).sum(axis=1).mean()))
+
+
+def test_scales_of_rows_with_many_empty_columns_cost_no_memory() -> None:
+    x = np.random.default_rng(0).uniform(size=(20, 3))
+    wide, scaled = (
+        sp.csr_array((each.ravel(), np.tile([0, 7, 2**44], 20), np.arange(0, 61, 3)), shape=(20, 2**45))
+        for each in (x, (x - x.mean(axis=0)) / x.std(axis=0))
+    )
+    assert apart(wide, wide) is None
+    found = apart(wide, scaled)
+    assert found is not None
+    assert found == ("a spread", pytest.approx(x.var(axis=0).sum() ** 0.5), pytest.approx(3**0.5))

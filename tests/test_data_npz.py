@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from data.dataset import OWN_ROWS, load
 from data.errors import InputError
 from data.npz import npz_file, read_npz
 
@@ -103,6 +104,55 @@ def test_sparse_rows_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         InputError, match=r"a\.npz: holds no sparse rows that can be read \(.*\); write it with scipy\.sparse\.save_npz"
     ):
         npz_file(path)
+
+
+SPARSE_FAULTS = {
+    "indptr goes back": ({"data": [], "indices": [], "indptr": [0, 2, 1, 0]}, "indptr has to ascend"),
+    "indices are fractions": ({"indices": [0.5, 1, 0, 1, 0]}, "indices and indptr have to be whole numbers"),
+    "too many columns": ({"shape": [3, 2**40]}, r"it has 1,099,511,627,776 columns, expected at most 2,147,483,647"),
+    "too many rows": (
+        {"format": b"csc", "shape": [2**40, 2], "indices": [1, 2, 0, 1, 2], "indptr": [0, 2, 5]},
+        r"x_train is \(1099511627776, 2\) and y_train \(3,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arrays", "said"), SPARSE_FAULTS.values(), ids=SPARSE_FAULTS)
+def test_sparse_rows_that_scipy_lets_pass_are_refused(arrays: dict[str, Any], said: str, tmp_path: Path) -> None:
+    path = save_sparse(tmp_path, "a", sp.csr_array(X), Y)
+    np.savez(path, **{**np.load(path), **arrays})
+    with pytest.raises(InputError, match=said):
+        npz_file(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"'shape': (3,)", b"'shape': (((("), (b"(3,), }" + b" " * 11, b"(999999999999,), }"), (b"\x01\0\0\0", b"\0\0\x11\0")],
+)
+def test_labels_that_are_damaged_are_one_line(old: bytes, new: bytes, tmp_path: Path) -> None:
+    path = save_sparse(tmp_path, "a", sp.csr_array(X), np.array(["a", "\1", "b"]))
+    labels = tmp_path / "a.labels.npy"
+    labels.write_bytes(labels.read_bytes().replace(old, new.ljust(len(old))))
+    with pytest.raises(InputError, match=r"a\.labels\.npy: holds no labels that can be read \(.*\); write it with numpy\.save$"):
+        npz_file(path)
+
+
+def test_labels_that_are_true_are_one_class_whatever_their_byte(tmp_path: Path) -> None:
+    path = save_sparse(tmp_path, "a", sp.csr_array(X), np.array([0, 1, 2], dtype=np.uint8).view(bool))
+    assert npz_file(path).train.labels.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("scale", "expected"), [(50, X * 50 / 255), (1, X)])
+def test_sparse_bytes_are_pixels_where_dense_ones_are(scale: int, expected: np.ndarray, tmp_path: Path) -> None:
+    path = save_sparse(tmp_path, "a", sp.csr_array((X * scale).astype(np.uint8)), Y)
+    found = load(str(path), tmp_path, 1, OWN_ROWS).train
+    assert found.x[np.argsort(found.rows)].tolist() == expected.tolist()
+
+
+def test_values_of_one_cell_are_added(tmp_path: Path) -> None:
+    rows = sp.csr_array(([1.0, 2.0, 4.0], [0, 0, 1], [0, 2, 2, 3]), shape=(3, 2))
+    x = npz_file(save_sparse(tmp_path, "a", rows, Y)).train.x
+    assert (x.data.tolist(), x.toarray().tolist()) == ([3, 4], [[3, 0], [0, 0], [0, 4]])
 
 
 NAN = np.where(X == 3, np.nan, X)

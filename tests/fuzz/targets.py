@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from PIL import Image
 
@@ -134,6 +135,35 @@ def _saved(save: Callable[..., None], arrays: dict[str, np.ndarray]) -> bytes:
 def _use_npz(path: Path) -> None:
     for read in (load, load_pictures):
         read(str(path), path.parent, 1)
+
+
+@functools.cache
+def _sparse() -> list[Named]:
+    """Of each set, rows and trusted rows, each with its labels."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 200, (20, 5)) * (rng.random((20, 5)) < 0.4), np.arange(20) % 3
+    found = []
+    for stem, make, dtype, labels in (
+        ("a", sp.csr_array, np.float64, y),
+        ("b", sp.csc_array, np.int32, y.astype(str)),
+        ("c", sp.csr_array, np.uint8, y.astype("S1")),
+        ("d", sp.csc_array, bool, y == 1),
+    ):
+        for name, rows in ((stem, slice(20)), (f"{stem}.val", slice(10))):
+            kept, beside = io.BytesIO(), io.BytesIO()
+            sp.save_npz(kept, make(x[rows].astype(dtype)), compressed=stem < "c")
+            np.save(beside, labels[rows])
+            found += [(f"{name}.npz", kept.getvalue()), (f"{name}.labels.npy", beside.getvalue())]
+    return found
+
+
+def _use_sparse(path: Path) -> None:
+    """With the other three files of its set."""
+    stem = path.name[0]
+    for name, content in _sparse():
+        if name[0] == stem and name != path.name:
+            path.with_name(name).write_bytes(content)
+    _use_npz(path.with_name(f"{stem}.npz"))
 
 
 def _pictures() -> list[Named]:
@@ -335,6 +365,7 @@ TARGETS = {
     "table": Target(_tables, _use_table),
     "cache": Target(_cache, _use_cache),
     "npz": Target(_npz, _use_npz),
+    "sparse": Target(_sparse, _use_sparse),
     "pictures": Target(_pictures, _use_picture),
     "idx": Target(_idx, _use_idx),
     "decisions": Target(_decisions, _use_decisions),
