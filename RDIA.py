@@ -30,12 +30,13 @@ from models.devices.placement import reader
 from page.ranked import ranked_review
 from page.render import page_path, write_page
 from page.review import make_review, save_review, with_command
+from run.corrected import PICTURE_LABELS, corrected_line
 from run.exports import export
 from run.rdia import STAGES, Config, notes, run
 from run.rdia_flags import rdia_config, rdia_parser
 from run.rdia_folder import SUSPECTS_LISTED, save_outcome
 from run.records import Record, json_line
-from run.repairing import CORRECTED, RANKING, REPAIR_STAGES, first_suspects, repair_notes, run_repair, save_repair
+from run.repairing import RANKING, REPAIR_STAGES, first_suspects, repair_notes, run_repair, save_repair
 from run.report import describe, repair_table, results_table
 from run.stages import Stages
 
@@ -48,6 +49,8 @@ def main() -> None:
     config = rdia_config(flags)
     if flags.result_dir:
         writable_folder(flags.result_dir, "--result_dir")
+        if flags.labels and flags.labels.resolve() == (flags.result_dir / PICTURE_LABELS).resolve():
+            raise InputError(f"--labels {flags.labels}: is where this run may write; give the file another name")
     if flags.audit:
         page_path(flags.audit, "--audit")
     stages = Stages(
@@ -78,8 +81,7 @@ def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read)
     table = results_table(outcome.record, int(outcome.given.flipped.sum()))
     if flags.result_dir:
         table += f"\nsuspects: {outcome.record['relabeled']:,}, listed in {flags.result_dir / SUSPECTS_LISTED}"
-        if outcome.dataset.table:
-            table += f"\nyour table with what was found: {flags.result_dir / CORRECTED}"
+        table += corrected_line(outcome.dataset, flags.result_dir)
     return printed(flags, outcome.record, describe(config.dataset, outcome.dataset), table)
 
 
@@ -100,8 +102,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     table = "\n".join([repair_table(found.record), *first_suspects(found)])
     if flags.result_dir:
         table += f"\nevery training row, most surely wrong first: {flags.result_dir / RANKING}"
-        if found.dataset.table:
-            table += f"\nyour table with what was found: {flags.result_dir / CORRECTED}"
+        table += corrected_line(found.dataset, flags.result_dir)
     return printed(flags, found.record, describe(config.dataset, found.dataset), table)
 
 

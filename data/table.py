@@ -16,7 +16,8 @@ from data.source import PARTS, Labelled, Source, source_of
 
 PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-TABLES = (*SEPARATORS, ".jsonl", ".parquet")
+PARQUET = ".parquet"
+TABLES = (*SEPARATORS, ".jsonl", PARQUET)
 LABEL_NAMES = ("label", "target", "class", "y")
 AS_A_TABLE: dict[str, Any] = {"index_col": False, "encoding": "utf-8-sig"}  # for pandas' reader of CSV
 LARGEST_LABEL = 2.0**53  # larger numbers are taken as text
@@ -132,7 +133,7 @@ def read_table(path: Path) -> Any:
     suffix = table_suffix(path)
     try:
         refuse_bombs(path)
-        if suffix == ".parquet":
+        if suffix == PARQUET:
             frame = pd.read_parquet(path).reset_index(drop=True)
         elif suffix == ".jsonl":
             frame = pd.read_json(path, lines=True, dtype=False)
@@ -167,7 +168,7 @@ def refuse_bombs(path: Path) -> None:
                 size += len(chunk)
                 if size > most:
                     raise InputError(f"{path}: unpacks to more than {MOST_PACKED} times its size; unpack it, and look at it")
-    elif table_suffix(path) == ".parquet":
+    elif table_suffix(path) == PARQUET:
         from pyarrow.parquet import read_metadata
 
         known = read_metadata(path)
@@ -335,7 +336,33 @@ def own_columns(table: Table, columns: Mapping[str, np.ndarray]) -> dict[str, np
 
 def corrected(table: Table, rows: np.ndarray, more: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[object, ...]]]:
     """Header and rows of the user's table with further columns. more: by name, the values (m,) of these rows (m,)."""
-    header, values = [*table.frame], table.frame.astype(object).where(table.frame.notna(), "").to_numpy()
-    names = [f"{name}_2" if name in header else name for name in more]
-    known = [dict(zip(rows.tolist(), column.tolist(), strict=True)) for column in more.values()]
-    return [*header, *names], [(*row, *(column.get(i, "") for column in known)) for i, row in enumerate(values.tolist())]
+    values = table.frame.astype(object).where(table.frame.notna(), "").to_numpy().tolist()
+    columns = further_columns([*table.frame], len(values), rows, more)
+    return [*table.frame, *columns], [(*row, *cells) for row, *cells in zip(values, *columns.values(), strict=True)]
+
+
+def corrected_parquet(table: Table, rows: np.ndarray, more: Mapping[str, np.ndarray]) -> Any:
+    """The same of a Parquet file, its columns and their types as they are there: a table of pyarrow. Raises `InputError`."""
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(table.path) as file:
+            found = file.read()
+        for name, values in further_columns(found.column_names, len(table.frame), rows, more).items():
+            found = found.append_column(name, pa.array(values))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{table.path}: has changed since it was read ({error}); leave it as it is during a run") from error
+    return found
+
+
+def further_columns(taken: Sequence[str], n: int, rows: np.ndarray, more: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
+    """Columns for a table of n rows with names that are not `taken`, None in other rows than these (m,)."""
+    found: dict[str, list[Any]] = {}
+    for name, values in more.items():
+        column, own = np.full(n, None, dtype=object), name
+        column[rows] = values
+        while own in taken:
+            own += "_2"
+        found[own] = column.tolist()
+    return found

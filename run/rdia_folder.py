@@ -5,21 +5,19 @@ from pathlib import Path
 import numpy as np
 
 from data.dataset import with_descriptions
-from data.table import Table, corrected
+from run.corrected import save_corrected
 from run.gallery import MOST_PICTURES, draw_gallery
 from run.phi_plot import draw_choice, draw_phi
 from run.rdia import Config, Outcome
 from run.records import append_line, environment, remove, table_of, write_csv
-from run.repairing import CORRECTED
 
 SUSPECTS_LISTED = "relabeled.csv"
 
 
 def save_outcome(outcome: Outcome, config: Config, folder: Path) -> None:
-    """Replace relabeled.csv, corrected.csv of a table and the pictures; append the run to results.jsonl. Raises `InputError`."""
+    """Replace relabeled.csv, the corrected table and the pictures; append the run to results.jsonl. Raises `InputError`."""
     write_csv(folder / SUSPECTS_LISTED, *relabeled_rows(outcome))
-    if outcome.dataset.table:
-        write_csv(folder / CORRECTED, *decided_table(outcome, outcome.dataset.table))
+    save_corrected(outcome.dataset, decided_columns(outcome), folder)
     draw_outcome(outcome, folder)
     settings = {"C": config.C, "solver": config.solver, "validation": config.validation.part, "n_epoch": config.n_epoch}
     settings |= {"block_rows": config.block_rows, "dask": config.dask, "gpu": config.gpu}
@@ -50,8 +48,8 @@ def relabeled_rows(outcome: Outcome) -> tuple[list[str], list[tuple[object, ...]
     return table_of(with_descriptions(outcome.dataset, columns))
 
 
-def decided_table(outcome: Outcome, table: Table) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of corrected.csv: the user's table, with a label, phi and a decision for each training row.
+def decided_columns(outcome: Outcome) -> dict[str, np.ndarray]:
+    """What corrected.csv says of each training row, (n,) by name.
 
     decision: "change" or "keep", where a person decided by that person's label; without decisions every suspect is to change, with
     some a suspect that has none is one to look at.
@@ -63,8 +61,7 @@ def decided_table(outcome: Outcome, table: Table) -> tuple[list[str], list[tuple
         rows = outcome.decided.rows
         labels = np.where(rows, outcome.decided.labels, labels)
         decision = np.where(rows, np.where(labels != given, "change", "keep"), decision)
-    more = {"suggested_label": classes[labels], "phi": outcome.scores.phi, "decision": decision}
-    return corrected(table, outcome.dataset.train.rows, more)
+    return {"suggested_label": classes[labels], "phi": outcome.scores.phi, "decision": decision}
 
 
 def draw_outcome(outcome: Outcome, folder: Path) -> None:

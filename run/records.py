@@ -9,11 +9,12 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -121,9 +122,23 @@ def table_of(columns: Mapping[str, np.ndarray]) -> tuple[list[str], list[tuple[A
 
 def write_text(path: Path, text: str) -> None:
     """Replace a file, whole or not at all. Raises `InputError` if it cannot be written."""
+    with _written(path) as file:
+        file.write(text.encode(errors="surrogateescape"))  # a file name may not be valid text
+
+
+def write_parquet(path: Path, table: Any) -> None:
+    """Replace a file by a table of pyarrow, whole or not at all. Raises `InputError` if it cannot be written."""
+    from pyarrow.parquet import write_table
+
+    with _written(path) as file:
+        write_table(table, file)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
     try:
         with replacing(path) as file:
-            file.write(text.encode(errors="surrogateescape"))  # a file name may not be valid text
+            yield file
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another --result_dir") from error
 

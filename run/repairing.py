@@ -14,11 +14,11 @@ from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
-from data.table import Table, corrected
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.pool import suggestions
 from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
+from run.corrected import save_corrected
 from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
 from run.rdia import Config
@@ -27,7 +27,7 @@ from run.stages import Stages
 
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
 UNSURE = "unsure"
-RANKING, CORRECTED = "ranking.csv", "corrected.csv"
+RANKING = "ranking.csv"
 MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
 FIRST_SUSPECTS, WIDTH = 5, 90  # suspects that are printed, and characters of what each is
 LEAST_EXAMINED = 10  # training rows
@@ -191,8 +191,8 @@ def first_suspects(found: Found) -> list[str]:
     return lines
 
 
-def corrected_table(found: Found, table: Table) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of corrected.csv: the user's table, with what was found of each training row.
+def suggested_columns(found: Found) -> dict[str, np.ndarray]:
+    """What corrected.csv says of each training row, (n,) by name.
 
     decision: "keep", "change" for a suspect with another label to suggest, "look" for the other suspects; of a label that a person
     decided "keep" or "change" by that.
@@ -201,8 +201,7 @@ def corrected_table(found: Found, table: Table) -> tuple[list[str], list[tuple[o
     changed, now = found.data.given != found.given.labels, np.array(found.dataset.classes, dtype=object)[found.data.given]
     change = changed | (found.listed & (names != UNSURE) & (names != now))
     decision = np.where(change, "change", np.where(found.listed, "look", "keep"))
-    more = {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
-    return corrected(table, found.dataset.train.rows, more)
+    return {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
 
 
 def repair_notes(found: Found, config: Config) -> list[str]:
@@ -231,8 +230,7 @@ def repair_notes(found: Found, config: Config) -> list[str]:
 
 
 def save_repair(found: Found, folder: Path) -> None:
-    """Write ranking.csv anew, of a table corrected.csv too, and append the run to results.jsonl. Raises `InputError`."""
+    """Write ranking.csv and the corrected table anew, and append the run to results.jsonl. Raises `InputError`."""
     write_csv(folder / RANKING, *ranking(found))
-    if found.dataset.table:
-        write_csv(folder / CORRECTED, *corrected_table(found, found.dataset.table))
+    save_corrected(found.dataset, suggested_columns(found), folder)
     append_line(folder / "results.jsonl", {**found.record, **environment()})

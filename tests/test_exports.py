@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from page.review import load_review
 from run.exports import LOCAL_FILES
 from run.records import write_csv
 from tests.invoke import Invoke, script
@@ -83,9 +84,10 @@ def test_a_table_may_have_vectors(kind: str, tmp_path: Path, invoke: Invoke) -> 
     assert ended.status == 0
     assert "7 features" in ended.out  # six entries and a constant; the text is none
     assert "beside the vectors text is for you to see, and not used" in ended.err
-    found = rows_of(tmp_path / "corrected.csv")
-    assert list(found[0]) == ["text", "label", "part", "suggested_label", "p_wrong", "decision"]
-    assert sum(float(row["p_wrong"]) > 0.5 for row in found[:WRONG]) > 0.8 * WRONG
+    found = pd.read_parquet(tmp_path / "corrected.parquet") if kind == "parquet" else pd.read_csv(tmp_path / "corrected.csv")
+    vectors = ["embedding"] if kind == "parquet" else []  # a CSV has none
+    assert list(found) == [*vectors, "text", "label", "part", "suggested_label", "p_wrong", "decision"]
+    assert (found["p_wrong"][:WRONG] > 0.5).sum() > 0.8 * WRONG
     _, arrays = shown(tmp_path / "p.html")
     assert not arrays["columns"].size
     assert "it is number 5" in (tmp_path / "p.html").read_text()
@@ -136,15 +138,21 @@ def test_decisions_come_back_from_label_studio(minimal: bool, tmp_path: Path, in
     assert record["decided"] == {"labels": 3, "changed": 3, "right": None}
 
 
-def test_the_tasks_of_pictures_name_their_files(tmp_path: Path, invoke: Invoke) -> None:
+def picture_files(folder: Path) -> Path:
+    """30 pictures of two classes, the first four in the wrong folder, and 20 checked ones."""
     for part, n in (("train", 30), ("val", 20)):
         for row in range(n):
             true = row % 2
             name = "ab"[true ^ (part == "train" and row < 4)]
-            (tmp_path / "pics" / part / name).mkdir(parents=True, exist_ok=True)
+            (folder / part / name).mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(row).integers(100, size=(8, 8)) + 150 * true
-            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "pics" / part / name / f"{row}.png")
-    assert invoke("--dataset", tmp_path / "pics", "--result_dir", tmp_path, "--export", "label_studio", "cleanlab").status == 0
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / part / name / f"{row}.png")
+    return folder
+
+
+def test_the_tasks_of_pictures_name_their_files(tmp_path: Path, invoke: Invoke) -> None:
+    data = picture_files(tmp_path / "pics")
+    assert invoke("--dataset", data, "--result_dir", tmp_path, "--export", "label_studio", "cleanlab").status == 0
     first = json.loads((tmp_path / "label_studio.json").read_text())[0]["data"]
     assert first["image"] == LOCAL_FILES + first["file"]
     assert '<Image name="sample" value="$image"/>' in (tmp_path / "label_studio.xml").read_text()
@@ -188,3 +196,35 @@ def test_a_csv_of_label_studio_is_read_as_it_is(tmp_path: Path, invoke: Invoke) 
     write_csv(tmp_path / "back.csv", ["annotator", "decided", "given", "id", "index", "run", "created_at"], [row])
     record = json.loads(invoke("--dataset", data, "--labels", tmp_path / "back.csv", "--json").out)
     assert record["decided"]["labels"] == 1
+
+
+def test_a_folder_comes_back_as_a_list_of_files_with_what_was_found_and_decided(tmp_path: Path, invoke: Invoke) -> None:
+    data, out = picture_files(tmp_path / "pics"), tmp_path / "out"
+    ended = invoke("--dataset", data, "--result_dir", out)
+    assert f"your pictures with what was found: {out / 'labels.csv'}" in ended.out
+    found, ranking = rows_of(out / "labels.csv"), {row["file"]: row for row in rows_of(out / "ranking.csv")}
+    assert list(found[0]) == ["file", "label", "suggested_label", "p_wrong", "decision"]
+    assert [row["file"] for row in found] == sorted(ranking)
+    for row in found:
+        ranked = ranking[row["file"]]
+        assert (row["label"], row["p_wrong"]) == (row["file"][0], ranked["p_wrong"])
+        assert row["suggested_label"] == ranked["suggested_label"]
+    run, (kept, changed, *_) = load_review(out).facts["run"], found
+    decided = [(run, ranking[row["file"]]["index"], "a", label) for row, label in ((kept, "a"), (changed, "b"))]
+    write_csv(tmp_path / "d.csv", ["run", "index", "given", "decided"], decided)
+    assert invoke("--dataset", data, "--result_dir", out, "--labels", tmp_path / "d.csv").status == 0
+    first, second, *_ = rows_of(out / "labels.csv")
+    assert [*first.values()] == [kept["file"], "a", "a", "0.0", "keep"]
+    assert [*second.values()] == [changed["file"], "a", "b", "1.0", "change"]
+    assert invoke("--dataset", data, "--alpha", 0, "--result_dir", out).status == 0
+    found, listed = rows_of(out / "labels.csv"), {row["file"] for row in rows_of(out / "relabeled.csv")}
+    assert list(found[0]) == ["file", "label", "suggested_label", "phi", "decision"]
+    assert {row["file"] for row in found if row["decision"] == "change"} == listed != set()
+
+
+def test_decisions_are_not_written_over(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "labels.csv").write_text("run,index,given,decided\n")
+    ended = invoke("--dataset", "digits", "--protocol", "auto", "--labels", tmp_path / "labels.csv", "--result_dir", tmp_path)
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "labels.csv: is where this run may write; give the file another name" in ended.err
+    assert (tmp_path / "labels.csv").read_text() == "run,index,given,decided\n"

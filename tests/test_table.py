@@ -19,7 +19,7 @@ import RDIA
 from data.dataset import NO_VALIDATION, OWN_ROWS, Dataset, load
 from data.encoding import TableEncoder, kind_of, numbers_of, prepared_column
 from data.errors import InputError
-from data.table import TableColumns, is_table, read_table
+from data.table import Table, TableColumns, corrected_parquet, is_table, read_table
 from models.estimator import RDIAClassifier
 from tests.invoke import Invoke
 
@@ -340,6 +340,38 @@ def test_the_table_that_comes_back_has_every_cell_as_it_was(tmp_path: Path, invo
     pd.testing.assert_frame_equal(found[was.columns], was)
     ranked = pd.read_csv(out / "ranking.csv", dtype=str, keep_default_na=False)
     assert (ranked["id"][0], ranked["only"][0]) == (was["id"][int(ranked["index"][0])], "NA")
+
+
+def test_a_parquet_file_comes_back_with_its_types(tmp_path: Path, invoke: Invoke) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = frame().assign(signed=pd.to_datetime(frame()["signed"]), decision="mine", decision_2=frame()["city"].astype("category"))
+    table["age"] = table["age"].round().astype("Int64")
+    table["label"] = table["label"].where(np.arange(N) > 0)
+    table.set_index("id").to_parquet(tmp_path / "a.parquet")
+    ended = invoke("--dataset", tmp_path / "a.parquet", "--result_dir", tmp_path)
+    assert f"your table with what was found: {tmp_path / 'corrected.parquet'}" in ended.out
+    assert not (tmp_path / "corrected.csv").exists()
+    was, found = (parquet.read_table(tmp_path / f"{name}.parquet") for name in ("a", "corrected"))
+    assert found.select(was.column_names).equals(was, check_metadata=True)
+    more = found.select(found.column_names[was.num_columns :])
+    assert {field.name: str(field.type) for field in more.schema} == {
+        "suggested_label": "string", "p_wrong": "double", "decision_2_2": "string",
+    }  # fmt: skip
+    assert pd.read_parquet(tmp_path / "corrected.parquet").index.tolist() == table["id"].tolist()
+    assert [*more.to_pylist()[0].values()] == [None] * 3  # it has no label
+    with (tmp_path / "ranking.csv").open() as file:
+        ranking = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
+    for name in ("suggested_label", "p_wrong"):
+        assert [*map(str, more[name].to_pylist()[1:])] == [row[name] for row in ranking]
+
+
+def test_a_parquet_file_that_changes_during_a_run_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "a.parquet"
+    for content in (frame(9).to_parquet, lambda to: to.write_bytes(b"half"), Path.unlink):
+        content(path)
+        with pytest.raises(InputError, match=r"a\.parquet: has changed since it was read \(.*\); leave it as it is during a run$"):
+            corrected_parquet(Table(path, frame(8), "label"), np.arange(8), {"p_wrong": np.ones(8)})
 
 
 def test_rows_that_end_with_a_separator_are_read(tmp_path: Path) -> None:
