@@ -20,6 +20,7 @@ from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_se
 from data.source import Part, Source
 from data.streams import generator
 from data.table import Table, TableColumns, is_table, own_columns, table_file
+from data.telling import Progress, silent
 
 OWN_VALIDATION = (
     "{count:,} of your own {part} rows are used for validation: their labels count as true, and they are not {use} themselves;"
@@ -76,14 +77,15 @@ def load(
     read: Read = read_libsvm,
     columns: TableColumns = TableColumns(),  # noqa: B008 - it cannot be changed
     size: int | None = None,
+    progress: Progress = silent,
 ) -> Dataset:
     """The data set `name` as rows: one of `ROW_SETS`, or the path of a table, a LIBSVM file, an `.npz` or a folder of pictures.
 
     data_dir: where public sets lie, and where they are downloaded to. read: how LIBSVM files are read. columns: of a table. size:
-    of a side of each picture, in pixels. Raises `InputError`.
+    of a side of each picture, in pixels. progress: of reading pictures. Raises `InputError`.
     """
     source = named(name, size, lambda: row_set(name, data_dir, read)) if name in ROW_SETS else None
-    source = source or own_source(name, ROW_SETS, read, columns, size)
+    source = source or own_source(name, ROW_SETS, read, columns, size, progress)
     shape = picture_shape(source.train.x)
     cuts = cut(viewed(source, as_rows), name, seed, validation, own=name not in ROW_SETS)
     dataset = cuts._replace(shape=shape, columns=source.columns, texts=source.texts, beside=source.beside)
@@ -92,12 +94,12 @@ def load(
     return dataset if name in ROW_SETS else dataset._replace(notes=(*dataset.notes, *comparison_notes(dataset)))
 
 
-def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None) -> Dataset:
+def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None, progress: Progress = silent) -> Dataset:
     """The data set `name` as pictures for networks: one of `PICTURE_SETS`, or the path of an `.npz` or a folder of pictures."""
     if name not in PICTURE_SETS and Path(name).is_file() and Path(name).suffix not in {".npz", ".npy"}:
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = named(name, size, lambda: picture_set(name, data_dir)) if name in PICTURE_SETS else None
-    source = source or own_source(name, PICTURE_SETS, size=size)
+    source = source or own_source(name, PICTURE_SETS, size=size, progress=progress)
     trusted = source.validation
     cuts = cut(source._replace(validation=None), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
     del source  # many pictures fit into memory twice, and not three times
@@ -128,14 +130,19 @@ def is_libsvm(name: str) -> bool:
 
 
 def own_source(
-    name: str, known: tuple[str, ...], read: Read = read_libsvm, columns: TableColumns | None = None, size: int | None = None
+    name: str,
+    known: tuple[str, ...],
+    read: Read = read_libsvm,
+    columns: TableColumns | None = None,
+    size: int | None = None,
+    progress: Progress = silent,
 ) -> Source:
     """A user's file or folder. Raises `InputError`."""
     path = Path(name)
     if not os.path.exists(name):  # noqa: PTH110 - False, not an error, for a name that no file could have
         raise InputError(f"--dataset {name}: no such data set or file; expected a path, or one of {', '.join(known)}")
     if path.is_dir():
-        return picture_folder(path, size)
+        return picture_folder(path, size, progress)
     if size:
         raise InputError(f"--size {size}: is for a folder of pictures, and --dataset {name} is a file; leave it out")
     refuse_endless(path, "--dataset")

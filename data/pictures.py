@@ -13,6 +13,7 @@ import numpy as np
 
 from data.errors import InputError
 from data.source import PARTS, Labelled, Source, source_of
+from data.telling import Progress, silent, telling
 
 FORMATS = {  # by the end of a name; Pillow is told the formats, as for EPS it would run a program
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".jfif": "JPEG", ".jpe": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP",
@@ -51,8 +52,10 @@ class Look(NamedTuple):
     wide: bool | None = None  # whether 16 bits are used; None: to be found out
 
 
-def picture_folder(path: Path, size: int | None = None) -> Source:
+def picture_folder(path: Path, size: int | None = None, progress: Progress = silent) -> Source:
     """A user's pictures. The file of each row is within train/. size: pixels of each side that all are brought to.
+
+    progress: called with how many pictures of a part are opened, then with how many are read, and their number.
 
     Raises `InputError` that names the file.
     """
@@ -63,10 +66,10 @@ def picture_folder(path: Path, size: int | None = None) -> Source:
             raise InputError(f"{each}: {folders[role].name}/ is there too, and both are {role} pictures; merge them or rename one")
         if role:
             folders[role] = each
-    train = read_folder(folders.get("train", path if not folders else path / "train"), size)
+    train = read_folder(folders.get("train", path if not folders else path / "train"), size, progress=progress)
     read = {"train": train}
     look = Look(train.pixels.shape[1:], train.wide)
-    read |= {role: read_folder(folders[role], size, look) for role in ("val", "test") if role in folders}
+    read |= {role: read_folder(folders[role], size, look, progress) for role in ("val", "test") if role in folders}
     where = {role: str(folders.get(role, path)) for role in read}
     parts = {role: Labelled(folder.pixels, folder.y) for role, folder in read.items()}
     source = source_of(where, parts, np.unique(train.y).tolist())
@@ -78,14 +81,14 @@ def picture_folder(path: Path, size: int | None = None) -> Source:
     )
 
 
-def read_folder(folder: Path, size: int | None = None, look: Look | None = None) -> Folder:
+def read_folder(folder: Path, size: int | None = None, look: Look | None = None, progress: Progress = silent) -> Folder:
     """Read `folder`/CLASS/*.png (jpg, bmp, ...). If any picture has colours all get three channels, else one.
 
-    size: pixels of each side; None: all have to be of one shape. look: of another part, which is kept. Raises `InputError` that
-    names the file.
+    size: pixels of each side; None: all have to be of one shape. look: of another part, which is kept. progress: as of
+    `picture_folder`. Raises `InputError` that names the file.
     """
     paths, notes = _files(folder)
-    heads = [picture_head(path) for path in paths]
+    heads = list(telling(map(picture_head, paths), len(paths), progress))
     shape = look.shape if look else _shape(folder, paths, heads, size)
     several = [_within(folder, path) for path, head in zip(paths, heads, strict=True) if head.frames]
     if several:
@@ -94,7 +97,7 @@ def read_folder(folder: Path, size: int | None = None, look: Look | None = None)
     with ThreadPoolExecutor() as threads:
         read = threads.map(partial(read_picture, shape=shape, resize=size is not None), paths)
         deep = {}
-        for row, picture in enumerate(read):
+        for row, picture in enumerate(telling(read, len(paths), progress)):
             if picture.dtype == np.uint16:
                 deep[row] = picture
             else:

@@ -1,11 +1,12 @@
 """alpha, and what to do with the samples above it, chosen on validation rows that the influences have not seen."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from data.telling import Progress, silent
 from influence.relabel import harmful
 from models.metrics import evaluate
 from models.model import MODES, Mode, Model, Scores, refit
@@ -13,12 +14,7 @@ from models.model import MODES, Mode, Model, Scores, refit
 # Shares of the samples with Phi > 0 that are tried as changed, most harmful first; a share of 0 is ERM.
 TRIED_SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 1.0)
 Samples: TypeAlias = tuple[Any, np.ndarray]  # rows as the model takes them, and their labels
-Progress: TypeAlias = Callable[[int, int], None]  # called with the number done and the total
 LEAST_ROWS = 2  # validation rows: one for each half
-
-
-def silent(_done: int, _total: int) -> None:
-    """Progress that is not shown."""
 
 
 class TooFewRowsError(ValueError):

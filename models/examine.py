@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import log_softmax, softmax
 
-from models.choose import Progress, silent
+from data.telling import Progress, silent
 from models.pool import posterior
 from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds
 from models.soft_regression import fit_soft, one_hot, stacked

@@ -13,10 +13,10 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import log_softmax, softmax
 
+from data.telling import Progress, silent
 from influence.logistic import Matrix
 from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
 from models.axes import principal_axes, short_products
-from models.choose import Progress, silent
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
 from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
 from models.soft_regression import fit_soft, one_hot, stacked

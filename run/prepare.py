@@ -12,6 +12,7 @@ from data.dataset import Dataset, load_pictures
 from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
+from data.telling import Progress, silent
 from models.architectures import DOWNSAMPLED, build, placed
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
@@ -43,9 +44,12 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
-def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE) -> Prepared:
-    """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`."""
-    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size))
+def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, progress: Progress = silent) -> Prepared:
+    """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`.
+
+    progress: of reading pictures.
+    """
+    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size, progress))
     train, shape = pictures.train, pictures.train.x.shape[1:]
     check_sizes(config, len(train.labels), shape)
     given = redraw_labels(

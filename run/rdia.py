@@ -83,7 +83,8 @@ def run(config: Config, stages: Stages, read: Read = read_libsvm) -> Outcome:
     with stages("import"):  # takes a second, which would otherwise count as part of the first fit
         importlib.import_module("sklearn.linear_model" if config.model == "linear" else "models.network_model")
     with stages("load"):
-        dataset = load(config.dataset, config.data_dir, config.seed, config.validation, read, config.columns, config.size)
+        asked = config.validation
+        dataset = load(config.dataset, config.data_dir, config.seed, asked, read, config.columns, config.size, stages.within)
         classes, model = len(dataset.classes), classifier(config, dataset, stages.quiet)
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
         x, x_validation, x_test = (model.inputs(part.x) for part in (dataset.train, dataset.validation, dataset.test))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from data.errors import InputError
+from data.telling import Progress, silent
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
 from models.noise_rate import NoiseRate
@@ -40,14 +41,15 @@ def run_training(
     resume: bool = False,
     each_epoch: Callable[[Epoch, Prepared], None] = lambda *_: None,
     ranks: Ranks = ALONE,
+    progress: Progress = silent,
 ) -> Trained:
-    """Train to the end. `each_epoch` is called after every epoch.
+    """Train to the end. `each_epoch` is called after every epoch, `progress` while pictures are read.
 
     folder: where to write a line for each epoch (epochs.jsonl), a checkpoint after each epoch, and in the end suspects.csv. Of
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
     the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
-    ready = prepare(config, device, ranks)
+    ready = prepare(config, device, ranks, progress)
     data, state, settings = ready.data, ready.state, assuming(config.settings, ready.rate)
     lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:

@@ -53,7 +53,7 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         importlib.import_module("scipy.optimize")
     with stages("load"):
         asked = OWN_ROWS if own_data(config) else FROM_TRAIN
-        dataset = load(config.dataset, config.data_dir, config.seed, asked, read, config.columns, config.size)
+        dataset = load(config.dataset, config.data_dir, config.seed, asked, read, config.columns, config.size, stages.within)
         classes, trusted, n = len(dataset.classes), dataset.validation, len(dataset.train.labels)
         if n < LEAST_EXAMINED:
             raise InputError(

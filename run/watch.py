@@ -37,6 +37,10 @@ class Watch:
         if epoch.epoch >= self._settings.init_epoch:
             self._warn(epoch, ready.classes)
 
+    def reading(self, done: int, total: int) -> None:
+        """Show how many pictures are read."""
+        self._bar.update(0, f"{done:,} of {total:,} pictures")
+
     def _warn(self, epoch: Epoch, classes: tuple[str, ...]) -> None:
         """Warn once about each class that has been lost for `PATIENCE` epochs."""
         self._recalls.append(epoch.test_recall)

@@ -237,3 +237,12 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path / "train", tmp_path / "absent"):
         with pytest.raises(InputError, match=f"{folder.name}: has no pictures; expected .*/{folder.name}/CLASS/\\*.png$"):
             read_folder(folder)
+
+
+def test_progress_counts_the_pictures_of_each_part_as_they_are_opened_and_read(tmp_path: Path) -> None:
+    for number in range(45):
+        save_picture(tmp_path / "train" / "ab"[number % 2] / f"{number}.png", some_bytes(2, 2))
+    save_picture(tmp_path / "val" / "a" / "1.png", some_bytes(2, 2))
+    told = list[tuple[int, int]]()
+    picture_folder(tmp_path, progress=lambda done, total: told.append((done, total)))
+    assert told == [*[(20, 45), (40, 45), (45, 45)] * 2, (1, 1), (1, 1)]

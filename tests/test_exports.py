@@ -1,6 +1,7 @@
 """Vectors with what they are made from, cleanlab's columns, and tasks for Label Studio and back."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -228,3 +229,14 @@ def test_decisions_are_not_written_over(tmp_path: Path, invoke: Invoke) -> None:
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "labels.csv: is where this run may write; give the file another name" in ended.err
     assert (tmp_path / "labels.csv").read_text() == "run,index,given,decided\n"
+
+
+@pytest.mark.parametrize("flags", [(), ("--alpha", 0)])
+def test_a_log_says_how_many_pictures_are_read(
+    flags: tuple[object, ...], tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.progress.LOG_SECONDS", 0.0)
+    data = picture_files(tmp_path / "pics")
+    said = re.findall(r"^load: 1 of \d stages, (.*), \d\d:\d\d so far$", invoke("--dataset", data, *flags).err, re.MULTILINE)
+    assert said == [*["20 of 30", "30 of 30"] * 2, *["20 of 20"] * 2]
+    assert invoke("--dataset", data, *flags, "--quiet").err == ""

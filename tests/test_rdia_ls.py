@@ -1,6 +1,7 @@
 """RDIA-LS.py end to end."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from data.files import only_writer
 from models.settings import METHODS
@@ -278,6 +280,18 @@ def test_rows_taken_for_the_test_and_runs_that_only_warm_up_are_told(tmp_path: P
     assert invoke(*flags, 3, "--quiet").err == ""
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_test=x + 0.01, y_test=labels)
     assert invoke(*flags, 4).err == ""
+
+
+def test_a_log_says_how_many_pictures_are_read(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(50):
+        folder = tmp_path / "pics" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4), number, dtype=np.uint8)).save(folder / f"{number}.png")
+    monkeypatch.setattr("models.progress.LOG_SECONDS", 0.0)
+    flags = ("--dataset", tmp_path / "pics", "--noise_rate", 0.2, "--n_epoch", 2, "--init_epoch", 1, "--batch_size", 10)
+    said = re.findall(r"^0 of 2 epochs, (.*), \d\d:\d\d so far$", invoke(*flags).err, re.MULTILINE)
+    assert said[:6] == [f"{done} of 50 pictures" for done in (20, 40, 50)] * 2
+    assert invoke(*flags, "--quiet").err == ""
 
 
 def test_a_user_is_told_of_labels_that_were_flipped_on_purpose() -> None:
