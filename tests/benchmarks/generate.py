@@ -1,7 +1,7 @@
 """Stand-ins for public data.
 
 Of real-sim's shape: 72,309 documents, 20,958 words, about 51 different words a document, tf-idf, unit rows.
-Of text with classes, of any shape; and of pictures of 32 x 32 x 3 pixels with classes.
+Of text and of tables with classes, of any shape; and of pictures of 32 x 32 x 3 pixels with classes.
 Of avazu's shape: 15 values a row, one for each categorical field, all equal, unit rows, a million columns.
 """
 
@@ -56,6 +56,19 @@ def text_like(
     x.data *= (np.log((1 + rows) / (1 + np.bincount(x.indices, minlength=columns))) + 1)[x.indices]
     x.data /= np.repeat(np.sqrt(np.add.reduceat(x.data**2, x.indptr[:-1])), np.diff(x.indptr))
     return x, np.where(generator.random(rows) < noise, generator.integers(0, classes, rows), truth)
+
+
+def table_like(shape: tuple[int, int], classes: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of numbers that depend on one another, of unit variance, and labels drawn by softmax regression of them.
+
+    The k-th of the independent parts that the columns are mixed of has a standard deviation of 1 / sqrt(k).
+    """
+    rows, columns = shape
+    mixing = generator.standard_normal((columns, columns)) / np.sqrt(1 + np.arange(columns))[:, None]
+    x = generator.standard_normal(shape) @ mixing
+    x /= x.std(axis=0)
+    scores = x @ generator.standard_normal((columns, classes)) / np.sqrt(columns)
+    return x, (scores + 0.5 * generator.gumbel(size=(rows, classes))).argmax(axis=1)
 
 
 def pictures_like(rows: int, classes: int, noise: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
