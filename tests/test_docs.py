@@ -18,7 +18,7 @@ from run.flags import Parser
 from run.ls_flags import ls_config, ls_parser
 from run.rdia_flags import rdia_config, rdia_parser
 from run.records import ROOT, write_csv
-from tests.benchmarks.write import BENCHMARKS, ON_GPU
+from tests.benchmarks.write import ALL
 from tests.invoke import Invoke, script
 
 MOST_WORDS = 1_200
@@ -92,7 +92,7 @@ def test_the_documents_have_what_the_kept_lines_give(name: str, tmp_path: Path) 
 
 
 def test_every_place_for_a_table_has_a_command_that_fills_it(tmp_path: Path) -> None:
-    filled = {f"speed {name}" for name in (*BENCHMARKS, ON_GPU)} | {"growth"}
+    filled = {f"speed {name}" for name in ALL} | {"growth"}
     for name in MODULES:
         output = Captured(tmp_path)
         target(name).show(Store(KEPT_LINES).lines(target(name).wanted(1)), output, tmp_path)  # type: ignore[arg-type]

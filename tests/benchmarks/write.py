@@ -12,13 +12,15 @@ from run.flags import Parser
 from run.records import ROOT
 from run.script import run_script
 
-ON_GPU = "gpu"  # only when it is named: it needs one
+# Only when they are named: the one needs a GPU, the other an environment with the libraries of requirement-peers.txt.
+ON_GPU, WITH_PEERS = "gpu", "peers"
 BENCHMARKS = ("influence", "softmax", "network", "training", "sweep", "ranks", "audit", "table")
+ALL = (*BENCHMARKS, ON_GPU, WITH_PEERS)
 
 
 def main() -> None:
     flags = Parser("tests.benchmarks.write", __doc__)
-    flags.add_argument("benchmark", nargs="*", help=", ".join((*BENCHMARKS, ON_GPU)), choices=[[], *BENCHMARKS, ON_GPU])
+    flags.add_argument("benchmark", nargs="*", help=", ".join(ALL), choices=[[], *ALL])
     for name in flags.parse_args().benchmark or BENCHMARKS:
         command = [sys.executable, "-m", f"tests.benchmarks.{name}"]
         printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
