@@ -321,9 +321,7 @@ def described_rows(table: Table, rows: np.ndarray) -> list[str]:
     frame = table.frame.iloc[rows].drop(columns=table.label)
     frame = frame.astype(object).where(frame.notna(), "")
     named = [f"{name}: " if frame.shape[1] > 1 else "" for name in frame]
-    lines = (
-        ", ".join(f"{name}{value}" for name, value in zip(named, row, strict=True) if value != "") for row in frame.to_numpy()
-    )
+    lines = (", ".join(f"{name}{value}" for name, value in zip(named, row, strict=True) if value != "") for row in frame.to_numpy())
     return [shorten(line, LONGEST_LINE, placeholder=" ...") for line in lines]
 
 
