@@ -34,19 +34,25 @@ class Posterior(NamedTuple):
 
 
 def posterior(
-    probabilities: np.ndarray, given: np.ndarray, groups: np.ndarray | None = None, known: np.ndarray | None = None
+    probabilities: np.ndarray,
+    given: np.ndarray,
+    groups: np.ndarray | None = None,
+    known: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> Posterior:
     """q_i(k) ~ p_i(k) T[k, given_i], with T[k, j] ~ sum_i q_i(k) [given_i = j] + [k = j] / 2 + 0.1 / K, by some sweeps of EM.
 
     probabilities: p (n, K) of the true label by features alone. given: (n,) integers below K. groups: (n,) integers below K, if
     wrong labels depend on more than the true one: each group then has a transition of its own, T_g[k, j] ~ sum_{i in g} q_i(k)
     [given_i = j] + `SHARED_ROWS` T[k, j]. Without them there is one. known: (n,) the true label where a person has set it, else -1:
-    such rows teach how labels were given, however they were chosen to be looked at.
+    such rows teach how labels were given, however they were chosen to be looked at. weights: (n,) of the rows in the sums; None: 1.
     """
     classes = probabilities.shape[1]
     if known is not None:
         probabilities = np.where(known[:, None] < 0, probabilities, np.eye(classes)[known])
     members, labels, every = np.eye(classes)[given], probabilities, np.zeros_like(given)
+    if weights is not None:
+        members = members * weights[:, None]
     shared = 0.5 * np.eye(classes) + 0.1 / classes
     for _ in range(SWEEPS):
         found = Posterior(labels, _normalised(labels.T @ members + shared)[None])

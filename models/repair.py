@@ -75,8 +75,8 @@ class RepairData(NamedTuple):
     def posterior(self, probabilities: np.ndarray, groups: np.ndarray | None = None) -> Posterior:
         """What a classifier of the true label, p (n, K), and the given labels say together, and the labels of a person."""
         if self.checked is None or self.before is None:
-            return posterior(probabilities, self.given, groups)
-        return posterior(probabilities, self.before, groups, np.where(self.checked, self.given, -1))
+            return posterior(probabilities, self.given, groups, weights=self.weights)
+        return posterior(probabilities, self.before, groups, np.where(self.checked, self.given, -1), self.weights)
 
     def with_confirmed(self, labels: np.ndarray) -> np.ndarray:
         """Soft labels (n, K), those that a person has checked as given."""

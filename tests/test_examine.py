@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from scipy.special import softmax
 
 from models.auto import likely, most_first, surely_wrong
-from models.examine import EVIDENCE, Folds, confidently_wrong, evidence, examine
+from models.examine import EVIDENCE, SCALES, TO_PLAIN, Folds, confidently_wrong, evidence, examine, shares_by_evidence
 from models.pool import posterior
 from models.repair import RepairData
 from models.soft_regression import fit_soft, one_hot
@@ -34,14 +35,30 @@ def test_who_is_confidently_wrong_by_hand() -> None:
 
 def test_evidence_is_the_likelihood_of_the_given_labels_behind_each_transition() -> None:
     rng = np.random.default_rng(0)
-    logits, given, weights = 2 * rng.standard_normal((3, 20, 4)), rng.integers(4, size=20), rng.integers(3, size=20).astype(float)
-    likelihoods = []
-    for each in logits:
+    logits = rng.standard_normal((3, 20, 4)) * np.array([0.1, 2.0, 9.0])[:, None, None]
+    given, weights = rng.integers(4, size=20), rng.integers(3, size=20).astype(float)
+
+    def expected(each: np.ndarray) -> float:
         p = softmax(each, axis=1)
-        T = posterior(p, given).transition[0]
-        likelihoods.append(np.prod([(p[i] @ T[:, given[i]]) ** weights[i] for i in range(20)]))
-    expected = np.array(likelihoods) ** EVIDENCE
-    np.testing.assert_allclose(evidence(logits, given, weights), expected / expected.sum())
+        T = posterior(p, given, weights=weights).transition[0]
+        return EVIDENCE * sum(weights[i] * np.log(p[i] @ T[:, given[i]]) for i in range(20))
+
+    for each in logits:
+        assert evidence(each, given, weights) == pytest.approx(expected(each))
+    penalised = [[expected(t * each) - TO_PLAIN / 2 * np.log(t) ** 2 for t in SCALES] for each in logits]
+    best = np.argmax(penalised, axis=1)
+    assert len(set(best)) > 1
+    shares = np.exp(np.max(penalised, axis=1))
+    np.testing.assert_allclose(shares_by_evidence(logits, given, weights), shares / shares.sum() * np.take(SCALES, best))
+
+
+def test_logits_that_are_too_small_are_made_larger() -> None:
+    """Of 2,000 labels a tenth is wrong, and the fit knows the right ones, but says so with a third of the logits."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(3, size=2_000)
+    given = np.where(rng.random(2_000) < 0.1, (true + 1) % 3, true)
+    logits = 6.0 * np.eye(3)[np.where(rng.random(2_000) < 0.02, (true + 2) % 3, true)]
+    assert shares_by_evidence(logits[None] / 3, given, np.ones(2_000))[0] >= 2.0
 
 
 def problem(trusted: int) -> RepairData:

@@ -143,3 +143,15 @@ def test_labels_that_a_person_has_set_teach_how_labels_were_given() -> None:
     assert after.labels[20:, 0].min() > before.labels[20:, 0].max()
     for groups in (None, np.zeros(100, dtype=int)):  # without any it is the same
         np.testing.assert_array_equal(posterior(p, given, groups, np.full(100, -1)).labels, posterior(p, given, groups).labels)
+
+
+def test_rows_count_in_the_transition_by_their_weights() -> None:
+    rng = np.random.default_rng(0)
+    p, given, weights = rng.dirichlet(np.ones(3), 40), rng.integers(3, size=40), rng.integers(3, size=40)
+    groups = rng.integers(3, size=40)
+    rows = np.repeat(np.arange(40), weights)
+    for some in (None, groups):
+        found = posterior(p, given, some, weights=weights.astype(float))
+        repeated = posterior(p[rows], given[rows], None if some is None else some[rows])
+        np.testing.assert_allclose(found.transition, repeated.transition, rtol=1e-12)
+        np.testing.assert_allclose(found.labels[rows], repeated.labels, rtol=1e-12)
