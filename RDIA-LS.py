@@ -28,6 +28,7 @@ require_torch("RDIA-LS.py", ls_parser(__doc__))
 
 from data.errors import InputError
 from data.files import only_writer, writable_folder
+from models.architectures import has_bfloat16
 from models.devices.device import choose_device
 from models.devices.ranks import Ranks, from_first, on_ranks
 from page.render import page_path, write_page
@@ -64,8 +65,6 @@ def main(ranks: Ranks) -> None:
     quiet, folder = flags.quiet or ranks.rank > 0, flags.result_dir
     logging.basicConfig(format="%(message)s", level=logging.ERROR if quiet else logging.INFO, force=True)
     device = choose_device(flags.gpu, ranks)
-    if flags.amp and device.type != "cuda":
-        raise InputError("--amp: needs a GPU, and there is none here; leave it out")
     if flags.resume and not folder:
         raise InputError("--resume: needs the --result_dir of the run to continue")
     config = ls_config(flags)
@@ -75,7 +74,7 @@ def main(ranks: Ranks) -> None:
                 page_path(flags.audit, "--audit")
             if folder:
                 ready_folder(folder, flags.resume, ending)
-        watch = ending.enter_context(Watch(config.settings, quiet, flag_notes(flags, config.settings)))
+        watch = ending.enter_context(Watch(config.settings, quiet, flag_notes(flags, config.settings, has_bfloat16(device))))
         found = run_training(config, device, folder, flags.resume, watch, ranks, watch.reading)
         if ranks.rank == 0:
             if folder:

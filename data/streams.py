@@ -5,7 +5,19 @@ from typing import Literal
 import numpy as np
 
 Stream = Literal[
-    "split", "noise", "random", "initialisation", "order", "peer", "subsample", "optlr", "uids", "choose", "repair", "halves"
+    "split",
+    "noise",
+    "random",
+    "initialisation",
+    "order",
+    "peer",
+    "subsample",
+    "optlr",
+    "uids",
+    "choose",
+    "repair",
+    "halves",
+    "augment",
 ]
 STREAMS: tuple[Stream, ...] = (
     "split",
@@ -20,6 +32,7 @@ STREAMS: tuple[Stream, ...] = (
     "choose",
     "repair",
     "halves",
+    "augment",
 )  # append only: a stream's place in the list is its key
 
 

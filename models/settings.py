@@ -10,6 +10,8 @@ Method = Literal["rdia-ls", "erm", "self-teaching", "co-teaching", "sigua", "f-c
 METHODS: tuple[Method, ...] = ("rdia-ls", "erm", "self-teaching", "co-teaching", "sigua", "f-correction", "s-model")
 Warmup = Literal["released", "balanced"]
 WARMUPS: tuple[Warmup, ...] = ("released", "balanced")
+Augment = Literal["none", "crop", "flip", "both"]
+AUGMENTS: tuple[Augment, ...] = ("none", "crop", "flip", "both")
 Optimizer = Literal["adam", "sgd"]
 OPTIMIZERS: tuple[Optimizer, ...] = ("adam", "sgd")
 
@@ -33,6 +35,7 @@ class Settings(NamedTuple):
     batch_size: int = 128
     average: float = 0.0  # step of the exponential average of the weights that is evaluated; 0: the weights themselves
     amp: bool = False  # bfloat16 autocast
+    augment: Augment = "none"  # random crops of the padded picture, and mirrored pictures (`models.augment`)
 
 
 # What `--recipe fast` sets; `Figure.recipe` is how it was chosen.

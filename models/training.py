@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from models.augment import drawn_moves, moved
 from models.cuda_graph import replayed
 from models.methods import Batch, take_step
 from models.settings import Settings, learning_rate
@@ -29,6 +30,7 @@ class Tensors(NamedTuple):
     x_test: Tensor
     labels_test: Tensor
     classes: int
+    moves: Tensor | None = None  # (n, 3) how the training pictures are moved in this epoch (`models.augment`)
 
 
 class State(NamedTuple):
@@ -39,6 +41,7 @@ class State(NamedTuple):
     companion: nn.Module  # what the method trains beside it (`models.methods.companion`)
     optimizer: torch.optim.Optimizer
     order: torch.Generator  # of the batches
+    moves: torch.Generator  # of the crops and flips
 
 
 class Epoch(NamedTuple):
@@ -55,8 +58,8 @@ class Epoch(NamedTuple):
 Forward = Callable[[State, Tensors, Tensor, Settings], Batch]  # as `forward` below
 
 
-def start(network: nn.Module, companion: nn.Module, settings: Settings, order_seed: int) -> State:
-    """The state before the first epoch."""
+def start(network: nn.Module, companion: nn.Module, settings: Settings, order_seed: int, moves_seed: int = 0) -> State:
+    """The state before the first epoch. order_seed: of the batches, moves_seed: of crops and flips."""
     averaged = copy.deepcopy(network) if settings.average else network
     parameters = [*network.parameters(), *companion.parameters()]  # one optimizer: it treats each by itself
     optimizer: torch.optim.Optimizer
@@ -64,7 +67,8 @@ def start(network: nn.Module, companion: nn.Module, settings: Settings, order_se
         optimizer = torch.optim.Adam(parameters, settings.lr, BETAS, weight_decay=settings.weight_decay, fused=True)
     else:
         optimizer = torch.optim.SGD(parameters, settings.lr, SGD_MOMENTUM, weight_decay=settings.weight_decay, fused=True)
-    return State(network, averaged, companion, optimizer, torch.Generator().manual_seed(order_seed))
+    order, moves = (torch.Generator().manual_seed(seed) for seed in (order_seed, moves_seed))
+    return State(network, averaged, companion, optimizer, order, moves)
 
 
 def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> Batch:
@@ -72,6 +76,8 @@ def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> B
     labels = data.labels.index_select(0, batch)
     with torch.autocast(labels.device.type, torch.bfloat16, enabled=settings.amp):
         pixels = as_pixels(data.x.index_select(0, batch))
+        if data.moves is not None:
+            pixels = moved(pixels, data.moves.index_select(0, batch))
         return Batch(state.network(pixels).float(), labels, state.companion(pixels).float())
 
 
@@ -113,6 +119,8 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_
     state.companion.train()
     device, size = data.labels.device, settings.batch_size
     batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
+    if settings.augment != "none":
+        data = data._replace(moves=drawn_moves(settings.augment, len(data.labels), state.moves).to(device))
     weight = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
 
     def step(batch: Tensor) -> tuple[Tensor, ...]:
@@ -194,6 +202,7 @@ def snapshot(state: State) -> dict[str, Any]:
         "companion": state.companion.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "order": state.order.get_state(),
+        "moves": state.moves.get_state(),
     }
 
 
@@ -204,3 +213,4 @@ def restore(state: State, kept: dict[str, Any]) -> None:
     state.companion.load_state_dict(kept["companion"])
     state.optimizer.load_state_dict(kept["optimizer"])
     state.order.set_state(kept["order"])
+    state.moves.set_state(kept["moves"])

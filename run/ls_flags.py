@@ -5,7 +5,7 @@ import argparse
 from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
-from models.settings import FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
+from models.settings import AUGMENTS, FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
 from run.flags import (
     AUTO,
     Parser,
@@ -49,7 +49,7 @@ def ls_parser(description: str | None = None) -> Parser:
     add_output(output)
     where = flags.add_argument_group("where it runs")
     where.add_argument("--gpu", type=seed, help="number of the GPU [the first, else the CPU]")
-    where.add_argument("--amp", action="store_true", help="compute in bfloat16, on a GPU")
+    where.add_argument("--amp", action="store_true", help="compute in bfloat16: faster on GPUs, and on CPUs that have it")
     for name in IGNORED:
         flags.add_argument(f"--{name}", help=argparse.SUPPRESS)
     return flags
@@ -80,6 +80,12 @@ def _add_training(method: argparse._ArgumentGroup) -> None:
     method.add_argument("--n_epoch", type=count, help="number of epochs; epoch 0 is the untrained network [200]")
     method.add_argument("--epoch_decay_start", type=seed, help="first epoch in which the learning rate falls [80]")
     method.add_argument("--average", type=fraction, help="evaluate a running average of the weights, with this step; 0: none [0]")
+    method.add_argument(
+        "--augment",
+        choices=AUGMENTS,
+        default="none",
+        help="move training pictures at random: crop, by up to 4 pixels; flip, mirror half of them (not for digits); both [none]",
+    )
     method.add_argument("--network", choices=NETWORKS, default="auto", help="auto: by the size of the pictures [auto]")
     method.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="of the network [adam]")
     method.add_argument("--lr", type=positive, help="learning rate [0.001]")
@@ -128,8 +134,8 @@ def check_estimate(flags: argparse.Namespace) -> None:
             )
 
 
-def flag_notes(flags: argparse.Namespace, settings: Settings) -> list[str]:
-    """What a user should know about the flags."""
+def flag_notes(flags: argparse.Namespace, settings: Settings, fast_bfloat16: bool = True) -> list[str]:
+    """What a user should know about the flags. fast_bfloat16: whether the device gains by it."""
     notes, ignored = [], [f"--{name}" for name in IGNORED if getattr(flags, name) is not None]
     if ignored:
         notes.append(f"{', '.join(ignored)}: no meaning here, ignored")
@@ -138,6 +144,8 @@ def flag_notes(flags: argparse.Namespace, settings: Settings) -> list[str]:
         notes.append(f"{share}; add --noise_type none to keep them as they are")
     if settings.n_epoch <= settings.init_epoch:
         notes.append(f"--n_epoch {settings.n_epoch}: the run ends within the warm-up of {settings.init_epoch} epochs")
+    if flags.amp and not fast_bfloat16:
+        notes.append("--amp: this CPU does not compute in bfloat16 itself, so that it gains nothing; leave it out")
     if flags.resume and not (flags.result_dir / CHECKPOINT).exists():
         notes.append(f"there is no checkpoint in {flags.result_dir}; the run begins at epoch 0")
     return notes

@@ -60,18 +60,20 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, 
     data = tensors(pictures, decided.labels if decided else given.labels, config.noise_type != "none", device)
 
     def plain(stream: Stream) -> nn.Module:
-        return placed(build(config.network, shape, data.classes, stream_seed(config.seed, stream)), device)
+        built = build(config.network, shape, data.classes, stream_seed(config.seed, stream))
+        return placed(built, device, config.settings.amp)
 
     def network(stream: Stream) -> nn.Module:
         built = plain(stream)
         return share_norms(built, device) if ranks.world > 1 else built
 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
-    state = start(network("initialisation"), beside, config.settings, stream_seed(config.seed, "order"))
+    seeds = stream_seed(config.seed, "order"), stream_seed(config.seed, "augment")
+    state = start(network("initialisation"), beside, config.settings, *seeds)
     rate, notes = None, list(pictures.notes)
     if config.noise_rate is None:
-        halves, order = generator(config.seed, "halves"), stream_seed(config.seed, "order")
-        rate = from_first(ranks, lambda: estimated_noise_rate(data, lambda: plain("initialisation"), halves, order))
+        halves = generator(config.seed, "halves")
+        rate = from_first(ranks, lambda: estimated_noise_rate(data, lambda: plain("initialisation"), halves, seeds[0]))
         notes.append(ESTIMATED.format(*rate))
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
@@ -98,6 +100,8 @@ def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
             f"--network {config.network}: needs pictures of {DOWNSAMPLED} by {DOWNSAMPLED} or more, these are {shape[1]} by"
             f" {shape[2]}; use mlp"
         )
+    if config.settings.augment != "none" and shape[1] == 1:
+        raise InputError(f"--augment {config.settings.augment}: is for pictures, and {config.dataset} has rows; leave it out")
 
 
 def tensors(pictures: Dataset, labels: np.ndarray, known: bool, device: torch.device) -> Tensors:

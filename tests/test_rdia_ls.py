@@ -393,19 +393,24 @@ def test_a_bad_flag_is_one_line_and_status_2(flags: tuple[object, ...], tmp_path
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_amp_without_a_gpu_is_refused(invoke: Invoke) -> None:
-    assert "--amp" in invoke("--amp").err
+@pytest.mark.parametrize("has", [True, False])
+def test_amp_computes_in_bfloat16_on_a_cpu_and_says_where_it_gains_nothing(
+    has: bool, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has}, raising=False)
+    plain, fast = (invoke(*SHORT, "--json", *flags) for flags in ((), ("--amp",)))
+    assert (fast.status, "it gains nothing" in fast.err) == (0, not has)
+    assert 0 < abs(json.loads(plain.out)["last10"] - json.loads(fast.out)["last10"]) < 5
 
 
-def test_a_result_directory_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, invoke: Invoke) -> None:
-    (tmp_path / "file").write_text("")
-    ended = invoke("--result_dir", tmp_path / "file" / "out")
-    assert (ended.status, ended.err.count("\n")) == (2, 1)
-    assert "--result_dir" in ended.err
-
-
-def test_a_file_that_networks_do_not_train_on_is_said_to_be_there(tmp_path: Path, invoke: Invoke) -> None:
-    (tmp_path / "mine.svm").write_text("1 1:1\n")
-    ended = invoke("--dataset", tmp_path / "mine.svm")
-    assert ended.status == 2
-    assert "mine.svm: is neither an .npz file nor a folder of pictures" in ended.err
+def test_augment_is_for_pictures(tmp_path: Path, invoke: Invoke) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "rows.npz", x_train=rng.random((200, 5)), y_train=np.arange(200) % 2)
+    ended = invoke("--dataset", tmp_path / "rows.npz", "--augment", "crop")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "--augment crop: is for pictures, and" in ended.err
+    flags = (*SHORT, "--augment", "both", "--json")
+    first = record(invoke(*flags, "--result_dir", tmp_path / "out").out)
+    assert first == record(invoke(*flags).out) != record(invoke(*SHORT, "--json").out)
+    refused = invoke(*SHORT, "--result_dir", tmp_path / "out", "--resume")
+    assert (refused.status, "--augment none: the run in" in refused.err) == (2, True)

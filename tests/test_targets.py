@@ -21,7 +21,7 @@ RELEASED = {
     "dataset": "mnist", "noise_rate": 0.8, "noise_type": "symmetric", "seed": 3, "network": "mlp", "method": "rdia-ls",
     "objective": "released", "warmup": "released", "gamma": 0.2, "forget_rate": 0.8, "discard_rate": 0.4, "n_epoch": 200,
     "init_epoch": 10, "num_gradual": 10, "epoch_decay_start": 80, "lr": 0.001, "weight_decay": 1e-5, "optimizer": "adam",
-    "batch_size": 128, "average": 0.0, "amp": False,
+    "batch_size": 128, "average": 0.0, "amp": False, "augment": "none",
 }  # fmt: skip
 FAST = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 BALANCED = {"warmup": "balanced"}
