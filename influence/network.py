@@ -153,11 +153,21 @@ class Damped(NamedTuple):
     damping: float
 
     def solve(self, target: np.ndarray, solver: NetworkSolver, rtol: float, scale: float, seed: int) -> Solution:
-        """u with |v - H u| <= rtol |v|. scale: H's largest eigenvalue. Raises `SolverError`."""
+        """u with |v - H u| <= rtol |v|; by LiSSA also with a Phi that no longer changes. scale: H's largest eigenvalue.
+
+        Raises `SolverError`.
+        """
         product, remedy = self._product(self.train), f"scale the features, or give a larger --damping than {self.damping:.3g}"
         if solver == "cg":
             return conjugate_gradient(product, target, lambda residual: residual, rtol, remedy=remedy)
-        return lissa(product, self._sampled(seed), target, scale, self._batches(), rtol, remedy)
+        return lissa(product, self._sampled(seed), target, scale, self._batches(), rtol, remedy, self._phi)
+
+    def _phi(self, vector: np.ndarray) -> np.ndarray:
+        """Phi of some training samples, by u = vector."""
+        few, direction = thinned(self.train), self.parts.split(vector)
+        rows = [(jvp(self.parts.logits(x), (self.parts.values,), (direction,))[:2], y) for x, y in few.batches(self.batch)]
+        slopes = [(logits.softmax(1) - one_hot(y, logits.shape[1])) * along for (logits, along), y in rows]
+        return -torch.cat(slopes).sum(1).double().cpu().numpy()
 
     def _batches(self) -> int:
         return -(-len(self.train.labels) // self.batch)

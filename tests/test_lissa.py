@@ -79,3 +79,17 @@ def test_a_residual_of_ten_and_more_or_none_is_an_error_at_once(worst: float, pa
         lissa(product, Counted(np.eye(1)).endless(), np.ones(1), 1.0, 1, 1e-3, "give up")
     shown = f"{worst if passes == 1 else 100.0:.3g}"
     assert str(error.value) == f"LiSSA diverges, to a relative residual of {shown} after {passes} passes; give up"
+
+
+def test_it_goes_on_until_its_effect_no_longer_changes() -> None:
+    """The residual is small at once: the vector has next to nothing along the axis of little curvature, where the effect is."""
+    matrix, vector = np.diag([0.2, 10.0]), np.array([0.02, 10.0])
+    short = lissa(Counted(matrix), Counted(matrix).endless(), vector, 10.0, 4, 0.01, "give up")
+    long = lissa(Counted(matrix), Counted(matrix).endless(), vector, 10.0, 4, 0.01, "give up", lambda u: u[:1])
+    assert short.residual <= 0.01
+    assert short.iterations < long.iterations
+    assert abs(short.vector[0] - 0.1) > 0.05
+    assert abs(long.vector[0] - 0.1) < 0.01
+    slow = Counted(np.diag([0.01, 10.0]))
+    with pytest.raises(SolverError, match=r"after 512 passes, its effect still changes by 0\.\d+, expected 0\.01; give up"):
+        lissa(slow, slow.endless(), vector, 10.0, 4, 0.01, "give up", lambda u: u[:1])

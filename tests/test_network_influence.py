@@ -421,7 +421,7 @@ def test_lissa_is_told_the_largest_eigenvalue_and_the_batches_of_a_pass(
     told: dict[str, Any] = {}
 
     def solve(*given: Any) -> Solution:
-        told.update(zip(("product", "sampled", "target", "scale", "steps", "rtol", "remedy"), given, strict=True))
+        told.update(zip(("product", "sampled", "target", "scale", "steps", "rtol", "remedy", "effect"), given, strict=True))
         return Solution(given[2], 0.0, 1)
 
     monkeypatch.setattr(module, "lissa", solve)
@@ -430,6 +430,7 @@ def test_lissa_is_told_the_largest_eigenvalue_and_the_batches_of_a_pass(
     assert told["scale"] == pytest.approx(result.largest + 3.0)
     assert (told["steps"], told["rtol"]) == (steps, 0.1)
     assert told["remedy"] == "scale the features, or give a larger --damping than 3"
+    np.testing.assert_allclose(told["effect"](told["target"]), result.scores.phi, rtol=1e-6, atol=1e-9)
     _, _, matrix = dense(network, train)
     vector = np.random.default_rng(1).standard_normal(len(matrix))
     expected = matrix @ vector + 3 * vector
