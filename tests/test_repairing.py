@@ -109,6 +109,15 @@ def test_the_table_says_what_was_found_and_few_trusted_rows_are_noted(invoke: In
     assert "of which at most 10% are right, in expectation" in ended.out
 
 
+def test_of_labels_that_seem_right_no_other_is_printed(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("x,label\n" + "".join(f"{i % 2 + i / 100},{'ab'[i % 2]}\n" for i in range(40)))
+    ended = invoke("--dataset", tmp_path / "mine.csv")
+    assert "suspects: 0" in ended.out
+    lines = [line for line in ended.out.splitlines() if line.startswith("  row ")]
+    assert len(lines) == 5
+    assert "rather" not in ended.out
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
