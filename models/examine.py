@@ -6,16 +6,14 @@ import numpy as np
 from scipy.special import log_softmax, softmax
 
 from data.telling import Progress, silent
-from models.pool import posterior
+from models.pool import TO_ONE, posterior
 from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds
 from models.soft_regression import fit_soft, one_hot, stacked
 
 EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
 LARGER = 100.0  # fits on better labels take up to so many times the C of the fit on the given ones
 EVIDENCE = 0.25  # power of the held-out likelihood by which they are pooled; chosen, with LARGER, on 22 tables with synthetic noise
-# Factors of a fit's logits: fits on soft labels are not confident enough. Chosen, with the penalty, on 34 texts and tables.
-SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
-TO_PLAIN = 2.0  # inverse variance of ln t, t the factor
+SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: on soft labels they are too small
 
 
 class Examined(NamedTuple):
@@ -101,9 +99,10 @@ def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:
 def shares_by_evidence(logits: np.ndarray, given: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """t_m a_m of the fits, (M,): the shares a_m in their pool, by `evidence` at the factor t_m of the logits that is best for each.
 
+    As in `pool_weights`, ln t has the inverse variance `TO_ONE`: less suits made noise better, and real noise worse.
     logits: (M, n, K), held out. given: (n,). weights: (n,).
     """
-    penalty = TO_PLAIN / 2 * np.log(SCALES) ** 2
+    penalty = TO_ONE / 2 * np.log(SCALES) ** 2
     found = np.array([[evidence(t * z, given, weights) for t in SCALES] for z in logits]) - penalty  # (M, scales)
     return softmax(found.max(axis=1)) * np.array(SCALES)[found.argmax(axis=1)]
 

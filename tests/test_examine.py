@@ -3,8 +3,8 @@ import pytest
 from scipy.special import softmax
 
 from models.auto import likely, most_first, surely_wrong
-from models.examine import EVIDENCE, SCALES, TO_PLAIN, Folds, confidently_wrong, evidence, examine, shares_by_evidence
-from models.pool import posterior
+from models.examine import EVIDENCE, SCALES, Folds, confidently_wrong, evidence, examine, shares_by_evidence
+from models.pool import TO_ONE, posterior
 from models.repair import RepairData
 from models.soft_regression import fit_soft, one_hot
 from tests.problems import wdbc
@@ -35,17 +35,17 @@ def test_who_is_confidently_wrong_by_hand() -> None:
 
 def test_evidence_is_the_likelihood_of_the_given_labels_behind_each_transition() -> None:
     rng = np.random.default_rng(0)
-    logits = rng.standard_normal((3, 20, 4)) * np.array([0.1, 2.0, 9.0])[:, None, None]
-    given, weights = rng.integers(4, size=20), rng.integers(3, size=20).astype(float)
+    logits = rng.standard_normal((3, 200, 4)) * np.array([0.1, 2.0, 9.0])[:, None, None]
+    given, weights = rng.integers(4, size=200), rng.integers(3, size=200).astype(float)
 
     def expected(each: np.ndarray) -> float:
         p = softmax(each, axis=1)
         T = posterior(p, given, weights=weights).transition[0]
-        return EVIDENCE * sum(weights[i] * np.log(p[i] @ T[:, given[i]]) for i in range(20))
+        return EVIDENCE * sum(weights[i] * np.log(p[i] @ T[:, given[i]]) for i in range(200))
 
     for each in logits:
         assert evidence(each, given, weights) == pytest.approx(expected(each))
-    penalised = [[expected(t * each) - TO_PLAIN / 2 * np.log(t) ** 2 for t in SCALES] for each in logits]
+    penalised = [[expected(t * each) - TO_ONE / 2 * np.log(t) ** 2 for t in SCALES] for each in logits]
     best = np.argmax(penalised, axis=1)
     assert len(set(best)) > 1
     shares = np.exp(np.max(penalised, axis=1))
