@@ -37,6 +37,7 @@ def test_evidence_is_the_likelihood_of_the_given_labels_behind_each_transition()
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((3, 200, 4)) * np.array([0.1, 2.0, 9.0])[:, None, None]
     given, weights = rng.integers(4, size=200), rng.integers(3, size=200).astype(float)
+    logits[0] += np.eye(4)[given]
 
     def expected(each: np.ndarray) -> float:
         p = softmax(each, axis=1)
