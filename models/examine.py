@@ -13,7 +13,7 @@ from models.soft_regression import fit_soft, one_hot, stacked
 EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
 LARGER = 100.0  # fits on better labels take up to so many times the C of the fit on the given ones
 EVIDENCE = 0.25  # power of the held-out likelihood by which they are pooled; chosen, with LARGER, on 22 tables with synthetic noise
-SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: on soft labels they are too small
+SCALES = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: of small C, and on soft labels, they are too small
 
 
 class Examined(NamedTuple):
