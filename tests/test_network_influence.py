@@ -80,7 +80,7 @@ def found(network: nn.Module, batch: int = 1_000, damping: float | None = 0.5) -
 
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn"])
-@pytest.mark.parametrize("batch", [1, 7, 10, 60])
+@pytest.mark.parametrize("batch", [pytest.param(1, marks=pytest.mark.slow), 7, 10, 60])
 def test_phi_and_eta_are_those_of_the_dense_matrix_however_it_is_batched(kind: str, batch: int) -> None:
     network, (train, validation) = small(kind), problem()
     jacobian, p, matrix = dense(network, train)
