@@ -414,3 +414,17 @@ def test_augment_is_for_pictures(tmp_path: Path, invoke: Invoke) -> None:
     assert first == record(invoke(*flags).out) != record(invoke(*SHORT, "--json").out)
     refused = invoke(*SHORT, "--result_dir", tmp_path / "out", "--resume")
     assert (refused.status, "--augment none: the run in" in refused.err) == (2, True)
+
+
+def test_a_result_directory_that_cannot_be_written_is_found_before_the_work(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "file").write_text("")
+    ended = invoke("--result_dir", tmp_path / "file" / "out")
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert "--result_dir" in ended.err
+
+
+def test_a_file_that_networks_do_not_train_on_is_said_to_be_there(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "mine.svm").write_text("1 1:1\n")
+    ended = invoke("--dataset", tmp_path / "mine.svm")
+    assert ended.status == 2
+    assert "mine.svm: is neither an .npz file nor a folder of pictures" in ended.err
