@@ -1,6 +1,6 @@
 """Named streams of random numbers from one seed: drawing more from one leaves the others as they were."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -18,22 +18,8 @@ Stream = Literal[
     "repair",
     "halves",
     "augment",
-]
-STREAMS: tuple[Stream, ...] = (
-    "split",
-    "noise",
-    "random",
-    "initialisation",
-    "order",
-    "peer",
-    "subsample",
-    "optlr",
-    "uids",
-    "choose",
-    "repair",
-    "halves",
-    "augment",
-)  # append only: a stream's place in the list is its key
+]  # append only: a stream's place in the list is its key
+STREAMS: tuple[Stream, ...] = get_args(Stream)
 
 
 def generator(seed: int, stream: Stream) -> np.random.Generator:

@@ -24,7 +24,7 @@ from influence.logistic import (
     squares,
 )
 from influence.relabel import check_labels
-from influence.rows import in_memory
+from influence.rows import AnyRows, RowVector, in_memory
 from influence.solvers import RTOL, Product, Solution, conjugate_gradient
 
 # Measured, one thread: making a factor does 1.3 (dense X) to 7 (CSR) times the operations a second of products of X with K columns;
@@ -99,13 +99,18 @@ def softmax_hvp(x: Matrix, probabilities: np.ndarray, C: float, relabeled: np.nd
 
     def product(vector: np.ndarray) -> np.ndarray:
         matrix = vector.reshape(classes, -1)
-        along = x @ matrix.T  # (n, K)
-        change = centred(probabilities, along)
-        if relabeled is not None:
-            change -= centred(relabeled, along)
-        return (matrix + C * transposed(x, change)).reshape(vector.shape)
+        return (matrix + C * softmax_curved(x, probabilities, matrix, relabeled)).reshape(vector.shape)
 
     return product
+
+
+def softmax_curved(x: Matrix, probabilities: np.ndarray, matrix: np.ndarray, relabeled: np.ndarray | None = None) -> np.ndarray:
+    """A^T X of `softmax_hvp`, (K, d), over the rows of a block. matrix: V (K, d)."""
+    along = x @ matrix.T  # (n, K)
+    change = centred(probabilities, along)
+    if relabeled is not None:
+        change -= centred(relabeled, along)
+    return transposed(x, change)
 
 
 def by_columns(product: Product, classes: int) -> Product:
@@ -185,11 +190,21 @@ def softmax_preconditioner(x: Matrix, probabilities: np.ndarray, C: float) -> Pr
     `mean_preconditioner` has. x: (n, d), probabilities: (n, K).
     """
     (n, d), classes = x.shape, probabilities.shape[1]
-    c = C / max(1, classes - 1) * (1.0 - (probabilities**2).sum(axis=1))  # (n,)
+    c = shared_curvature(probabilities, C)
     worth = factor_worth(n, d, x.size, classes)
     small = in_memory(x) and min(n, d) <= CHOLESKY_MAX
     if small and worth < min(ITERATIONS_AT_MOST, ITERATIONS * np.sqrt(c @ _squared_norms(x))):  # the root of G's trace
         return Preconditioner(_factored(x, c, probabilities), worth)
+    return same_for_all(x, c)
+
+
+def shared_curvature(probabilities: np.ndarray, C: float) -> np.ndarray:
+    """c_i = C (1 - |p_i|^2) / (K - 1), (n,): of two classes the curvature of logistic regression with that C."""
+    return C / max(1, probabilities.shape[1] - 1) * (1.0 - (probabilities**2).sum(axis=1))
+
+
+def same_for_all(x: AnyRows, c: RowVector) -> Preconditioner:
+    """`mean_preconditioner` for each class."""
     solve = mean_preconditioner(x, c, hessian_diagonal(x, c))
     return Preconditioner(lambda residual: solve(residual.T).T, 0.0)
 

@@ -8,10 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.logistic import Matrix, hessian_diagonal, mean_preconditioner
+from influence.logistic import Matrix
 from influence.relabel import check_labels
 from influence.rows import AnyRows, RowVector, as_row_vector, each, in_blocks, total
-from influence.softmax import Preconditioner, along_labels, by_columns, centred, label_slope, softmax, transposed
+from influence.softmax import (
+    Preconditioner,
+    along_labels,
+    by_columns,
+    label_slope,
+    same_for_all,
+    shared_curvature,
+    softmax,
+    softmax_curved,
+    transposed,
+)
 from influence.solvers import RTOL, Solution, conjugate_gradient
 
 
@@ -31,13 +41,13 @@ def label_gradient(x: Matrix, labels: np.ndarray, weights: np.ndarray) -> np.nda
 
 
 def class_curvature(x: Matrix, weights: np.ndarray, C: float) -> np.ndarray:
-    """c_i = C (1 - |p_i|^2) / (K - 1) of the rows of a block, as in `softmax_preconditioner`."""
-    return C / max(1, len(weights) - 1) * (1.0 - (softmax(x @ weights.T) ** 2).sum(axis=1))
+    """`shared_curvature` of the rows of a block."""
+    return shared_curvature(softmax(x @ weights.T), C)
 
 
 def class_curved(x: Matrix, weights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """sum_i ((diag(p_i) - p_i p_i^T) V x_i) x_i^T, (K, d), over the rows of a block. matrix: V (K, d)."""
-    return transposed(x, centred(softmax(x @ weights.T), x @ matrix.T))
+    """`softmax_curved` of the rows of a block. matrix: (K, d)."""
+    return softmax_curved(x, softmax(x @ weights.T), matrix)
 
 
 def best_labels(x: Matrix, labels: np.ndarray, weights: np.ndarray, solution: Solution, C: float) -> tuple[np.ndarray, ...]:
@@ -49,9 +59,7 @@ def best_labels(x: Matrix, labels: np.ndarray, weights: np.ndarray, solution: So
 
 def block_preconditioner(x: AnyRows, weights: np.ndarray, C: float) -> Preconditioner:
     """`mean_preconditioner` of each class."""
-    c = each(x, class_curvature, shared=(weights, C))
-    solve = mean_preconditioner(x, c, hessian_diagonal(x, c))
-    return Preconditioner(lambda residual: solve(residual.T).T, 0.0)
+    return same_for_all(x, each(x, class_curvature, shared=(weights, C)))
 
 
 def softmax_influence_in_blocks(
@@ -61,10 +69,10 @@ def softmax_influence_in_blocks(
 
     train, validation: rows and their labels (n,), integers below K.
     """
-    classes, parts = len(weights), [train, validation]
-    for _, labels in parts:
+    classes, x, x_validation = len(weights), in_blocks(train[0]), in_blocks(validation[0])
+    for _, labels in (train, validation):
         check_labels(labels, classes)
-    (x, given), (x_validation, y_validation) = ((in_blocks(rows), as_row_vector(in_blocks(rows), y)) for rows, y in parts)
+    given, y_validation = as_row_vector(x, train[1]), as_row_vector(x_validation, validation[1])
     target = C * total(x_validation, label_gradient, y_validation, shared=(weights,))
 
     def product(matrix: np.ndarray) -> np.ndarray:

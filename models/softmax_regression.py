@@ -11,11 +11,11 @@ from influence.rows import AnyRows, Rows, RowVector, as_row_vector, in_blocks, i
 from influence.softmax import (
     Preconditioner,
     by_columns,
-    centred,
     label_slope,
     logsumexp,
     relabeled_probabilities,
     softmax,
+    softmax_curved,
     softmax_hvp,
     softmax_preconditioner,
     transposed,
@@ -81,11 +81,8 @@ def block_slope(x: Matrix, labels: np.ndarray, relabeled: np.ndarray, weights: n
 
 def block_curved(x: Matrix, labels: np.ndarray, relabeled: np.ndarray, weights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The Hessian of a block's summed loss times a matrix (K, d)."""
-    logits, along = x @ weights.T, x @ matrix.T
-    change = centred(softmax(logits), along)
-    if relabeled.any():
-        change -= centred(relabeled_probabilities(logits, labels) * relabeled[:, None], along)
-    return transposed(x, change)
+    problem, logits = Problem(x, labels, len(weights), 1.0, relabeled), x @ weights.T
+    return softmax_curved(x, softmax(logits), matrix, problem.others(logits))
 
 
 class DescentStep(NamedTuple):
@@ -132,9 +129,11 @@ class Problem(NamedTuple):
 
     def hvp(self, point: FitPoint) -> Product:
         """v -> H v, (K, d) or (K d,), at a point."""
-        logits = point.logits
-        others = relabeled_probabilities(logits, self.labels) * self.relabeled[:, None] if self.relabeled.any() else None
-        return softmax_hvp(self.x, softmax(logits), self.C, others)
+        return softmax_hvp(self.x, softmax(point.logits), self.C, self.others(point.logits))
+
+    def others(self, logits: np.ndarray) -> np.ndarray | None:
+        """q of `relabeled_probabilities` for the relabeled samples and 0 for the others, (n, K); None if there are none."""
+        return relabeled_probabilities(logits, self.labels) * self.relabeled[:, None] if self.relabeled.any() else None
 
 
 def softmax_losses(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

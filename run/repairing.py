@@ -185,11 +185,8 @@ def first_suspects(found: Found) -> list[str]:
     about = header[header.index("listed") + 1 :]
     lines = ["most surely wrong:"]
     for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS]):
-        instead = (
-            ""
-            if row["suggested_label"] in {UNSURE, row["label"]}
-            else f", rather {row['suggested_label']} ({row['p_suggested']:.3f})"
-        )
+        another = row["suggested_label"] not in {UNSURE, row["label"]}
+        instead = f", rather {row['suggested_label']} ({row['p_suggested']:.3f})" if another else ""
         what = shorten(", ".join(f"{name} {row[name]}" for name in about if row[name] != ""), WIDTH, placeholder=" ...")
         lines.append(f"  row {row['index']}: {row['label']}{instead}   {what}".rstrip())
     return lines
