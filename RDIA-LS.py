@@ -28,8 +28,7 @@ require_torch("RDIA-LS.py", ls_parser(__doc__))
 
 from data.errors import InputError
 from data.files import only_writer, writable_folder
-from models.architectures import has_bfloat16
-from models.devices.device import choose_device
+from models.devices.device import choose_device, has_bfloat16
 from models.devices.ranks import Ranks, from_first, on_ranks
 from page.render import page_path, write_page
 from page.review import REVIEW, save_review, with_command

@@ -24,12 +24,6 @@ def placed(network: nn.Module, device: torch.device, amp: bool = False) -> nn.Mo
     return network.to(memory_format=torch.channels_last) if last else network  # type: ignore[call-overload]
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 faster than in float32, as far as torch tells."""
-    told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cuda" or bool(told.get("avx512_bf16") or told.get("amx_bf16") or told.get("bf16"))
-
-
 def suited(shape: tuple[int, int, int]) -> Network:
     """The released choice: the CNN for CIFAR's size, ResNet-18 for Tiny ImageNet's (64) and above, else the MLP."""
     channels, height, width = shape

@@ -9,13 +9,13 @@ in H's metric, by
 Where features are sparse or many, H's diagonal is taken for H.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.sparse as sp
 
 from data.dataset import Dataset
 from data.matrix import Features
+from influence.logistic import squares
+from influence.softmax import shared_curvature
 from page.review import abouts, ends_of, joined_sheets, pictures_of
 
 ALIKE_SAMPLES = 200  # from the top of each order of the page
@@ -26,21 +26,15 @@ ALIKE_BUDGET = 250_000  # bytes of the pictures of these rows
 AT_A_TIME = 50  # samples
 
 
-class Alike(NamedTuple):
-    """Rows that are like samples of the page."""
+def alike(x: Features, q: np.ndarray, p: np.ndarray, given: np.ndarray, first: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Places of the rows most like some samples, (s, 2 ALIKE_EACH): of the given label, then of the other; -1 where none is left.
 
-    samples: np.ndarray  # (s,) places in the review
-    rows: np.ndarray  # (s, 2 ALIKE_EACH) places of training rows: of the given label, then of the other one; -1 where none is left
-
-
-def alike(x: Features, q: np.ndarray, p: np.ndarray, given: np.ndarray, first: np.ndarray, pairs: np.ndarray) -> Alike:
-    """The rows most like some samples. x: (n, d), q: (n, K) of the true labels, p: (n, K) of the true label by features alone.
-
-    given: (n,). first: (s,) places of the samples. pairs: (s, 2) the given label of each and the other one.
+    x: (n, d), q: (n, K) of the true labels, p: (n, K) of the true label by features alone. given: (n,).
+    first: (s,) places of the samples. pairs: (s, 2) the given label of each and the other one.
     """
     sure = np.flatnonzero(q[np.arange(len(given)), given] >= SURE_LABEL)
-    scaled = in_metric(x, float((1.0 - (p**2).sum(axis=1)).mean()) / max(1, p.shape[1] - 1))
-    lengths = np.sqrt((scaled.multiply(scaled) if sp.issparse(scaled) else scaled**2).sum(axis=1))
+    scaled = in_metric(x, float(shared_curvature(p, 1.0).mean()))
+    lengths = np.sqrt(squares(scaled).sum(axis=1))
     others, found = scaled[sure], np.full((len(first), 2 * ALIKE_EACH), -1)
     units = np.where(lengths[sure] > 0, lengths[sure], np.inf)
     for start in range(0, len(first), AT_A_TIME):
@@ -53,7 +47,7 @@ def alike(x: Features, q: np.ndarray, p: np.ndarray, given: np.ndarray, first: n
             best = np.argsort(-of_label, axis=1, kind="stable")[:, :ALIKE_EACH]
             is_there = np.take_along_axis(of_label, best, axis=1) > -np.inf
             found[some, side * ALIKE_EACH : side * ALIKE_EACH + best.shape[1]] = np.where(is_there, sure[best], -1)
-    return Alike(first, found)
+    return found
 
 
 def in_metric(x: Features, curvature: float) -> Features:
@@ -61,18 +55,17 @@ def in_metric(x: Features, curvature: float) -> Features:
     if not sp.issparse(x) and x.shape[1] <= MOST_WHITENED:
         sizes, axes = np.linalg.eigh(x.T @ x)
         return (x @ axes) / np.sqrt(1.0 + curvature * np.maximum(sizes, 0.0))
-    squared = (x.multiply(x) if sp.issparse(x) else x**2).sum(axis=0)
-    scale = 1.0 / np.sqrt(1.0 + curvature * np.asarray(squared).ravel())
+    scale = 1.0 / np.sqrt(1.0 + curvature * squares(x).sum(axis=0))
     return sp.csr_array(x.multiply(scale)) if sp.issparse(x) else x * scale
 
 
-def examples(found: Alike, dataset: Dataset, given: np.ndarray) -> dict[str, np.ndarray]:
-    """The fields of a review that show them. given: (n,) labels of the training rows."""
-    places = np.unique(found.rows[found.rows >= 0])
+def examples(samples: np.ndarray, found: np.ndarray, dataset: Dataset, given: np.ndarray) -> dict[str, np.ndarray]:
+    """The fields of a review that show what `alike` found. samples: (s,) places in the review. given: (n,)."""
+    places = np.unique(found[found >= 0])
     rows, pictures = dataset.train.rows[places], pictures_of(dataset, places, ALIKE_BUDGET)
-    numbers = np.where(found.rows < 0, -1, np.searchsorted(places, found.rows))
+    numbers = np.where(found < 0, -1, np.searchsorted(places, found))
     return {
-        "alike_samples": found.samples.astype(np.uint32),
+        "alike_samples": samples.astype(np.uint32),
         "alike": numbers.astype(np.int32),
         "example_rows": rows.astype(np.uint32),
         "example_labels": given[places].astype(np.uint16),

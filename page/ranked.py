@@ -44,7 +44,7 @@ def alike_rows(found: Found, first: np.ndarray, uncertainty: np.ndarray, likelie
     samples = np.union1d(np.arange(min(ALIKE_SAMPLES, len(first))), top)
     pairs = np.stack([found.given.labels[first[samples]], likeliest[samples]], axis=1)
     rows = alike(x, repaired.labels, repaired.probabilities, given, first[samples], pairs)
-    return examples(rows._replace(samples=samples), found.dataset, given)
+    return examples(samples, rows, found.dataset, given)
 
 
 def other_labels(q: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ def test_the_rows_are_those_with_the_largest_relative_influence(kind: type) -> N
     first, sure = np.array([3, 70, 110]), q[np.arange(N), given] >= SURE_LABEL
     pairs = np.array([[given[i], (given[i] + 1) % K] for i in first])
     found = alike(kind(x), q, p, given, first, pairs)
-    for i, labels, rows in zip(first, pairs, found.rows, strict=True):
+    for i, labels, rows in zip(first, pairs, found, strict=True):
         for side, label in enumerate(labels):
             allowed = [j for j in range(N) if sure[j] and given[j] == label and j != i]
             expected = sorted(allowed, key=lambda j: -relative(x, hessian, i, j))[:ALIKE_EACH]
@@ -50,7 +50,7 @@ def test_where_no_row_is_left_the_place_is_empty() -> None:
     only = np.flatnonzero((given == 1) & (q.max(axis=1) > 0.9))
     q[only[1:]] = 1 / K  # one sure row of class 1, which is not shown beside itself
     found = alike(x, q, p, given, np.array([0, only[0]]), np.array([[2, 1], [1, 2]]))
-    assert found.rows.tolist() == [[-1, -1, only[0], -1], [-1, -1, -1, -1]]
+    assert found.tolist() == [[-1, -1, only[0], -1], [-1, -1, -1, -1]]
 
 
 def test_wide_features_take_the_diagonal() -> None:

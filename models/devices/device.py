@@ -36,3 +36,9 @@ def local_gpu(gpu: int | None, count: int, ranks: Ranks) -> int | None:
         )
     torch.cuda.set_device(ranks.local)
     return ranks.local
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 faster than in float32, as far as torch tells."""
+    told: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cuda" or bool(told.get("avx512_bf16") or told.get("amx_bf16") or told.get("bf16"))

@@ -18,7 +18,8 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
 
-from models.architectures import build, has_bfloat16, placed
+from models.architectures import build, placed
+from models.devices.device import has_bfloat16
 from models.settings import FAST, Settings
 from models.training import Tensors, start, train_epoch
 from run.flags import Parser
