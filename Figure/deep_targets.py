@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from data.noise import NoiseType
+from data.public import is_here
 from Figure.gamma_plot import draw_gamma
 from Figure.linear_targets import MANY_NOISES, many_table
-from Figure.lines import Run, config_key
+from Figure.lines import Run, always, config_key
 from Figure.many import MANY_METHODS
 from Figure.on_network import OnNetwork, relabel_on_network
 from Figure.published import DEEP
@@ -23,16 +24,19 @@ from models.settings import FAST, METHODS, OBJECTIVES, Settings
 from run.records import Record
 from run.training_config import LOST_BELOW, TrainingConfig
 
+CROPS: dict[str, Any] = {**FAST, "augment": "crop"}
 # The other methods, RDIA-LS as released, and RDIA-LS with changed settings.
 VARIANTS: dict[str, dict[str, Any]] = {
     **{method: {"method": method} for method in METHODS[1:]},
     "rdia-ls": {},
     "rdia-ls, balanced warm-up": {"warmup": "balanced"},
     "rdia-ls, fast recipe": FAST,
+    "rdia-ls, fast recipe, crops": CROPS,
+    "rdia-ls, crops, 80 epochs": {**CROPS, "n_epoch": 80, "epoch_decay_start": 32},
 }
 WARMUP_VARIANTS = tuple(name for name in VARIANTS if name.startswith("rdia-ls"))
 DEEP_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.2), ("symmetric", 0.5), ("symmetric", 0.8), ("pairflip", 0.45))
-RATE_SETS = ("mnist", "digits")
+RATE_SETS = ("mnist", "digits", "cifar10")
 GAMMAS = (0.2, 0.4, 0.6, 0.8)
 GAMMA_RATES = (0.2, 0.8)
 MNIST_SETTINGS = "MNIST, MLP, gamma 0.2, weight decay 1e-5"
@@ -60,6 +64,13 @@ def train_run(config: TrainingConfig, data_dir: Path) -> Record:
     device = choose_device(None)
     torch.set_num_threads(1)
     return {**run_training(config._replace(data_dir=data_dir), device).record, "device": str(device)}
+
+
+def cifar10_possible(data_dir: Path) -> bool:
+    """Whether CIFAR-10 has been downloaded and there is a GPU."""
+    import torch
+
+    return torch.cuda.is_available() and is_here("cifar10", data_dir)
 
 
 def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
@@ -174,25 +185,34 @@ def estimate_rate(config: RateOf, data_dir: Path) -> Record:
 
     from data.noise import redraw_labels
     from data.streams import generator, stream_seed
-    from models.architectures import build
+    from models.architectures import build, placed
+    from models.devices.device import choose_device
     from models.noise_rate import estimated_noise_rate
     from run.prepare import load_pictures, tensors
 
     torch.set_num_threads(1)
     dataset, noise_rate, noise_type, seed = config
+    device = choose_device(None)
     pictures = load_pictures(dataset, data_dir, seed)
     given = redraw_labels(pictures.train.labels, len(pictures.classes), noise_rate, noise_type, generator(seed, "noise"))
-    data, shape = tensors(pictures, given.labels, True, torch.device("cpu")), pictures.train.x.shape[1:]
+    data, shape = tensors(pictures, given.labels, True, device), pictures.train.x.shape[1:]
     order, first = (stream_seed(seed, name) for name in ("order", "initialisation"))
-    found = estimated_noise_rate(data, lambda: build("auto", shape, data.classes, first), generator(seed, "halves"), order)
+
+    def network() -> torch.nn.Module:
+        return placed(build("auto", shape, data.classes, first), device)
+
+    found = estimated_noise_rate(data, network, generator(seed, "halves"), order)
     return {**found._asdict(), "true": float(np.mean(given.flipped))}
 
 
 def rate_runs(count: int) -> list[Run]:
-    """MNIST and the digits under all kinds of noise."""
+    """MNIST, the digits and CIFAR-10 under all kinds of noise."""
     noises: list[tuple[NoiseType, float]] = [("symmetric", 0.0), *DEEP_NOISES]
     configs = [RateOf(name, rate, kind, seed) for seed in range(1, count + 1) for name in RATE_SETS for kind, rate in noises]
-    return [Run("rates", config._asdict(), partial(estimate_rate, config)) for config in configs]
+    return [
+        Run("rates", config._asdict(), partial(estimate_rate, config), cifar10_possible if config.dataset == "cifar10" else always)
+        for config in configs
+    ]
 
 
 def rates_table(lines: Sequence[Record]) -> str:

@@ -186,7 +186,7 @@ def test_a_candidate_counts_the_last_ten_epochs_on_held_out_rows(monkeypatch: py
 
     monkeypatch.setattr("models.training.train", trained)
     monkeypatch.setattr(recipe, "held_out", held)
-    record = train_candidate(Candidate(103, 0.5, 50, 0.25, 0.002, 0.0005), Path())
+    record = train_candidate(Candidate(103, 0.5, 50, 0.25, 0.002, 0.0005, "crop"), Path())
     assert COUNTED_EPOCHS == 10
     assert record["held_out"] == pytest.approx(64.5)
     strayed = 0.5 / 9
@@ -194,9 +194,10 @@ def test_a_candidate_counts_the_last_ten_epochs_on_held_out_rows(monkeypatch: py
     assert (seen["data"].seed, seen["data"].rate) == (103, 0.5)
     assert seen["settings"] == Settings(
         gamma=0.2, weight_decay=1e-5, forget_rate=0.5, discard_rate=0.25, warmup="balanced",
-        n_epoch=50, epoch_decay_start=12, lr=0.002, average=0.0005,
+        n_epoch=50, epoch_decay_start=12, lr=0.002, average=0.0005, augment="crop",
     )  # fmt: skip
     assert seen["state"].order.initial_seed() == stream_seed(103, "order")
+    assert seen["state"].moves.initial_seed() == stream_seed(103, "augment")
     sizes = [tuple(value.shape) for value in seen["state"].network.parameters()]
     assert sizes == [(256, 784), (256,), (10, 256), (10,)]
 
@@ -216,4 +217,4 @@ def test_every_candidate_is_run_at_every_rate_with_seeds_of_its_own() -> None:
     ]
     assert SEED == 101  # the tables' seeds go from 1
     assert {run.file for run in runs} == {"recipe"}
-    assert max(epochs for epochs, *_ in CANDIDATES) <= 200 / 4
+    assert max(epochs for epochs, *_, augment in CANDIDATES if augment == "none") <= 200 / 4

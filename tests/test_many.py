@@ -73,7 +73,7 @@ def test_a_candidate_is_judged_on_a_tenth_of_the_noisy_labels(data_dir: Path) ->
 
 
 def test_a_candidate_is_trained_to_a_kept_line(data_dir: Path) -> None:
-    config = Candidate(101, 0.2, n_epoch=COUNTED_EPOCHS + 20, constant=0.4, lr=0.01, average=0.0005)
+    config = Candidate(101, 0.2, n_epoch=COUNTED_EPOCHS + 20, constant=0.4, lr=0.01, average=0.0005, augment="none")
     record = train_candidate(config, data_dir)
     assert record["estimated"] == pytest.approx(estimate(record["held_out"], 0.2))
     assert record["estimated"] > 70  # by chance it would be 10

@@ -200,6 +200,7 @@ def test_the_table_of_many_classes_has_losses_accuracies_and_what_became_of_the_
 def deep_line(run: Run, seed: int, last10: float, best: float = 95.0, recall: Sequence[float | None] = (90.0, None)) -> Record:
     names = ("dataset", "noise_type", "noise_rate", "objective", "gamma", "method")
     line = {**{name: run.config[name] for name in names}, "epochs": run.config["n_epoch"], "last10": last10, "best": best}
+    line |= {"precision": 0.9, "recall": 0.8}
     return {"config": {**run.config, "seed": seed}, "seed": seed, "test_recall": list(recall), **line}
 
 
@@ -219,7 +220,8 @@ def test_a_line_is_in_the_row_of_its_method_and_the_column_of_its_noise() -> Non
     assert head == ["method", "mnist 20% symmetric", "mnist 50% symmetric", "mnist 80% symmetric", "mnist 45% pairflip"]
     assert [row[0] for row in rows] == [
         *METHODS[1:],
-        *("rdia-ls", "rdia-ls, balanced warm-up", "rdia-ls, fast recipe", "rdia-ls, published"),
+        *("rdia-ls", "rdia-ls, balanced warm-up", "rdia-ls, fast recipe", "rdia-ls, fast recipe, crops"),
+        *("rdia-ls, crops, 80 epochs", "rdia-ls, published"),
     ]
     for place, row in enumerate(rows[:-1]):
         assert row[1:] == [f"{10 * place + column + 1.5:.2f} ± 0.71" for column in range(4)]
@@ -255,8 +257,8 @@ def test_cifar10_has_a_row_for_what_was_run() -> None:
     table = cifar10_table(lines)
     assert [row[0] for row in cells(table)[1:]] == ["rdia-ls", "erm", "rdia-ls, published"]
     assert by_first(table)["rdia-ls"][:2] == ["2", "25.50 ± 0.71"]
-    assert by_first(table)["erm"][:3] == ["1", "17.00", "20.00"]
-    assert by_first(table)["rdia-ls, published"] == ["-", "25.35 ± 0.17", "-", "200"]
+    assert by_first(table)["erm"] == ["1", "17.00", "20.00", "0.900", "0.800", "200"]
+    assert by_first(table)["rdia-ls, published"] == ["-", "25.35 ± 0.17", "-", "-", "-", "200"]
 
 
 def test_a_class_is_lost_below_5_per_cent_of_its_test_samples() -> None:
@@ -315,11 +317,11 @@ def test_the_recipes_candidates_are_ranked_by_the_mean_over_the_rates() -> None:
     lines.append({"config": Candidate(101, 0.2, *CANDIDATES[3])._asdict(), "estimated": 100.0, "held_out": 1.0})  # one rate only
     table = recipe_table(lines)
     head, *rows = cells(table)
-    assert head == ["epochs", "constant", "lr", "average", "noise 0.2", "noise 0.5", "noise 0.8", "mean"]
+    assert head == ["epochs", "constant", "lr", "average", "augment", "noise 0.2", "noise 0.5", "noise 0.8", "mean"]
     assert rows == [
-        ["40", "0.4", "0.002", "0.0005", "94.00 ± 0.71", "97.00 ± 0.71", "100.00 ± 0.71", "97.00"],
-        ["50", "0.4", "0.001", "0.0005", "93.00 ± 0.71", "96.00 ± 0.71", "99.00 ± 0.71", "96.00"],
-        ["40", "0.4", "0.001", "0.0005", "92.00 ± 0.71", "95.00 ± 0.71", "98.00 ± 0.71", "95.00"],
+        ["40", "0.4", "0.002", "0.0005", "none", "94.00 ± 0.71", "97.00 ± 0.71", "100.00 ± 0.71", "97.00"],
+        ["50", "0.4", "0.001", "0.0005", "none", "93.00 ± 0.71", "96.00 ± 0.71", "99.00 ± 0.71", "96.00"],
+        ["40", "0.4", "0.001", "0.0005", "none", "92.00 ± 0.71", "95.00 ± 0.71", "98.00 ± 0.71", "95.00"],
     ]
 
 

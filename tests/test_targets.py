@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from Figure import cifar10_target, linear_targets
-from Figure.cifar10_target import cifar10_possible, cifar10_run
-from Figure.deep_targets import mnist_run
+from Figure import deep_targets, linear_targets
+from Figure.cifar10_target import cifar10_run
+from Figure.deep_targets import cifar10_possible, mnist_run
 from Figure.linear_targets import DATASETS, run_rdia, show_noise
 from Figure.lines import Run
 from Figure.reproduce import MODULES, target
@@ -25,6 +25,7 @@ RELEASED = {
 }  # fmt: skip
 FAST = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 BALANCED = {"warmup": "balanced"}
+CROPS = {**FAST, "augment": "crop"}
 OTHERS = ("erm", "self-teaching", "co-teaching", "sigua", "f-correction", "s-model")
 RATES_OF = {"symmetric": (0.2, 0.5, 0.8), "pairflip": (0.45,)}
 
@@ -56,7 +57,13 @@ def test_the_released_commands_are_what_the_authors_ran() -> None:
 
 
 def test_the_deep_table_wants_every_method_at_every_noise() -> None:
-    variants: list[Record] = [{"method": method} for method in OTHERS] + [{}, BALANCED, FAST]
+    variants: list[Record] = [{"method": method} for method in OTHERS] + [
+        {},
+        BALANCED,
+        FAST,
+        CROPS,
+        {**CROPS, "n_epoch": 80, "epoch_decay_start": 32},
+    ]
     expected = [
         mnist(rate, kind, seed, **changes)
         for seed in (1, 2)
@@ -68,20 +75,26 @@ def test_the_deep_table_wants_every_method_at_every_noise() -> None:
     assert all(run.possible(Path("nowhere")) for run in runs)
 
 
+FIFTH = {"noise_rate": 0.2, "forget_rate": 0.2, "discard_rate": 0.1}
+
+
 def test_cifar10_wants_the_first_seed_of_everything_and_then_more() -> None:
-    variants: list[Record] = [{}, FAST, BALANCED, {"objective": "corrected"}]
-    variants += [{"method": method} for method in ("erm", "self-teaching", "co-teaching")]
+    others = [{"method": method} for method in ("erm", "self-teaching", "co-teaching")]
+    moved = {"augment": "both"}
+    variants: list[Record] = [{}, FAST, BALANCED, {"objective": "corrected"}, *others]
+    variants += [{**FAST, **change} for change in (*others, {"objective": "corrected"}, moved)]
     variants += [{**FAST, "gamma": gamma} for gamma in (0.2, 0.5, 0.8)]
+    variants += [{**FAST, **FIFTH, **change} for change in ({}, {"method": "erm"}, moved)]
     expected = [{**cifar10_run(seed).config, **changes} for seed in (1, 2) for changes in variants]
     expected += [{**cifar10_run(3).config, **changes} for changes in ({}, FAST)]
     runs = assert_wanted("cifar10", 3, "cifar10", expected)
-    assert [run.config["seed"] for run in runs] == [1] * 10 + [2] * 10 + [3] * 2
+    assert [run.config["seed"] for run in runs] == [1] * 18 + [2] * 18 + [3] * 2
     assert {run.possible for run in runs} == {cifar10_possible}
 
 
 def test_the_other_tables_of_networks_want_their_part_of_it() -> None:
     rates = RATES_OF["symmetric"]
-    variants: list[Record] = [{}, BALANCED, FAST]
+    variants: list[Record] = [{}, BALANCED, FAST, CROPS, {**CROPS, "n_epoch": 80, "epoch_decay_start": 32}]
     assert_wanted("warmup", 2, "deep", [mnist(r, "symmetric", s, **c) for r in rates for s in (1, 2) for c in variants])
     gammas = (0.2, 0.4, 0.6, 0.8)
     curves = [mnist(r, "symmetric", s, gamma=g, **BALANCED) for r in (0.2, 0.8) for s in (1, 2) for g in gammas]
@@ -170,7 +183,7 @@ def test_cifar10_is_run_where_it_is_and_a_gpu(
     gpu: bool, there: bool, possible: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(cifar10_target, "is_here", lambda name, folder: (name, folder) == ("cifar10", tmp_path) and there)
+    monkeypatch.setattr(deep_targets, "is_here", lambda name, folder: (name, folder) == ("cifar10", tmp_path) and there)
     assert cifar10_possible(tmp_path) is possible
 
 
