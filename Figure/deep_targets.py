@@ -202,7 +202,7 @@ def estimate_rate(config: RateOf, data_dir: Path) -> Record:
         return placed(build("auto", shape, data.classes, first), device)
 
     found = estimated_noise_rate(data, network, generator(seed, "halves"), order)
-    return {**found._asdict(), "true": float(np.mean(given.flipped))}
+    return {**found._asdict(), "true": float(np.mean(given.flipped)), "device": str(device)}
 
 
 def rate_runs(count: int) -> list[Run]:

@@ -218,3 +218,4 @@ def test_every_candidate_is_run_at_every_rate_with_seeds_of_its_own() -> None:
     assert SEED == 101  # the tables' seeds go from 1
     assert {run.file for run in runs} == {"recipe"}
     assert max(epochs for epochs, *_, augment in CANDIDATES if augment == "none") <= 200 / 4
+    assert max(epochs for epochs, *_ in CANDIDATES) <= 80  # with crops

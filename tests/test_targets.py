@@ -26,6 +26,7 @@ RELEASED = {
 FAST = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 BALANCED = {"warmup": "balanced"}
 CROPS = {**FAST, "augment": "crop"}
+OF_RDIA_LS: list[Record] = [{}, BALANCED, FAST, CROPS, {**CROPS, "n_epoch": 80, "epoch_decay_start": 32}]
 OTHERS = ("erm", "self-teaching", "co-teaching", "sigua", "f-correction", "s-model")
 RATES_OF = {"symmetric": (0.2, 0.5, 0.8), "pairflip": (0.45,)}
 
@@ -57,13 +58,7 @@ def test_the_released_commands_are_what_the_authors_ran() -> None:
 
 
 def test_the_deep_table_wants_every_method_at_every_noise() -> None:
-    variants: list[Record] = [{"method": method} for method in OTHERS] + [
-        {},
-        BALANCED,
-        FAST,
-        CROPS,
-        {**CROPS, "n_epoch": 80, "epoch_decay_start": 32},
-    ]
+    variants: list[Record] = [{"method": method} for method in OTHERS] + OF_RDIA_LS
     expected = [
         mnist(rate, kind, seed, **changes)
         for seed in (1, 2)
@@ -94,8 +89,7 @@ def test_cifar10_wants_the_first_seed_of_everything_and_then_more() -> None:
 
 def test_the_other_tables_of_networks_want_their_part_of_it() -> None:
     rates = RATES_OF["symmetric"]
-    variants: list[Record] = [{}, BALANCED, FAST, CROPS, {**CROPS, "n_epoch": 80, "epoch_decay_start": 32}]
-    assert_wanted("warmup", 2, "deep", [mnist(r, "symmetric", s, **c) for r in rates for s in (1, 2) for c in variants])
+    assert_wanted("warmup", 2, "deep", [mnist(r, "symmetric", s, **c) for r in rates for s in (1, 2) for c in OF_RDIA_LS])
     gammas = (0.2, 0.4, 0.6, 0.8)
     curves = [mnist(r, "symmetric", s, gamma=g, **BALANCED) for r in (0.2, 0.8) for s in (1, 2) for g in gammas]
     assert_wanted("gamma", 2, "deep", curves)
