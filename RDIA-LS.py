@@ -74,7 +74,7 @@ def main(ranks: Ranks) -> None:
             if folder:
                 ready_folder(folder, flags.resume, ending)
         watch = ending.enter_context(Watch(config.settings, quiet, flag_notes(flags, config.settings, has_bfloat16(device))))
-        found = run_training(config, device, folder, flags.resume, watch, ranks, watch.reading)
+        found = run_training(config, device, folder, flags.resume, watch, ranks, watch.preparing)
         if ranks.rank == 0:
             if folder:
                 save_training(found.record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)

@@ -7,13 +7,13 @@ import itertools
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from data.noise import NoiseType
 from data.public import is_here
 from Figure.gamma_plot import draw_gamma
 from Figure.linear_targets import MANY_NOISES, many_table
-from Figure.lines import Run, always, config_key
+from Figure.lines import Run, config_key
 from Figure.many import MANY_METHODS
 from Figure.on_network import OnNetwork, relabel_on_network
 from Figure.published import DEEP
@@ -36,22 +36,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 WARMUP_VARIANTS = tuple(name for name in VARIANTS if name.startswith("rdia-ls"))
 DEEP_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.2), ("symmetric", 0.5), ("symmetric", 0.8), ("pairflip", 0.45))
-RATE_SETS = ("mnist", "digits", "cifar10")
 GAMMAS = (0.2, 0.4, 0.6, 0.8)
 GAMMA_RATES = (0.2, 0.8)
 MNIST_SETTINGS = "MNIST, MLP, gamma 0.2, weight decay 1e-5"
 MLP_SETTINGS = "MLP, 10 epochs, 1,000 validation samples; RDIA-LS by its fast recipe, 40 epochs"
 ACCURACY_DIGITS = 2  # of an accuracy in %
 LOST = "In brackets: seeds that lose a class."
-
-
-class RateOf(NamedTuple):
-    """What determines an estimate of the noise rate."""
-
-    dataset: str
-    noise_rate: float
-    noise_type: NoiseType
-    seed: int
 
 
 def train_run(config: TrainingConfig, data_dir: Path) -> Record:
@@ -178,58 +168,6 @@ def objective_table(lines: Sequence[Record]) -> str:
     return f"{head}\n\n{markdown(['objective', *columns], rows)}"
 
 
-def estimate_rate(config: RateOf, data_dir: Path) -> Record:
-    """The noise rate that `RDIA-LS.py --noise_rate auto` estimates, and the share of labels that noise has changed."""
-    import numpy as np
-    import torch
-
-    from data.noise import redraw_labels
-    from data.streams import generator, stream_seed
-    from models.architectures import build, placed
-    from models.devices.device import choose_device
-    from models.noise_rate import estimated_noise_rate
-    from run.prepare import load_pictures, tensors
-
-    torch.set_num_threads(1)
-    dataset, noise_rate, noise_type, seed = config
-    device = choose_device(None)
-    pictures = load_pictures(dataset, data_dir, seed)
-    given = redraw_labels(pictures.train.labels, len(pictures.classes), noise_rate, noise_type, generator(seed, "noise"))
-    data, shape = tensors(pictures, given.labels, True, device), pictures.train.x.shape[1:]
-    order, first = (stream_seed(seed, name) for name in ("order", "initialisation"))
-
-    def network() -> torch.nn.Module:
-        return placed(build("auto", shape, data.classes, first), device)
-
-    found = estimated_noise_rate(data, network, generator(seed, "halves"), order)
-    return {**found._asdict(), "true": float(np.mean(given.flipped)), "device": str(device)}
-
-
-def rate_runs(count: int) -> list[Run]:
-    """MNIST, the digits and CIFAR-10 under all kinds of noise."""
-    noises: list[tuple[NoiseType, float]] = [("symmetric", 0.0), *DEEP_NOISES]
-    configs = [RateOf(name, rate, kind, seed) for seed in range(1, count + 1) for name in RATE_SETS for kind, rate in noises]
-    return [
-        Run("rates", config._asdict(), partial(estimate_rate, config), cifar10_possible if config.dataset == "cifar10" else always)
-        for config in configs
-    ]
-
-
-def rates_table(lines: Sequence[Record]) -> str:
-    """The estimated rate by data set and noise."""
-    rows = []
-    for run in rate_runs(1):
-        mine, config = of_run(lines, run), RateOf(**run.config)
-        if mine:
-            error = max(abs(line["estimate"] - line["true"]) for line in mine)
-            within = sum(line["low"] <= line["true"] <= line["high"] for line in mine)
-            cells = [mean_sd([line[name] for line in mine], 3) for name in ("true", "estimate")]
-            noise = f"{config.noise_rate:.0%} {config.noise_type}" if config.noise_rate else "none"
-            rows.append([config.dataset, noise, *cells, f"{error:.3f}", f"{within} of {len(mine)}"])
-    columns = ["data set", "noise", "wrong labels", "estimate", "largest error", "in the interval"]
-    return f"Share of wrong labels, mean ± sd of {seeds(lines)}.\n\n{markdown(columns, rows)}"
-
-
 def network_runs(count: int) -> list[Run]:
     """RDIA by influence on the MLP, all ten digits."""
     configs = [OnNetwork("mnist10", noise, seed) for seed in range(1, count + 1) for noise in MANY_NOISES]
@@ -260,12 +198,6 @@ TARGETS = {
         3,
         objective_runs,
         lambda lines, output, _: output.table("objective", objective_table(lines)),
-    ),
-    "rates": Target(
-        "the noise rate that RDIA-LS.py --noise_rate auto estimates",
-        3,
-        rate_runs,
-        lambda lines, output, _: output.table("rates", rates_table(lines)),
     ),
     "networks": Target(
         "RDIA by influence on the MLP: ERM, Dropout, RDIA by R and by the best label, RDIA-LS",

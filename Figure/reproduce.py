@@ -28,7 +28,8 @@ MOST_SEEDS = 10_000  # a target has up to a hundred runs for each seed
 # The module of each target, imported when it is asked for.
 MODULES = {
     **dict.fromkeys(("alpha", "cancer", "methods", "noise", "classes", "influence"), "Figure.linear_targets"),
-    **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe", "rates"), "Figure.deep_targets"),
+    **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
+    "rates": "Figure.rates_target",
     "cifar10": "Figure.cifar10_target",
     **dict.fromkeys(("demo", "headline", "suspects", "flags", "framework"), "Figure.document_targets"),
     "bench": "Figure.bench_targets",

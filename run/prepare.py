@@ -1,7 +1,9 @@
 """What RDIA-LS.py does before the first epoch: load data, inject noise, build networks."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -12,7 +14,6 @@ from data.dataset import Dataset, load_pictures
 from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
-from data.telling import Progress, silent
 from models.architectures import DOWNSAMPLED, build, placed
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
@@ -25,6 +26,7 @@ from run.records import Record
 from run.training_config import TrainingConfig
 
 ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from the labels; --noise_rate sets it"
+Counting: TypeAlias = Callable[[str, int, int], None]  # called with what is counted, how many are done, and of how many
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
 
@@ -44,12 +46,17 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
-def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, progress: Progress = silent) -> Prepared:
+def uncounted(_what: str, _done: int, _total: int) -> None:
+    """Preparation that is not shown."""
+
+
+def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, progress: Counting = uncounted) -> Prepared:
     """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`.
 
-    progress: of reading pictures.
+    progress: of reading pictures, and of estimating the noise rate.
     """
-    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size, progress))
+    reading = partial(progress, "pictures")
+    pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size, reading))
     train, shape = pictures.train, pictures.train.x.shape[1:]
     check_sizes(config, len(train.labels), shape)
     given = redraw_labels(
@@ -72,8 +79,9 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, 
     state = start(network("initialisation"), beside, config.settings, *seeds)
     rate, notes = None, list(pictures.notes)
     if config.noise_rate is None:
-        halves = generator(config.seed, "halves")
-        rate = from_first(ranks, lambda: estimated_noise_rate(data, lambda: plain("initialisation"), halves, seeds[0]))
+        halves, estimating = generator(config.seed, "halves"), partial(progress, "epochs of the estimate of the noise rate")
+        first, amp = partial(plain, "initialisation"), config.settings.amp
+        rate = from_first(ranks, lambda: estimated_noise_rate(data, first, halves, seeds[0], amp, estimating))
         notes.append(ESTIMATED.format(*rate))
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()

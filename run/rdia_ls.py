@@ -10,14 +10,13 @@ import numpy as np
 import torch
 
 from data.errors import InputError
-from data.telling import Progress, silent
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
 from models.noise_rate import NoiseRate
 from models.settings import Settings
 from models.training import Epoch, State, forward, predict, restore, snapshot, train
 from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
-from run.prepare import Prepared, prepare
+from run.prepare import Counting, Prepared, prepare, uncounted
 from run.records import Record, append_line, remove, write_csv, write_lines
 from run.suspects import judged, suspect_rows, suspects
 from run.training_config import LOST_BELOW, TrainingConfig
@@ -41,9 +40,9 @@ def run_training(
     resume: bool = False,
     each_epoch: Callable[[Epoch, Prepared], None] = lambda *_: None,
     ranks: Ranks = ALONE,
-    progress: Progress = silent,
+    progress: Counting = uncounted,
 ) -> Trained:
-    """Train to the end. `each_epoch` is called after every epoch, `progress` while pictures are read.
+    """Train to the end. `each_epoch` is called after every epoch, `progress` while it is prepared.
 
     folder: where to write a line for each epoch (epochs.jsonl), a checkpoint after each epoch, and in the end suspects.csv. Of
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to

@@ -37,9 +37,9 @@ class Watch:
         if epoch.epoch >= self._settings.init_epoch:
             self._warn(epoch, ready.classes)
 
-    def reading(self, done: int, total: int) -> None:
-        """Show how many pictures are read."""
-        self._bar.update(0, f"{done:,} of {total:,} pictures")
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Show how many pictures are read, or how far the estimate of the noise rate is."""
+        self._bar.update(0, f"{done:,} of {total:,} {what}")
 
     def _warn(self, epoch: Epoch, classes: tuple[str, ...]) -> None:
         """Warn once about each class that has been lost for `PATIENCE` epochs."""

@@ -20,7 +20,55 @@ def test_the_rate_among_the_surest_by_hand() -> None:
     # Of class 0, with 4 of 6 samples, the surest (30% of 4: one) is labelled 0; of class 1 the surest is labelled 1.
     assert rate_among_the_surest(p, given).estimate == 0
     given[0] = 1
-    assert rate_among_the_surest(p, given).estimate == pytest.approx(4 / 6)
+    # Other labels: 4 of 6 by the surest, and 5 of 6 among all. The fall, 1/6, counts half.
+    assert rate_among_the_surest(p, given).estimate == pytest.approx(4 / 6 - 1 / 12)
+
+
+SPREAD_TO_ALL = np.full((10, 10), 1 / 9) - np.eye(10) / 9
+TO_THE_NEXT = np.roll(np.eye(10), 1, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("doubt", "rate", "other", "lowest", "highest"),
+    [
+        (0.02, 0.0, SPREAD_TO_ALL, 0.0, 0.01),
+        (0.02, 0.2, SPREAD_TO_ALL, 0.17, 0.21),
+        (0.02, 0.5, SPREAD_TO_ALL, 0.46, 0.52),
+        (0.02, 0.3, TO_THE_NEXT, 0.25, 0.32),
+        (0.3, 0.0, SPREAD_TO_ALL, 0.0, 0.05),  # the network errs in a third of its surest samples; they are no wrong labels
+        (0.3, 0.2, SPREAD_TO_ALL, 0.05, 0.25),
+        (0.3, 0.5, SPREAD_TO_ALL, 0.4, 0.52),
+        (0.3, 0.3, TO_THE_NEXT, 0.0, 0.3),  # not told from errors: too low rather than too high
+    ],
+)
+def test_errors_of_the_network_are_not_taken_for_wrong_labels(
+    doubt: float, rate: float, other: np.ndarray, lowest: float, highest: float
+) -> None:
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.full(10, doubt), 6_000)  # of the true label
+    noise = (1 - rate) * np.eye(10) + rate * other
+    true = np.array([rng.choice(10, p=row) for row in p])
+    given = np.array([rng.choice(10, p=noise[label]) for label in true])
+    found = rate_among_the_surest(p @ noise, given)
+    assert lowest <= found.estimate <= highest
+    assert found.low <= (given != true).mean() <= found.high
+
+
+def test_the_progress_of_the_estimate_is_told_and_it_computes_in_bfloat16_where_asked() -> None:
+    told: list[tuple[int, int]] = []
+    rng = np.random.default_rng(0)
+    x, given = torch.from_numpy(rng.random((200, 1, 3, 3))).float(), torch.from_numpy(rng.integers(3, size=200))
+    seen: list[torch.dtype] = []
+
+    def network() -> nn.Module:
+        built = build("mlp", (1, 3, 3), 3, 1)
+        built.register_forward_hook(lambda _module, _inputs, output: seen.append(output.dtype))
+        return built
+
+    data = Tensors(x, given, None, x, given, 3)
+    estimated_noise_rate(data, network, np.random.default_rng(1), 2, True, lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1] == len(set(told)) - 1
+    assert set(seen) == {torch.bfloat16}
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])
