@@ -20,8 +20,8 @@ from models.settings import FAST, Settings
 from run.records import Record
 from run.training_config import TrainingConfig
 
-PICTURES = ("mnist", "digits", "cifar10")
-NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.0), *DEEP_NOISES)
+RATE_PICTURES = ("mnist", "digits", "cifar10")
+PICTURE_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.0), *DEEP_NOISES)
 
 
 class RateOf(NamedTuple):
@@ -86,7 +86,7 @@ def estimate_rate(config: RateOf, data_dir: Path) -> Record:
 
 def rate_runs(count: int) -> list[Run]:
     """The pictures under all kinds of noise, and the tables with real noise."""
-    noisy = [RateOf(name, rate, kind, 0) for name in PICTURES for kind, rate in NOISES]
+    noisy = [RateOf(name, rate, kind, 0) for name in RATE_PICTURES for kind, rate in PICTURE_NOISES]
     real = [RateOf(name, 0.0, "none", 0) for name in REAL_SETS]
     configs = [config._replace(seed=seed) for seed in range(1, count + 1) for config in (*noisy, *real)]
     return [Run("rates", config._asdict(), partial(estimate_rate, config), possible_of(config.dataset)) for config in configs]

@@ -15,11 +15,11 @@ from models.training import Tensors, predict, start, train
 
 SUREST = 0.3  # of the samples of each predicted class: where the network is surest, another label is a wrong one
 EPOCHS, STEPS, BATCH_OF_HALF = 4, 600, 64  # epochs of a half, or so many as these steps take
+AVERAGE = 0.0005  # step of the averaged weights
 LEAST_LIKELY = 1 / 3  # of the classes beside the predicted one
 # Chosen on halves of 1,000 to 20,000 samples of CIFAR-10 (of which an MLP gets a third right), MNIST and the digits, and on tables:
 LEAKED = 1 / 4  # of the network's errors, as many as this share of evenly spread ones have a label that it finds least likely
 FALL = 1 / 2  # errors among the surest, over what there are more among all
-AVERAGE = 0.0005  # step of the averaged weights
 MODEL_ERROR = 0.02  # of the estimate, beside that of counting
 
 
@@ -41,8 +41,8 @@ def estimated_noise_rate(
 ) -> NoiseRate:
     """Train on one half of the samples at a time, briefly, and ask of the other half: how often is the label another one?
 
-    Counted are the samples of each predicted class of which the network is surest: few predictions are wrong there, so that what
-    differs is the label. If wrong labels are as frequent among sure samples as among others, the share is that of the whole class.
+    Counted are the samples of each predicted class of which the network is surest: the fewest predictions are wrong there. If
+    wrong labels are as frequent among sure samples as among others, the share is that of the whole class.
     network: makes one in its first state, on the device of the data. rng: of the halves. amp: compute in bfloat16. progress: of
     the epochs.
     """
@@ -84,14 +84,14 @@ def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> NoiseRate:
     sizes, counted = [len(own) for own in rows], sum(map(len, surest))
     least = max(1, round((K - 1) * LEAST_LIKELY))
     shares = np.average([_shares(p[own], given[own], least) for own in surest], axis=0, weights=sizes)
-    other, one, unlikely = shares.tolist()
-    if one > other / 2:
-        rate = other - FALL * (float((said != given).mean()) - other)
+    differs, one, unlikely = shares.tolist()
+    if one > differs / 2:
+        rate = differs - FALL * (float((said != given).mean()) - differs)
     else:
-        rate = other - (other - unlikely * (K - 1) / least) / (1 - LEAKED)
-    rate = min(max(rate, 0.0), other)
-    margin = MODEL_ERROR + QUANTILE * math.sqrt(other * (1 - other) / counted)
-    return NoiseRate(rate, max(0.0, rate - (other - rate) / 2 - margin), min(1.0, other + margin))
+        rate = differs - (differs - unlikely * (K - 1) / least) / (1 - LEAKED)
+    rate = min(max(rate, 0.0), differs)
+    margin = MODEL_ERROR + QUANTILE * math.sqrt(differs * (1 - differs) / counted)
+    return NoiseRate(rate, max(0.0, rate - (differs - rate) / 2 - margin), min(1.0, differs + margin))
 
 
 def _shares(p: np.ndarray, given: np.ndarray, least: int) -> tuple[float, float, float]:
