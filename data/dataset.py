@@ -30,7 +30,6 @@ OWN_TEST = (
     "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as"
     " NAME.test.csv, FILE.t, x_test and y_test, or in test/"
 )
-TRUSTED_UNUSED = "the {count:,} validation rows are not used: RDIA-LS needs no trusted rows; RDIA.py does"
 ONE_ARRAY = "is one array; save x_train and y_train in an .npz with numpy.savez"
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
 LARGEST_PIXEL = float(np.finfo(np.float32).max)
@@ -100,14 +99,12 @@ def load_pictures(name: str, data_dir: Path, seed: int, size: int | None = None,
         raise InputError(f"--dataset {name}: is neither an .npz file nor a folder of pictures; use RDIA.py for other files")
     source = named(name, size, lambda: picture_set(name, data_dir)) if name in PICTURE_SETS else None
     source = source or own_source(name, PICTURE_SETS, size=size, progress=progress)
-    trusted = source.validation
-    cuts = cut(source._replace(validation=None), name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
+    cuts = cut(source, name, seed, NO_VALIDATION, own=name not in PICTURE_SETS)
     del source  # many pictures fit into memory twice, and not three times
     dataset = viewed(cuts, as_pictures)
     if name in PICTURE_SETS:
         return dataset
-    unused = [TRUSTED_UNUSED.format(count=len(trusted.labels))] if trusted else []
-    return dataset._replace(notes=(*dataset.notes, *unused, *comparison_notes(dataset)))
+    return dataset._replace(notes=(*dataset.notes, *comparison_notes(dataset)))
 
 
 def named(name: str, size: int | None, read: Callable[[], Source]) -> Source:

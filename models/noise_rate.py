@@ -10,6 +10,7 @@ from torch import nn
 
 from data.telling import Progress, silent
 from models.promise import QUANTILE
+from models.by_trusted import Trusted
 from models.settings import Settings
 from models.training import Tensors, predict, start, train
 
@@ -38,16 +39,17 @@ def estimated_noise_rate(
     order_seed: int,
     amp: bool = False,
     progress: Progress = silent,
+    trusted: Trusted | None = None,
 ) -> NoiseRate:
     """Train on one half of the samples at a time, briefly, and ask of the other half: how often is the label another one?
 
     Counted are the samples of each predicted class of which the network is surest: the fewest predictions are wrong there. If
     wrong labels are as frequent among sure samples as among others, the share is that of the whole class.
     network: makes one in its first state, on the device of the data. rng: of the halves. amp: compute in bfloat16. progress: of
-    the epochs.
+    the epochs. trusted: may show that the networks have learned wrong labels (`at_least`).
     """
     n, given = len(data.labels), data.labels.cpu().numpy()
-    half, p = rng.permutation(n) % 2, np.zeros((n, data.classes))
+    half, p, misses = rng.permutation(n) % 2, np.zeros((n, data.classes)), 0.0
     for h in range(2):
         seen, other = (torch.from_numpy(np.flatnonzero(half == side)).to(data.labels.device) for side in (1 - h, h))
         epochs = max(EPOCHS, math.ceil(STEPS / max(1, len(seen) // BATCH_OF_HALF)))
@@ -60,7 +62,24 @@ def estimated_noise_rate(
         for epoch in train(state, part, settings):
             progress(h * epochs + epoch.epoch, 2 * epochs)
         p[half == h] = predict(state.averaged, data.x[other], settings).double().cpu().numpy()
-    return rate_among_the_surest(p, given)
+        if trusted:
+            said = predict(state.averaged, trusted.x, settings).argmax(1)
+            misses += float((said != trusted.labels).double().mean()) / 2
+    rate = rate_among_the_surest(p, given)
+    return at_least(rate, misses, float((p.argmax(axis=1) != given).mean()), len(trusted.labels)) if trusted else rate
+
+
+def at_least(rate: NoiseRate, misses: float, differs: float, m: int) -> NoiseRate:
+    """The rate, raised where networks agree with the given labels more often than with trusted ones: they learned wrong labels.
+
+    By the triangle inequality P(given != true) >= P(predicted != true) - P(predicted != given) = misses - differs. It counts where
+    it is above the estimate by more than its standard error. m: trusted rows, of whose labels the prediction differs in `misses`.
+    """
+    least, error = misses - differs, math.sqrt(misses * (1 - misses) / m)
+    if least - error <= rate.estimate:
+        return rate
+    margin = MODEL_ERROR + QUANTILE * error
+    return NoiseRate(least, max(0.0, least - margin), min(1.0, max(rate.high, least + margin)))
 
 
 def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> NoiseRate:

@@ -15,17 +15,25 @@ from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
 from models.architectures import DOWNSAMPLED, build, placed
+from models.by_trusted import Trusted, with_rate
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
 from models.noise_rate import NoiseRate, estimated_noise_rate
+from models.settings import Settings
 from models.training import State, Tensors, start
+from run.choosing import Choosing, choose_settings
 from run.decisions import count_decisions, read_decisions
 from run.identity import run_key
 from run.records import Record
 from run.training_config import TrainingConfig
 
 ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from the labels; --noise_rate sets it"
+CHOSEN = (
+    "{trusted_rows:,} validation rows chose gamma {gamma:g} and the noise rate {noise_rate:.2f} among {candidates} candidates;"
+    " --gamma and --noise_rate set them"
+)
+UNUSED = "the {0:,} validation rows are not used: they choose gamma and the noise rate, of rdia-ls, where these are not given"
 Counting: TypeAlias = Callable[[str, int, int], None]  # called with what is counted, how many are done, and of how many
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
@@ -35,7 +43,9 @@ class Prepared(NamedTuple):
 
     data: Tensors
     state: State
+    settings: Settings  # with what was estimated or chosen
     rate: NoiseRate | None  # estimated, if the configuration has none
+    chosen: Record | None  # by the validation rows, if they chose
     digest: str  # of the pictures as they were loaded
     classes: tuple[str, ...]  # how the source writes each label
     rows: np.ndarray  # (n,) 0-based row of each training picture in its source
@@ -50,10 +60,16 @@ def uncounted(_what: str, _done: int, _total: int) -> None:
     """Preparation that is not shown."""
 
 
-def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, progress: Counting = uncounted) -> Prepared:
+def prepare(
+    config: TrainingConfig,
+    device: torch.device,
+    ranks: Ranks = ALONE,
+    progress: Counting = uncounted,
+    folder: Path | None = None,
+) -> Prepared:
     """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`.
 
-    progress: of reading pictures, and of estimating the noise rate.
+    progress: of reading pictures, of estimating the noise rate, and of candidate runs. folder: where the candidates are kept.
     """
     reading = partial(progress, "pictures")
     pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size, reading))
@@ -77,17 +93,62 @@ def prepare(config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE, 
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     seeds = stream_seed(config.seed, "order"), stream_seed(config.seed, "augment")
     state = start(network("initialisation"), beside, config.settings, *seeds)
-    rate, notes = None, list(pictures.notes)
-    if config.noise_rate is None:
-        halves, estimating = generator(config.seed, "halves"), partial(progress, "epochs of the estimate of the noise rate")
-        first, amp = partial(plain, "initialisation"), config.settings.amp
-        rate = from_first(ranks, lambda: estimated_noise_rate(data, first, halves, seeds[0], amp, estimating))
-        notes.append(ESTIMATED.format(*rate))
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest(arrays, repr(pictures.classes))
+    trusted = trusted_rows(pictures, config, device)
+
+    def settle() -> Settled:
+        def started() -> State:
+            return start(plain("initialisation"), nn.Identity(), config.settings, *seeds)
+
+        choosing = Choosing(data, trusted, started, {**config.flat(), "data": read}, folder) if trusted else None
+        return settled(config, data, partial(plain, "initialisation"), choosing, progress)
+
+    settings, rate, chosen, said = from_first(ranks, settle)
+    unused = len(pictures.validation.labels) and not trusted
+    notes = (*pictures.notes, *said, *((UNUSED.format(len(pictures.validation.labels)),) if unused else ()))
     counts = count_decisions(decided, given, train.labels) if decided else None
-    return Prepared(data, state, rate, read, pictures.classes, train.rows, files, given, counts, key, tuple(notes))
+    return Prepared(data, state, settings, rate, chosen, read, pictures.classes, train.rows, files, given, counts, key, notes)
+
+
+class Settled(NamedTuple):
+    """The settings to train with, and where they are from."""
+
+    settings: Settings
+    rate: NoiseRate | None
+    chosen: Record | None
+    notes: tuple[str, ...]
+
+
+def trusted_rows(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Trusted | None:
+    """The validation rows on the device, if there are any and something for them to choose."""
+    part, wanted = pictures.validation, config.choose_gamma or config.noise_rate is None
+    if config.settings.method != "rdia-ls" or not wanted or not len(part.labels):
+        return None
+    x = torch.from_numpy(np.array(part.x)).to(device)
+    return Trusted(x.float().div_(255) if x.dtype == torch.uint8 else x, torch.from_numpy(part.labels).to(device))
+
+
+def settled(
+    config: TrainingConfig, data: Tensors, network: Callable[[], nn.Module], choosing: Choosing | None, progress: Counting
+) -> Settled:
+    """Estimate the noise rate if it is not given, and let the trusted rows of `choosing` choose the settings.
+
+    network: makes one in its first state.
+    """
+    settings, rate, notes = config.settings, None, []
+    if config.noise_rate is None:
+        halves, estimating = generator(config.seed, "halves"), partial(progress, "epochs of the estimate of the noise rate")
+        trusted, order_seed = choosing.trusted if choosing else None, stream_seed(config.seed, "order")
+        rate = estimated_noise_rate(data, network, halves, order_seed, settings.amp, estimating, trusted)
+        settings = with_rate(settings, rate.estimate)
+        notes.append(ESTIMATED.format(*rate))
+    if not choosing:
+        return Settled(settings, rate, None, tuple(notes))
+    choosing = choosing._replace(progress=partial(progress, "epochs of the candidates"))
+    settings, chosen = choose_settings(choosing, settings, rate.estimate if rate else None, config.choose_gamma)
+    return Settled(settings, rate, chosen, (*notes, CHOSEN.format(**chosen)))
 
 
 def training_key(config: TrainingConfig, pictures: Dataset, given: NoisyLabels) -> str:

@@ -12,10 +12,9 @@ import torch
 from data.errors import InputError
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
-from models.noise_rate import NoiseRate
-from models.settings import Settings
 from models.training import Epoch, State, forward, predict, restore, snapshot, train
 from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
+from run.choosing import CANDIDATES
 from run.prepare import Counting, Prepared, prepare, uncounted
 from run.records import Record, append_line, remove, write_csv, write_lines
 from run.suspects import judged, suspect_rows, suspects
@@ -48,8 +47,11 @@ def run_training(
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
     the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
-    ready = prepare(config, device, ranks, progress)
-    data, state, settings = ready.data, ready.state, assuming(config.settings, ready.rate)
+    if folder and not resume and not ranks.rank:
+        remove(folder / CANDIDATES)
+    ready = prepare(config, device, ranks, progress, None if ranks.rank else folder)
+    data, state, settings = ready.data, ready.state, ready.settings
+    config = config._replace(settings=settings)
     lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
@@ -73,15 +75,12 @@ def run_training(
     correct = None if data.correct is None else data.correct.cpu().numpy()
     record = {**training_record(config, lines), "classes": list(ready.classes), **judged(found, correct)}
     if ready.rate:
-        record |= {"noise_rate": ready.rate.estimate, "estimated_noise_rate": ready.rate._asdict()}
+        record |= {"noise_rate": settings.forget_rate, "estimated_noise_rate": ready.rate._asdict()}
+    if ready.chosen:
+        record["chosen_by_trusted"] = ready.chosen
     if ready.decided:
         record["decided"] = ready.decided
     return Trained(record, ready, p)
-
-
-def assuming(settings: Settings, rate: NoiseRate | None) -> Settings:
-    """The settings with the shares of a batch that go with an estimated noise rate, if there is one."""
-    return settings._replace(forget_rate=rate.estimate, discard_rate=rate.estimate / 2) if rate else settings
 
 
 def clear(folder: Path, lines: list[Record]) -> None:

@@ -23,8 +23,9 @@ class TrainingConfig(NamedTuple):
     data_dir: Path = Path()
     size: int | None = None  # of a side of each picture of a user's folder
     labels: Path | None = None  # a file of decisions that a person made
+    choose_gamma: bool = False  # by the validation rows, if there are any
 
     def flat(self) -> Record:
-        """The fields that identify the run in one dictionary; `data_dir`, `size` and `labels` show in its data."""
-        own = {name: getattr(self, name) for name in self._fields if name not in {"settings", "data_dir", "size", "labels"}}
-        return {**own, **self.settings._asdict()}
+        """The fields that identify the run in one dictionary; the others show in its data and settings."""
+        names = ("dataset", "noise_rate", "noise_type", "seed", "network")
+        return {**{name: getattr(self, name) for name in names}, **self.settings._asdict()}
