@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from data.telling import Progress, silent
-from models.promise import QUANTILE
 from models.by_trusted import Trusted
+from models.promise import QUANTILE
 from models.settings import Settings
 from models.training import Tensors, predict, start, train
 

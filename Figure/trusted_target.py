@@ -1,0 +1,102 @@
+"""The target `trusted`: RDIA-LS with gamma and the noise rate chosen by trusted rows, beside the same without them."""
+
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from data.noise import NoiseType
+from data.streams import generator
+from Figure.bench_data import REAL_SETS
+from Figure.deep_targets import DEEP_NOISES, of_run
+from Figure.lines import Run
+from Figure.rates_target import NoisySet, RateOf, noisy_set, possible_of
+from Figure.tables import markdown, mean_sd, seeds
+from Figure.target import Target
+from models.settings import FAST, Settings
+from run.records import Record
+from run.training_config import TrainingConfig
+
+TRUSTED_ROWS = (30, 100)
+DIGIT_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.0), *DEEP_NOISES)
+
+
+class TrustedOf(NamedTuple):
+    """What determines a run."""
+
+    dataset: str
+    noise_rate: float
+    noise_type: NoiseType  # none: the set's own wrong labels
+    trusted: int
+    seed: int
+
+
+def trained_with_trusted(config: TrustedOf, data_dir: Path) -> Record:
+    """`RDIA-LS.py --recipe fast` on an .npz of the set, with some of the test rows as trusted ones, and without."""
+    import torch
+
+    from models.devices.device import choose_device
+    from run.rdia_ls import run_training
+
+    torch.set_num_threads(1)
+    rows = noisy_set(RateOf(config.dataset, config.noise_rate, config.noise_type, config.seed), data_dir)
+    settings = Settings(forget_rate=0.0, discard_rate=0.0)._replace(**FAST)
+    found = {"true": float((rows.given != rows.true).mean())}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, trusted in (("without", False), ("with", True)):
+            path = Path(folder) / f"{name}.npz"
+            write_set(rows, config, path, trusted)
+            asked = TrainingConfig(str(path), None, "none", config.seed, "auto", settings, choose_gamma=trusted)
+            record = run_training(asked, choose_device(None)).record
+            estimate = record["estimated_noise_rate"]["estimate"]
+            found |= {f"accuracy_{name}": record["last10"], f"estimate_{name}": estimate, f"rate_{name}": record["noise_rate"]}
+    return {**found, "gamma": record["gamma"]}
+
+
+def write_set(rows: NoisySet, config: TrustedOf, path: Path, trusted: bool) -> None:
+    """The set as an .npz, without the rows that are `trusted`, or with them as its validation part."""
+    order = generator(config.seed, "split").permutation(len(rows.test))
+    chosen, test = order[: config.trusted], order[config.trusted :]
+    more = {"x_val": rows.x_test[chosen], "y_val": rows.test[chosen]} if trusted else {}
+    np.savez(path, x_train=rows.x, y_train=rows.given, x_test=rows.x_test[test], y_test=rows.test[test], **more)
+
+
+def trusted_runs(count: int) -> list[Run]:
+    """The digits under all kinds of noise, and the tables with real noise."""
+    sets = [*(("digits", rate, kind) for kind, rate in DIGIT_NOISES), *((name, 0.0, "none") for name in REAL_SETS)]
+    configs = [TrustedOf(*noisy, m, seed) for seed in range(1, count + 1) for noisy in sets for m in TRUSTED_ROWS]
+    return [
+        Run("trusted", config._asdict(), partial(trained_with_trusted, config), possible_of(config.dataset)) for config in configs
+    ]
+
+
+def trusted_table(lines: Sequence[Record]) -> str:
+    """Accuracy without and with trusted rows, and the noise rates that are estimated and used, by data set and noise."""
+    rows = []
+    for run in trusted_runs(1):
+        mine, config = of_run(lines, run), TrustedOf(**run.config)
+        if mine:
+            real = config.noise_type == "none"
+            noise = "real" if real else f"{config.noise_rate:.0%} {config.noise_type}" if config.noise_rate else "none"
+            accuracies = [mean_sd([line[f"accuracy_{name}"] for line in mine], 2) for name in ("without", "with")]
+            shares = [mean_sd([line[name] for line in mine], 2) for name in ("true", "estimate_with", "rate_with", "gamma")]
+            rows.append([config.dataset, noise, str(config.trusted), *accuracies, *shares])
+    columns = ["data set", "noise", "trusted rows", "accuracy % without", "with", "wrong labels", "estimate", "rate", "gamma"]
+    head = (
+        "RDIA-LS, fast recipe: test accuracy % (mean of the last ten epochs) without trusted rows and with them, the share of"
+        f" wrong labels, its estimate with trusted rows, and the noise rate and gamma that they chose, mean ± sd of {seeds(lines)}."
+    )
+    return f"{head}\n\n{markdown(columns, rows)}"
+
+
+TARGETS = {
+    "trusted": Target(
+        "RDIA-LS with gamma and noise rate chosen by trusted rows, beside RDIA-LS without them",
+        3,
+        trusted_runs,
+        lambda lines, output, _: output.table("trusted", trusted_table(lines)),
+    )
+}
