@@ -19,7 +19,7 @@ from run.records import Record
 from run.training_config import TrainingConfig
 
 PRECISIONS = {"float32": False, "bfloat16 (`--amp`)": True}
-EPOCHS, TRAINING, TEST, NOISE_RATE = 20, 10_000, 2_000, 0.2
+AMP_EPOCHS, AMP_TRAINING, AMP_TEST, AMP_NOISE = 20, 10_000, 2_000, 0.2
 
 
 class AmpOf(NamedTuple):
@@ -32,19 +32,25 @@ class AmpOf(NamedTuple):
 def of_first(read: Dataset, path: Path) -> None:
     """The first pictures of the training and of the test part, as an .npz."""
     train, test = read.train, read.test
-    np.savez(path, x_train=train.x[:TRAINING], y_train=train.labels[:TRAINING], x_test=test.x[:TEST], y_test=test.labels[:TEST])
+    np.savez(
+        path,
+        x_train=train.x[:AMP_TRAINING],
+        y_train=train.labels[:AMP_TRAINING],
+        x_test=test.x[:AMP_TEST],
+        y_test=test.labels[:AMP_TEST],
+    )
 
 
 def train_in(config: AmpOf, data_dir: Path) -> Record:
     """RDIA-LS on a fifth of CIFAR-10, in float32 or in bfloat16."""
     from run.prepare import load_pictures
 
-    settings = Settings(gamma=0.05, forget_rate=NOISE_RATE, discard_rate=NOISE_RATE / 2)._replace(**FAST)
-    settings = settings._replace(n_epoch=1 + EPOCHS, epoch_decay_start=EPOCHS // 2, amp=config.amp)
+    settings = Settings(gamma=0.05, forget_rate=AMP_NOISE, discard_rate=AMP_NOISE / 2)._replace(**FAST)
+    settings = settings._replace(n_epoch=1 + AMP_EPOCHS, epoch_decay_start=AMP_EPOCHS // 2, amp=config.amp)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fifth.npz"
         of_first(load_pictures("cifar10", data_dir, config.seed), path)
-        record = train_run(TrainingConfig(str(path), NOISE_RATE, "symmetric", config.seed, "cnn", settings), data_dir)
+        record = train_run(TrainingConfig(str(path), AMP_NOISE, "symmetric", config.seed, "cnn", settings), data_dir)
     return {**record, "dataset": "cifar10"}
 
 
@@ -67,8 +73,8 @@ def amp_table(lines: Sequence[Record]) -> str:
             rows.append([name, last10(mine), best, *found, f"{seconds / unit:.2f}", f"{seconds:.0f}"])
     columns = ["computed in", "last ten", "best epoch", "precision", "recall", "time, ratio", "seconds"]
     head = (
-        f"RDIA-LS on the first {TRAINING:,} pictures of CIFAR-10, {NOISE_RATE:.0%} symmetric noise, CNN, fast recipe in {EPOCHS}"
-        f" epochs: test accuracy % on {TEST:,} pictures, precision and recall of the suspects, mean ± sd of {seeds(lines)}. On"
+        f"RDIA-LS on the first {AMP_TRAINING:,} pictures of CIFAR-10, {AMP_NOISE:.0%} symmetric noise, CNN, fast recipe in {AMP_EPOCHS}"
+        f" epochs: test accuracy % on {AMP_TEST:,} pictures, precision and recall of the suspects, mean ± sd of {seeds(lines)}. On"
         " one core of a CPU that has bfloat16."
     )
     return f"{head}\n\n{markdown(columns, rows)}"

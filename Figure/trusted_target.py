@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from models.settings import FAST, Settings
 from run.records import Record
 from run.training_config import TrainingConfig
 
-TRUSTED_ROWS = (30, 100)
+TRUSTED_COUNTS = (30, 100)
 DIGIT_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.0), *DEEP_NOISES)
 
 
@@ -60,14 +60,16 @@ def write_set(rows: NoisySet, config: TrustedOf, path: Path, trusted: bool) -> N
     """The set as an .npz, without the rows that are `trusted`, or with them as its validation part."""
     order = generator(config.seed, "split").permutation(len(rows.test))
     chosen, test = order[: config.trusted], order[config.trusted :]
-    more = {"x_val": rows.x_test[chosen], "y_val": rows.test[chosen]} if trusted else {}
-    np.savez(path, x_train=rows.x, y_train=rows.given, x_test=rows.x_test[test], y_test=rows.test[test], **more)
+    parts: dict[str, Any] = {"x_train": rows.x, "y_train": rows.given, "x_test": rows.x_test[test], "y_test": rows.test[test]}
+    if trusted:
+        parts |= {"x_val": rows.x_test[chosen], "y_val": rows.test[chosen]}
+    np.savez(path, **parts)
 
 
 def trusted_runs(count: int) -> list[Run]:
     """The digits under all kinds of noise, and the tables with real noise."""
     sets = [*(("digits", rate, kind) for kind, rate in DIGIT_NOISES), *((name, 0.0, "none") for name in REAL_SETS)]
-    configs = [TrustedOf(*noisy, m, seed) for seed in range(1, count + 1) for noisy in sets for m in TRUSTED_ROWS]
+    configs = [TrustedOf(*noisy, m, seed) for seed in range(1, count + 1) for noisy in sets for m in TRUSTED_COUNTS]
     return [
         Run("trusted", config._asdict(), partial(trained_with_trusted, config), possible_of(config.dataset)) for config in configs
     ]

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from models.settings import Settings
 
-GAMMAS = (0.2, 0.05, 0.5)  # the first one where nothing speaks for another
-RATES = (1.0, 0.5, 0.0)  # of the estimated noise rate; likewise
+TRUSTED_GAMMAS = (0.2, 0.05, 0.5)  # the first one where nothing speaks for another
+RATE_SHARES = (1.0, 0.5, 0.0)  # of the estimated noise rate; likewise
 
 
 class Trusted(NamedTuple):
@@ -20,25 +20,27 @@ class Trusted(NamedTuple):
     labels: Tensor  # (m,)
 
 
-class Choice(NamedTuple):
+class TrustedChoice(NamedTuple):
     """Settings, and what the trusted rows say of them."""
 
     settings: Settings
     log_losses: np.ndarray  # (m,)
 
 
-def chosen_by_trusted(candidates: Sequence[Settings], of: Callable[[Settings], np.ndarray], first: Choice | None = None) -> Choice:
+def chosen_by_trusted(
+    candidates: Sequence[Settings], of: Callable[[Settings], np.ndarray], first: TrustedChoice | None = None
+) -> TrustedChoice:
     """The candidate with the smallest mean log-loss on the trusted rows.
 
     A later one replaces the one chosen so far if its mean is smaller by more than the standard error of the paired differences.
     of: trains with the settings and returns the log-loss of each trusted row, (m,). first: chosen so far.
     """
-    chosen, rest = (first, candidates) if first else (Choice(candidates[0], of(candidates[0])), candidates[1:])
+    chosen, rest = (first, candidates) if first else (TrustedChoice(candidates[0], of(candidates[0])), candidates[1:])
     for settings in rest:
         log_losses = of(settings)
         gains = chosen.log_losses - log_losses
         if gains.mean() > (gains.std(ddof=1) / math.sqrt(len(gains)) if len(gains) > 1 else 0.0):
-            chosen = Choice(settings, log_losses)
+            chosen = TrustedChoice(settings, log_losses)
     return chosen
 
 

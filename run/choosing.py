@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from data.telling import Progress, silent
-from models.by_trusted import GAMMAS, RATES, Trusted, chosen_by_trusted, with_rate
+from models.by_trusted import RATE_SHARES, TRUSTED_GAMMAS, Trusted, chosen_by_trusted, with_rate
 from models.settings import Settings
 from models.training import State, Tensors, predict, train
 from run.records import Record, append_line, read_lines
 
-CANDIDATES = "candidates.jsonl"  # in the result directory: a line for each candidate that has been trained
+CANDIDATE_LINES = "candidates.jsonl"  # in the result directory: a line for each candidate that has been trained
 SMALLEST = 1e-12  # probability of a label
 
 
@@ -32,8 +32,8 @@ def choose_settings(choosing: Choosing, settings: Settings, rate: float | None, 
 
     Returns the settings, and a record for --json: what was chosen, the mean log-loss of the trusted rows, and how many they are.
     """
-    rates = [settings] if rate is None else [with_rate(settings, share * rate) for share in RATES]
-    gammas = GAMMAS if gamma else (settings.gamma,)
+    rates = [settings] if rate is None else [with_rate(settings, share * rate) for share in RATE_SHARES]
+    gammas = TRUSTED_GAMMAS if gamma else (settings.gamma,)
     rates = list(dict.fromkeys(each._replace(gamma=gammas[0]) for each in rates))
     total, done = len(rates) + len(gammas) - 1, 0
 
@@ -51,7 +51,7 @@ def choose_settings(choosing: Choosing, settings: Settings, rate: float | None, 
 def _log_losses(choosing: Choosing, settings: Settings, progress: Progress) -> np.ndarray:
     """The log-loss of each trusted row after training with these settings, (m,): kept, or made and kept."""
     config = {**choosing.key, **settings._asdict()}
-    path = choosing.folder / CANDIDATES if choosing.folder else None
+    path = choosing.folder / CANDIDATE_LINES if choosing.folder else None
     for line in read_lines(path) if path else []:
         if line.get("config") == config:
             return np.array(line["log_losses"])

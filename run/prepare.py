@@ -29,7 +29,7 @@ from run.records import Record
 from run.training_config import TrainingConfig
 
 ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from the labels; --noise_rate sets it"
-CHOSEN = (
+CHOSEN_BY_TRUSTED = (
     "{trusted_rows:,} validation rows chose gamma {gamma:g} and the noise rate {noise_rate:.2f} among {candidates} candidates;"
     " --gamma and --noise_rate set them"
 )
@@ -38,14 +38,21 @@ Counting: TypeAlias = Callable[[str, int, int], None]  # called with what is cou
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
 
+class Settled(NamedTuple):
+    """The settings to train with, and where they are from."""
+
+    settings: Settings
+    rate: NoiseRate | None = None  # estimated, if the configuration has none
+    chosen: Record | None = None  # by the trusted rows, if they chose
+    notes: tuple[str, ...] = ()
+
+
 class Prepared(NamedTuple):
     """A training run before its first epoch."""
 
     data: Tensors
     state: State
-    settings: Settings  # with what was estimated or chosen
-    rate: NoiseRate | None  # estimated, if the configuration has none
-    chosen: Record | None  # by the validation rows, if they chose
+    settled: Settled
     digest: str  # of the pictures as they were loaded
     classes: tuple[str, ...]  # how the source writes each label
     rows: np.ndarray  # (n,) 0-based row of each training picture in its source
@@ -95,30 +102,22 @@ def prepare(
     state = start(network("initialisation"), beside, config.settings, *seeds)
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
-    read = digest(arrays, repr(pictures.classes))
-    trusted = trusted_rows(pictures, config, device)
-
-    def settle() -> Settled:
-        def started() -> State:
-            return start(plain("initialisation"), nn.Identity(), config.settings, *seeds)
-
-        choosing = Choosing(data, trusted, started, {**config.flat(), "data": read}, folder) if trusted else None
-        return settled(config, data, partial(plain, "initialisation"), choosing, progress)
-
-    settings, rate, chosen, said = from_first(ranks, settle)
-    unused = len(pictures.validation.labels) and not trusted
-    notes = (*pictures.notes, *said, *((UNUSED.format(len(pictures.validation.labels)),) if unused else ()))
+    read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
+    begun = Begun(config, data, trusted_rows(pictures, config, device), partial(plain, "initialisation"), read)
+    found = from_first(ranks, lambda: settle(begun, folder, progress))
+    notes = (*pictures.notes, *found.notes, *unused_notes(pictures, begun.trusted))
     counts = count_decisions(decided, given, train.labels) if decided else None
-    return Prepared(data, state, settings, rate, chosen, read, pictures.classes, train.rows, files, given, counts, key, notes)
+    return Prepared(data, state, found, read, pictures.classes, train.rows, files, given, counts, key, notes)
 
 
-class Settled(NamedTuple):
-    """The settings to train with, and where they are from."""
+class Begun(NamedTuple):
+    """What settings are chosen from."""
 
-    settings: Settings
-    rate: NoiseRate | None
-    chosen: Record | None
-    notes: tuple[str, ...]
+    config: TrainingConfig
+    data: Tensors
+    trusted: Trusted | None
+    network: Callable[[], nn.Module]  # makes one in its first state
+    digest: str
 
 
 def trusted_rows(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Trusted | None:
@@ -130,25 +129,32 @@ def trusted_rows(pictures: Dataset, config: TrainingConfig, device: torch.device
     return Trusted(x.float().div_(255) if x.dtype == torch.uint8 else x, torch.from_numpy(part.labels).to(device))
 
 
-def settled(
-    config: TrainingConfig, data: Tensors, network: Callable[[], nn.Module], choosing: Choosing | None, progress: Counting
-) -> Settled:
-    """Estimate the noise rate if it is not given, and let the trusted rows of `choosing` choose the settings.
+def unused_notes(pictures: Dataset, trusted: Trusted | None) -> tuple[str, ...]:
+    """A note if validation rows have nothing to choose."""
+    count = len(pictures.validation.labels)
+    return (UNUSED.format(count),) if count and not trusted else ()
 
-    network: makes one in its first state.
-    """
+
+def settle(begun: Begun, folder: Path | None, progress: Counting) -> Settled:
+    """Estimate the noise rate if it is not given, and let the trusted rows, if there are any, choose the settings."""
+    config, data, trusted, network, read = begun
     settings, rate, notes = config.settings, None, []
+    seeds = stream_seed(config.seed, "order"), stream_seed(config.seed, "augment")
     if config.noise_rate is None:
         halves, estimating = generator(config.seed, "halves"), partial(progress, "epochs of the estimate of the noise rate")
-        trusted, order_seed = choosing.trusted if choosing else None, stream_seed(config.seed, "order")
-        rate = estimated_noise_rate(data, network, halves, order_seed, settings.amp, estimating, trusted)
+        rate = estimated_noise_rate(data, network, halves, seeds[0], settings.amp, estimating, trusted)
         settings = with_rate(settings, rate.estimate)
         notes.append(ESTIMATED.format(*rate))
-    if not choosing:
+    if not trusted:
         return Settled(settings, rate, None, tuple(notes))
-    choosing = choosing._replace(progress=partial(progress, "epochs of the candidates"))
+
+    def started() -> State:
+        return start(network(), nn.Identity(), settings, *seeds)
+
+    of_candidates = partial(progress, "epochs of the candidates")
+    choosing = Choosing(data, trusted, started, {**config.flat(), "data": read}, folder, of_candidates)
     settings, chosen = choose_settings(choosing, settings, rate.estimate if rate else None, config.choose_gamma)
-    return Settled(settings, rate, chosen, (*notes, CHOSEN.format(**chosen)))
+    return Settled(settings, rate, chosen, (*notes, CHOSEN_BY_TRUSTED.format(**chosen)))
 
 
 def training_key(config: TrainingConfig, pictures: Dataset, given: NoisyLabels) -> str:

@@ -14,7 +14,6 @@ from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
 from models.training import Epoch, State, forward, predict, restore, snapshot, train
 from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
-from run.choosing import CANDIDATES
 from run.prepare import Counting, Prepared, prepare, uncounted
 from run.records import Record, append_line, remove, write_csv, write_lines
 from run.suspects import judged, suspect_rows, suspects
@@ -47,11 +46,8 @@ def run_training(
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
     the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
-    if folder and not resume and not ranks.rank:
-        remove(folder / CANDIDATES)
-    ready = prepare(config, device, ranks, progress, None if ranks.rank else folder)
-    data, state, settings = ready.data, ready.state, ready.settings
-    config = config._replace(settings=settings)
+    ready = prepare(config, device, ranks, progress, folder)
+    data, state, settings = ready.data, ready.state, ready.settled.settings
     lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
@@ -73,14 +69,16 @@ def run_training(
     if folder:
         write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
     correct = None if data.correct is None else data.correct.cpu().numpy()
-    record = {**training_record(config, lines), "classes": list(ready.classes), **judged(found, correct)}
-    if ready.rate:
-        record |= {"noise_rate": settings.forget_rate, "estimated_noise_rate": ready.rate._asdict()}
-    if ready.chosen:
-        record["chosen_by_trusted"] = ready.chosen
-    if ready.decided:
-        record["decided"] = ready.decided
-    return Trained(record, ready, p)
+    record = training_record(config._replace(settings=settings), lines)
+    return Trained({**record, "classes": list(ready.classes), **judged(found, correct), **prepared_record(ready)}, ready, p)
+
+
+def prepared_record(ready: Prepared) -> Record:
+    """What was estimated, chosen and decided before the training, as far as it was."""
+    settings, rate, chosen, _ = ready.settled
+    estimated = {"noise_rate": settings.forget_rate, "estimated_noise_rate": rate._asdict()} if rate else {}
+    others = {"chosen_by_trusted": chosen, "decided": ready.decided}
+    return {**estimated, **{name: value for name, value in others.items() if value}}
 
 
 def clear(folder: Path, lines: list[Record]) -> None:

@@ -26,6 +26,7 @@ class TrainingConfig(NamedTuple):
     choose_gamma: bool = False  # by the validation rows, if there are any
 
     def flat(self) -> Record:
-        """The fields that identify the run in one dictionary; the others show in its data and settings."""
+        """The fields that identify the run in one dictionary, gamma None if it is chosen; the others show in its data."""
         names = ("dataset", "noise_rate", "noise_type", "seed", "network")
-        return {**{name: getattr(self, name) for name in names}, **self.settings._asdict()}
+        own = {**{name: getattr(self, name) for name in names}, **self.settings._asdict()}
+        return {**own, "gamma": None} if self.choose_gamma else own

@@ -1,0 +1,121 @@
+"""Trusted rows choose gamma and the noise rate of RDIA-LS."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.by_trusted import chosen_by_trusted, with_rate
+from models.noise_rate import NoiseRate, at_least
+from models.settings import Settings
+from run import choosing
+from run.records import read_lines
+from tests.invoke import Invoke, record, script
+
+FLAGS = ("--n_epoch", 8, "--epoch_decay_start", 6, "--init_epoch", 3, "--json")
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """600 rows of three classes. A rule has labelled them: what has a large last feature is called class 0."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(3, size=800)
+    x = (rng.random((800, 5)) + 1.5 * np.eye(3, 5)[true]).astype(np.float32)
+    x[:, 4] = (rng.random(800) < 0.3) * 2
+    given = np.where(x[:, 4] > 1, 0, true)
+    parts = {"x_val": x[600:700], "y_val": true[600:700], "x_test": x[700:], "y_test": true[700:]}
+    np.savez(tmp_path / "mine.npz", x_train=x[:600], y_train=given[:600], **parts)
+    return tmp_path / "mine.npz"
+
+
+def test_a_candidate_needs_a_gain_above_its_error() -> None:
+    losses = {0.2: [1.0, 1.0, 1.0, 1.0], 0.05: [0.0, 2.0, 1.0, 0.9], 0.5: [0.8, 0.9, 0.8, 0.9], 0.8: [0.9, 0.9, 0.9, 0.9]}
+    candidates = [Settings(gamma=gamma) for gamma in losses]
+
+    def of(settings: Settings) -> np.ndarray:
+        return np.array(losses[settings.gamma])
+
+    assert chosen_by_trusted(candidates[:2], of).settings.gamma == 0.2
+    chosen = chosen_by_trusted(candidates, of)
+    assert chosen.settings.gamma == 0.5
+    assert chosen.log_losses.tolist() == losses[0.5]
+    assert chosen_by_trusted(candidates[3:], of, chosen) == chosen
+
+
+def test_one_trusted_row_has_no_error_and_the_smaller_loss_wins() -> None:
+    found = chosen_by_trusted([Settings(gamma=0.2), Settings(gamma=0.5)], lambda settings: np.array([1 - settings.gamma]))
+    assert found.settings.gamma == 0.5
+
+
+def test_the_rate_is_raised_where_labels_are_agreed_with_more_often_than_trusted_ones() -> None:
+    rate = NoiseRate(0.1, 0.05, 0.2)
+    assert at_least(rate, 0.3, 0.25, 100) == rate  # fewer wrong labels than estimated
+    assert at_least(rate, 0.3, 0.17, 100) == rate  # 0.13 +- 0.05
+    raised = at_least(rate, 0.4, 0.05, 100)
+    assert raised.estimate == pytest.approx(0.35)
+    assert raised.low == pytest.approx(0.35 - 0.02 - 1.645 * 0.04899, abs=1e-3)
+    assert raised.high == pytest.approx(0.35 + 0.02 + 1.645 * 0.04899, abs=1e-3)
+
+
+def test_half_of_the_noise_rate_is_discarded() -> None:
+    settings = with_rate(Settings(), 0.3)
+    assert (settings.forget_rate, settings.discard_rate) == (0.3, 0.15)
+
+
+def test_trusted_rows_show_a_rule_and_choose(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
+    ended = invoke("--dataset", mine, *FLAGS, "--result_dir", tmp_path / "out")
+    found = record(ended.out)
+    wrong = 0.2  # of the labels: 30% have the feature, and two in three of them another class
+    assert found["estimated_noise_rate"]["estimate"] == pytest.approx(wrong, abs=0.07)
+    chosen = found["chosen_by_trusted"]
+    assert (chosen["trusted_rows"], chosen["candidates"]) == (100, 5)
+    assert (found["gamma"], found["noise_rate"]) == (chosen["gamma"], chosen["noise_rate"])
+    assert ended.err.count("100 validation rows chose gamma") == 1
+    lines = read_lines(tmp_path / "out" / "candidates.jsonl")
+    means = [np.mean(line["log_losses"]) for line in lines]
+    assert chosen["log_loss"] in means
+    rates = [line["config"]["forget_rate"] for line in lines[:3]]
+    assert rates == [share * found["estimated_noise_rate"]["estimate"] for share in (1, 0.5, 0)]
+    assert [line["config"]["gamma"] for line in lines] == [0.2, 0.2, 0.2, 0.05, 0.5]
+
+
+def test_candidates_that_have_been_trained_are_not_trained_again(
+    mine: Path, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = record(invoke("--dataset", mine, *FLAGS).out)
+    flags = ("--dataset", mine, *FLAGS, "--result_dir", tmp_path / "out")
+    trained, train = [], choosing.train
+
+    def some(*given: object) -> object:
+        trained.append(given)
+        if len(trained) == 4:
+            raise KeyboardInterrupt
+        return train(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(choosing, "train", some)
+    assert invoke(*flags).status == 130
+    assert len(read_lines(tmp_path / "out" / "candidates.jsonl")) == 3
+    resumed = record(invoke(*flags, "--resume").out)
+    assert len(trained) == 6  # the fourth again, and the fifth
+    assert {**resumed, "seconds": 0} == {**whole, "seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen"),
+    [
+        (("--gamma", 0.2, "--noise_rate", 0.2), None),
+        (("--method", "self-teaching"), None),
+        (("--gamma", 0.2), 3),
+        (("--noise_rate", 0.2), 3),
+    ],
+)
+def test_what_is_given_is_not_chosen(given: tuple[object, ...], chosen: int | None, mine: Path, invoke: Invoke) -> None:
+    ended = invoke("--dataset", mine, *FLAGS, *given)
+    assert ended.status == 0
+    assert record(ended.out).get("chosen_by_trusted", {}).get("candidates") == chosen
+    assert ended.err.count("the 100 validation rows are not used") == (chosen is None)
