@@ -73,8 +73,8 @@ def amp_table(lines: Sequence[Record]) -> str:
             rows.append([name, last10(mine), best, *found, f"{seconds / unit:.2f}", f"{seconds:.0f}"])
     columns = ["computed in", "last ten", "best epoch", "precision", "recall", "time, ratio", "seconds"]
     head = (
-        f"RDIA-LS on the first {AMP_TRAINING:,} pictures of CIFAR-10, {AMP_NOISE:.0%} symmetric noise, CNN, fast recipe in {AMP_EPOCHS}"
-        f" epochs: test accuracy % on {AMP_TEST:,} pictures, precision and recall of the suspects, mean ± sd of {seeds(lines)}. On"
+        f"RDIA-LS on the first {AMP_TRAINING:,} pictures of CIFAR-10, {AMP_NOISE:.0%} symmetric noise, CNN, fast recipe in"
+        f" {AMP_EPOCHS} epochs: test accuracy % on {AMP_TEST:,} pictures, precision and recall of the suspects, mean ± sd of {seeds(lines)}. On"
         " one core of a CPU that has bfloat16."
     )
     return f"{head}\n\n{markdown(columns, rows)}"

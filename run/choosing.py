@@ -13,7 +13,7 @@ from models.training import State, Tensors, predict, train
 from run.records import Record, append_line, read_lines
 
 CANDIDATE_LINES = "candidates.jsonl"  # in the result directory: a line for each candidate that has been trained
-SMALLEST = 1e-12  # probability of a label
+LEAST_LIKELIHOOD = 1e-12  # of a label
 
 
 class Choosing(NamedTuple):
@@ -59,7 +59,7 @@ def _log_losses(choosing: Choosing, settings: Settings, progress: Progress) -> n
     for epoch in train(state, data._replace(x_test=data.x[:1], labels_test=data.labels[:1]), settings):
         progress(epoch.epoch + 1, settings.n_epoch)
     p = predict(state.averaged, trusted.x, settings).double().gather(1, trusted.labels[:, None])[:, 0]
-    found = -np.log(np.maximum(p.cpu().numpy(), SMALLEST))
+    found = -np.log(np.maximum(p.cpu().numpy(), LEAST_LIKELIHOOD))
     if path:
         append_line(path, {"config": config, "log_losses": found.tolist()})
     return found

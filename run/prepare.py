@@ -104,7 +104,7 @@ def prepare(
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
     begun = Begun(config, data, trusted_rows(pictures, config, device), partial(plain, "initialisation"), read)
-    found = from_first(ranks, lambda: settle(begun, folder, progress))
+    found = from_first(ranks, lambda: settings_to_use(begun, folder, progress))
     notes = (*pictures.notes, *found.notes, *unused_notes(pictures, begun.trusted))
     counts = count_decisions(decided, given, train.labels) if decided else None
     return Prepared(data, state, found, read, pictures.classes, train.rows, files, given, counts, key, notes)
@@ -135,7 +135,7 @@ def unused_notes(pictures: Dataset, trusted: Trusted | None) -> tuple[str, ...]:
     return (UNUSED.format(count),) if count and not trusted else ()
 
 
-def settle(begun: Begun, folder: Path | None, progress: Counting) -> Settled:
+def settings_to_use(begun: Begun, folder: Path | None, progress: Counting) -> Settled:
     """Estimate the noise rate if it is not given, and let the trusted rows, if there are any, choose the settings."""
     config, data, trusted, network, read = begun
     settings, rate, notes = config.settings, None, []

@@ -10,7 +10,8 @@ from models.noise_rate import NoiseRate, at_least
 from models.settings import Settings
 from run import choosing
 from run.records import read_lines
-from tests.invoke import Invoke, record, script
+from tests.invoke import Invoke, script
+from tests.test_rdia_ls import record
 
 FLAGS = ("--n_epoch", 8, "--epoch_decay_start", 6, "--init_epoch", 3, "--json")
 
@@ -28,8 +29,10 @@ def mine(tmp_path: Path) -> Path:
     x = (rng.random((800, 5)) + 1.5 * np.eye(3, 5)[true]).astype(np.float32)
     x[:, 4] = (rng.random(800) < 0.3) * 2
     given = np.where(x[:, 4] > 1, 0, true)
-    parts = {"x_val": x[600:700], "y_val": true[600:700], "x_test": x[700:], "y_test": true[700:]}
-    np.savez(tmp_path / "mine.npz", x_train=x[:600], y_train=given[:600], **parts)
+    first, trusted, test = slice(600), slice(600, 700), slice(700, 800)
+    x_train, x_val, x_test = x[first], x[trusted], x[test]
+    y_val, y_test = true[trusted], true[test]
+    np.savez(tmp_path / "mine.npz", x_train=x_train, y_train=given[first], x_val=x_val, y_val=y_val, x_test=x_test, y_test=y_test)
     return tmp_path / "mine.npz"
 
 
