@@ -74,8 +74,8 @@ def amp_table(lines: Sequence[Record]) -> str:
     columns = ["computed in", "last ten", "best epoch", "precision", "recall", "time, ratio", "seconds"]
     head = (
         f"RDIA-LS on the first {AMP_TRAINING:,} pictures of CIFAR-10, {AMP_NOISE:.0%} symmetric noise, CNN, fast recipe in"
-        f" {AMP_EPOCHS} epochs: test accuracy % on {AMP_TEST:,} pictures, precision and recall of the suspects, mean ± sd of {seeds(lines)}. On"
-        " one core of a CPU that has bfloat16."
+        f" {AMP_EPOCHS} epochs: test accuracy % on {AMP_TEST:,} pictures, precision and recall of the suspects, mean ± sd of"
+        f" {seeds(lines)}. On one core of a CPU that has bfloat16."
     )
     return f"{head}\n\n{markdown(columns, rows)}"
 

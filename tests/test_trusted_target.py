@@ -11,6 +11,8 @@ from Figure import amp_target, trusted_target
 from Figure.amp_target import AMP_TEST, AMP_TRAINING, AmpOf, amp_runs, amp_table, train_in
 from Figure.rates_target import NoisySet
 from Figure.trusted_target import TrustedOf, trained_with_trusted, trusted_runs, trusted_table, write_set
+from run.records import Record
+from run.training_config import TrainingConfig
 
 
 def small_set() -> NoisySet:
@@ -62,7 +64,12 @@ def test_amp_trains_on_the_first_pictures_alone(tmp_path: Path, monkeypatch: pyt
 
     seen = []
     monkeypatch.setattr("run.prepare.load_pictures", lambda *_: read)
-    monkeypatch.setattr(amp_target, "train_run", lambda config, _: seen.append(config) or {"last10": 1.0})
+
+    def trained(config: TrainingConfig, _folder: Path) -> Record:
+        seen.append(config)
+        return {"last10": 1.0}
+
+    monkeypatch.setattr(amp_target, "train_run", trained)
     assert train_in(AmpOf(True, 2), tmp_path) == {"last10": 1.0, "dataset": "cifar10"}
     (config,) = seen
     assert (config.settings.amp, config.seed, config.noise_rate, config.settings.n_epoch) == (True, 2, 0.2, 21)
@@ -71,4 +78,4 @@ def test_amp_trains_on_the_first_pictures_alone(tmp_path: Path, monkeypatch: pyt
 def test_the_table_of_amp_has_the_time_as_a_ratio() -> None:
     numbers = {"last10": 50.0, "best": 60.0, "precision": 0.6, "recall": 0.7, "test_recall": [50.0]}
     lines = [{"config": run.config, **numbers, "seconds": seconds} for run, seconds in zip(amp_runs(1), (100.0, 40.0), strict=True)]
-    assert amp_table(lines).splitlines()[-1] == "| bfloat16 (`--amp`) | 50.00 | 60.00 | 0.600 ± nan | 0.700 ± nan | 0.40 | 40 |"
+    assert amp_table(lines).splitlines()[-1] == "| bfloat16 (`--amp`) | 50.00 | 60.00 | 0.600 | 0.700 | 0.40 | 40 |"
