@@ -7,13 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from data.telling import Progress, silent
-from models.by_trusted import RATE_SHARES, TRUSTED_GAMMAS, Trusted, chosen_by_trusted, with_rate
+from models.by_trusted import RATE_SHARES, TRUSTED_GAMMAS, Trusted, TrustedLoss, chosen_by_trusted, loss_on_trusted, with_rate
 from models.settings import Settings
 from models.training import State, Tensors, predict, train
 from run.records import Record, append_line, read_lines
 
 CANDIDATE_LINES = "candidates.jsonl"  # in the result directory: a line for each candidate that has been trained
-LEAST_LIKELIHOOD = 1e-12  # of a label
 
 
 class Choosing(NamedTuple):
@@ -30,36 +29,37 @@ class Choosing(NamedTuple):
 def choose_settings(choosing: Choosing, settings: Settings, rate: float | None, gamma: bool) -> tuple[Settings, Record]:
     """First the noise rate among shares of the estimated `rate`, if there is one, then gamma, if it is asked for.
 
-    Returns the settings, and a record for --json: what was chosen, the mean log-loss of the trusted rows, and how many they are.
+    Returns the settings, and a record for --json: what was chosen, and how the network does on the trusted rows.
     """
     rates = [settings] if rate is None else [with_rate(settings, share * rate) for share in RATE_SHARES]
     gammas = TRUSTED_GAMMAS if gamma else (settings.gamma,)
     rates = list(dict.fromkeys(each._replace(gamma=gammas[0]) for each in rates))
     total, done = len(rates) + len(gammas) - 1, 0
 
-    def log_losses(candidate: Settings) -> np.ndarray:
+    def loss_of(candidate: Settings) -> TrustedLoss:
         nonlocal done
         before, done = done, done + 1
-        return _log_losses(choosing, candidate, lambda epoch, of: choosing.progress(before * of + epoch, total * of))
+        return _loss_of(choosing, candidate, lambda epoch, of: choosing.progress(before * of + epoch, total * of))
 
-    chosen = chosen_by_trusted(rates, log_losses)
-    chosen = chosen_by_trusted([chosen.settings._replace(gamma=value) for value in gammas[1:]], log_losses, chosen)
+    chosen = chosen_by_trusted(rates, loss_of)
+    chosen = chosen_by_trusted([chosen.settings._replace(gamma=value) for value in gammas[1:]], loss_of, chosen)
     found = {"gamma": chosen.settings.gamma, "noise_rate": chosen.settings.forget_rate, "candidates": total}
-    return chosen.settings, {**found, "trusted_rows": len(chosen.log_losses), "log_loss": float(chosen.log_losses.mean())}
+    losses = chosen.loss.log_losses
+    return chosen.settings, {**found, "trusted_rows": len(losses), "wrong": chosen.loss.wrong, "log_loss": float(losses.mean())}
 
 
-def _log_losses(choosing: Choosing, settings: Settings, progress: Progress) -> np.ndarray:
-    """The log-loss of each trusted row after training with these settings, (m,): kept, or made and kept."""
+def _loss_of(choosing: Choosing, settings: Settings, progress: Progress) -> TrustedLoss:
+    """How the network does on the trusted rows after training with these settings: kept, or made and kept."""
     config = {**choosing.key, **settings._asdict()}
     path = choosing.folder / CANDIDATE_LINES if choosing.folder else None
     for line in read_lines(path) if path else []:
         if line.get("config") == config:
-            return np.array(line["log_losses"])
+            return TrustedLoss(np.array(line["log_losses"]), line["wrong"])
     state, data, trusted = choosing.started(), choosing.data, choosing.trusted
     for epoch in train(state, data._replace(x_test=data.x[:1], labels_test=data.labels[:1]), settings):
         progress(epoch.epoch + 1, settings.n_epoch)
-    p = predict(state.averaged, trusted.x, settings).double().gather(1, trusted.labels[:, None])[:, 0]
-    found = -np.log(np.maximum(p.cpu().numpy(), LEAST_LIKELIHOOD))
+    p = predict(state.averaged, trusted.x, settings).double().cpu().numpy()
+    found = loss_on_trusted(p, trusted.labels.cpu().numpy())
     if path:
-        append_line(path, {"config": config, "log_losses": found.tolist()})
+        append_line(path, {"config": config, "log_losses": found.log_losses.tolist(), "wrong": found.wrong})
     return found

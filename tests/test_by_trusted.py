@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.by_trusted import chosen_by_trusted, with_rate
+from models.by_trusted import TrustedLoss, chosen_by_trusted, loss_on_trusted, with_rate
 from models.noise_rate import NoiseRate, at_least
 from models.settings import Settings
 from run import choosing
@@ -36,23 +36,37 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "mine.npz"
 
 
-def test_a_candidate_needs_a_gain_above_its_error() -> None:
+def test_a_candidate_needs_a_gain_above_its_error_and_no_more_errors() -> None:
     losses = {0.2: [1.0, 1.0, 1.0, 1.0], 0.05: [0.0, 2.0, 1.0, 0.9], 0.5: [0.8, 0.9, 0.8, 0.9], 0.8: [0.9, 0.9, 0.9, 0.9]}
+    wrong = {0.2: 2, 0.05: 2, 0.5: 2, 0.8: 2}
     candidates = [Settings(gamma=gamma) for gamma in losses]
 
-    def of(settings: Settings) -> np.ndarray:
-        return np.array(losses[settings.gamma])
+    def of(settings: Settings) -> TrustedLoss:
+        return TrustedLoss(np.array(losses[settings.gamma]), wrong[settings.gamma])
 
     assert chosen_by_trusted(candidates[:2], of).settings.gamma == 0.2
     chosen = chosen_by_trusted(candidates, of)
     assert chosen.settings.gamma == 0.5
-    assert chosen.log_losses.tolist() == losses[0.5]
+    assert chosen.loss.log_losses.tolist() == losses[0.5]
     assert chosen_by_trusted(candidates[3:], of, chosen) == chosen
+    wrong[0.5] = 3
+    assert chosen_by_trusted(candidates, of).settings.gamma == 0.8
 
 
 def test_one_trusted_row_has_no_error_and_the_smaller_loss_wins() -> None:
-    found = chosen_by_trusted([Settings(gamma=0.2), Settings(gamma=0.5)], lambda settings: np.array([1 - settings.gamma]))
+    candidates = [Settings(gamma=0.2), Settings(gamma=0.5)]
+    found = chosen_by_trusted(candidates, lambda settings: TrustedLoss(np.array([1 - settings.gamma]), 0))
     assert found.settings.gamma == 0.5
+
+
+def test_the_loss_does_not_depend_on_how_sure_a_network_is() -> None:
+    p = np.random.default_rng(0).dirichlet([1, 1, 1], 50)
+    labels = np.array([np.random.default_rng(row).choice(3, p=p[row]) for row in range(50)])
+    sharp = p**2 / (p**2).sum(axis=1, keepdims=True)
+    plain, sure = (loss_on_trusted(of, labels) for of in (p, sharp))
+    assert sure.log_losses == pytest.approx(plain.log_losses, abs=1e-3)
+    assert plain.log_losses.mean() <= -np.log(p[np.arange(50), labels]).mean()
+    assert plain.wrong == (p.argmax(axis=1) != labels).sum()
 
 
 def test_the_rate_is_raised_where_labels_are_agreed_with_more_often_than_trusted_ones() -> None:
