@@ -49,9 +49,10 @@ def load_checkpoint(folder: Path, config: Record, data: str) -> Checkpoint | Non
     own = {config["dataset"], kept.config.get("dataset")}.isdisjoint(PICTURE_SETS)  # the same file may go by two paths
     for name, value in config.items():
         if kept.config.get(name) != value and not (own and name == "dataset"):
-            raise InputError(
-                f"--{name} {value}: the run in {folder} has {kept.config.get(name)}; give that, or another --result_dir"
-            )
+            of_run = kept.config.get(name)
+            asked = f"--{name}" if value is None else f"--{name} {value}"
+            remedy = "was started without it; leave it out" if of_run is None else f"has {of_run}; give that"
+            raise InputError(f"{asked}: the run in {folder} {remedy}, or give another --result_dir")
     if kept.data != data:
         raise InputError(
             f"--dataset {config['dataset']}: is not the data of the run in {folder}, or has changed; give another --result_dir,"

@@ -136,3 +136,14 @@ def test_what_is_given_is_not_chosen(given: tuple[object, ...], chosen: int | No
     assert ended.status == 0
     assert record(ended.out).get("chosen_by_trusted", {}).get("candidates") == chosen
     assert ended.err.count("the 100 validation rows are not used") == (chosen is None)
+
+
+def test_a_run_that_chooses_goes_on_without_the_flag_alone(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
+    chosen, told = tmp_path / "chosen", tmp_path / "told"
+    for folder, given in ((chosen, ()), (told, ("--gamma", 0.3))):
+        assert invoke("--dataset", mine, *FLAGS, "--result_dir", folder, *given).status == 0
+    ended = invoke("--dataset", mine, *FLAGS, "--result_dir", chosen, "--resume", "--gamma", 0.3)
+    assert ended.status == 2
+    assert f"--gamma 0.3: the run in {chosen} was started without it; leave it out, or give another --result_dir" in ended.err
+    ended = invoke("--dataset", mine, *FLAGS, "--result_dir", told, "--resume")
+    assert f"--gamma: the run in {told} has 0.3; give that, or give another --result_dir" in ended.err
