@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.dataset import Dataset
+from data.dataset import Dataset, load_pictures
 from data.public import is_here
 from Figure.deep_targets import ACCURACY_DIGITS, last10, of_run, train_run
 from Figure.lines import Run
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
-from models.settings import FAST, Settings
+from models.settings import FAST, Settings, with_rate
 from run.records import Record
 from run.training_config import TrainingConfig
 
@@ -43,9 +43,7 @@ def of_first(read: Dataset, path: Path) -> None:
 
 def train_in(config: AmpOf, data_dir: Path) -> Record:
     """RDIA-LS on a fifth of CIFAR-10, in float32 or in bfloat16."""
-    from run.prepare import load_pictures
-
-    settings = Settings(gamma=0.05, forget_rate=AMP_NOISE, discard_rate=AMP_NOISE / 2)._replace(**FAST)
+    settings = with_rate(Settings(gamma=0.05, **FAST), AMP_NOISE)
     settings = settings._replace(n_epoch=1 + AMP_EPOCHS, epoch_decay_start=AMP_EPOCHS // 2, amp=config.amp)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fifth.npz"

@@ -9,7 +9,7 @@ from Figure.lines import Run
 from Figure.published import DEEP
 from Figure.tables import markdown, mean_sd
 from Figure.target import Target
-from models.settings import FAST, Settings
+from models.settings import FAST, Settings, with_rate
 from run.records import Record
 from run.training_config import TrainingConfig
 
@@ -48,7 +48,7 @@ WANTED: dict[str, Wanted] = {
 
 def cifar10_run(seed: int, noise_rate: float = NOISE_RATE, **changes: Any) -> Run:
     """The authors' CIFAR-10 command with some settings changed; it is run only where `cifar10_possible`."""
-    settings = Settings(gamma=GAMMA, forget_rate=noise_rate, discard_rate=noise_rate / 2)
+    settings = with_rate(Settings(gamma=GAMMA), noise_rate)
     config = TrainingConfig("cifar10", noise_rate, "symmetric", seed, "cnn", settings._replace(**changes))
     return Run("cifar10", config.flat(), partial(train_run, config), cifar10_possible)
 

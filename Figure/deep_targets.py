@@ -20,7 +20,7 @@ from Figure.published import DEEP
 from Figure.recipe import recipe_runs, recipe_table
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
-from models.settings import FAST, METHODS, OBJECTIVES, Settings
+from models.settings import FAST, METHODS, OBJECTIVES, Settings, with_rate
 from run.records import Record
 from run.training_config import LOST_BELOW, TrainingConfig
 
@@ -66,7 +66,7 @@ def cifar10_possible(data_dir: Path) -> bool:
 def mnist_run(noise: tuple[NoiseType, float], seed: int, gamma: float = 0.2, **changes: Any) -> Run:
     """The authors' MNIST command with some settings changed."""
     kind, noise_rate = noise
-    settings = Settings(gamma=gamma, weight_decay=1e-5, forget_rate=noise_rate, discard_rate=noise_rate / 2)
+    settings = with_rate(Settings(gamma=gamma, weight_decay=1e-5), noise_rate)
     config = TrainingConfig("mnist", noise_rate, kind, seed, "mlp", settings._replace(**changes))
     return Run("deep", config.flat(), partial(train_run, config))
 

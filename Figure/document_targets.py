@@ -10,7 +10,7 @@ from Figure.lines import Run
 from Figure.published import DEEP, MNIST_ALPHA
 from Figure.tables import markdown, mean_sd
 from Figure.target import Output, Target
-from models.settings import METHODS, Settings
+from models.settings import METHODS, Settings, with_rate
 from run.flags import flag_tables
 from run.ls_flags import ls_parser
 from run.rdia_flags import rdia_parser
@@ -68,7 +68,7 @@ def headline_table(lines: Sequence[Record]) -> str:
 
 def suspect_runs(count: int) -> list[Run]:
     """RDIA-LS and the methods beside it on the digits, by the balanced warm-up where they have one."""
-    settings = Settings(forget_rate=SUSPECT_NOISE, discard_rate=SUSPECT_NOISE / 2, warmup="balanced")
+    settings = with_rate(Settings(warmup="balanced"), SUSPECT_NOISE)
     configs = [
         TrainingConfig("digits", SUSPECT_NOISE, "symmetric", seed, "auto", settings._replace(method=method))
         for seed in range(1, count + 1)

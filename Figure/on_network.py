@@ -7,7 +7,7 @@ from data.dataset import Validation, load
 from data.streams import stream_seed
 from Figure.many import compare_relabelings, noisy, splits_of
 from models.model import judge
-from models.settings import FAST, Settings
+from models.settings import FAST, Settings, with_rate
 from run.records import Record
 from run.stages import Stages
 
@@ -62,7 +62,7 @@ def fit_by_loss(model: "NetworkModel", data: "Tensors", noise: float) -> "nn.Mod
 
     from models.training import start, train
 
-    settings = Settings(**FAST, forget_rate=noise, discard_rate=noise / 2, weight_decay=1e-5)
+    settings = with_rate(Settings(**FAST, weight_decay=1e-5), noise)
     state = start(model.start(data.x), nn.Identity(), settings, model.order_seed)
     for _ in train(state, data, settings):
         pass

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from data.dataset import load_pictures
 from data.noise import NoiseType, redraw_labels
 from data.streams import generator
 from Figure.bench_data import REAL_SETS, possible, real_path, real_set
@@ -16,7 +17,7 @@ from Figure.deep_targets import DEEP_NOISES, cifar10_possible, of_run
 from Figure.lines import Run, always
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
-from models.settings import FAST, Settings
+from models.settings import FAST, Settings, with_rate
 from run.records import Record
 from run.training_config import TrainingConfig
 
@@ -45,8 +46,6 @@ class NoisySet(NamedTuple):
 
 def noisy_set(config: RateOf, data_dir: Path) -> NoisySet:
     """Pictures with noise put into their labels, or the features of a table with real noise."""
-    from run.prepare import load_pictures
-
     if config.dataset in REAL_SETS:
         rows = real_set(real_path(config.dataset, data_dir))
         x, x_test = (sp.csr_array(part).toarray().astype(np.float32) for part in (rows.x, rows.x_pool))
@@ -72,9 +71,9 @@ def estimate_rate(config: RateOf, data_dir: Path) -> Record:
         path = Path(folder) / "mine.npz"
         np.savez(path, x_train=rows.x, y_train=rows.given, x_test=rows.x_test, y_test=rows.test)
         share = float(wrong.mean())
-        settings = Settings(forget_rate=0.0, discard_rate=0.0)._replace(**FAST)
+        settings = with_rate(Settings(**FAST), 0.0)
         auto = run_training(TrainingConfig(str(path), None, "none", config.seed, "auto", settings), device)
-        settings = settings._replace(forget_rate=share, discard_rate=share / 2)
+        settings = with_rate(settings, share)
         told = run_training(TrainingConfig(str(path), share, "none", config.seed, "auto", settings), device)
     found = judged(suspects(auto.p, rows.given), ~wrong)
     accuracies = {"accuracy": auto.record["last10"], "accuracy_told": told.record["last10"]}
@@ -99,6 +98,13 @@ def possible_of(dataset: str) -> Callable[[Path], bool]:
     return cifar10_possible if dataset == "cifar10" else always
 
 
+def described_noise(rate: float, kind: NoiseType) -> str:
+    """The noise of a set in a table; of the kind none: the set's own."""
+    if kind == "none":
+        return "real"
+    return f"{rate:.0%} {kind}" if rate else "none"
+
+
 def rates_table(lines: Sequence[Record]) -> str:
     """The estimated rate and what it costs, by data set and noise."""
     rows = []
@@ -109,9 +115,8 @@ def rates_table(lines: Sequence[Record]) -> str:
             within = sum(line["low"] <= line["true"] <= line["high"] for line in mine)
             shares = [mean_sd([line[name] for line in mine], 3) for name in ("true", "estimate")]
             accuracies = [mean_sd([line[name] for line in mine], 2) for name in ("accuracy", "accuracy_told")]
-            noise = "real" if config.noise_type == "none" else f"{config.noise_rate:.0%} {config.noise_type}"
-            kind = noise if config.noise_rate or noise == "real" else "none"
-            rows.append([config.dataset, kind, *shares, f"{error:.3f}", f"{within} of {len(mine)}", *accuracies])
+            noise = described_noise(config.noise_rate, config.noise_type)
+            rows.append([config.dataset, noise, *shares, f"{error:.3f}", f"{within} of {len(mine)}", *accuracies])
     columns = ["data set", "noise", "wrong labels", "estimate", "largest error", "in the interval", "accuracy %", "told the rate"]
     head = (
         f"Share of wrong labels, and test accuracy of the fast recipe (mean of the last ten epochs), mean ± sd of {seeds(lines)}."

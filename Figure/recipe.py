@@ -18,7 +18,7 @@ from data.noise import redraw_labels
 from data.streams import generator, stream_seed
 from Figure.lines import Run
 from Figure.tables import markdown, mean_sd, seeds
-from models.settings import Augment, Settings
+from models.settings import Augment, Settings, with_rate
 from run.records import Record
 
 if TYPE_CHECKING:  # torch is imported where a run is made: the table of what is kept does without
@@ -88,8 +88,6 @@ def train_candidate(config: Candidate, data_dir: Path) -> Record:
     settings = Settings(
         gamma=0.2,
         weight_decay=1e-5,
-        forget_rate=noise_rate,
-        discard_rate=noise_rate / 2,
         warmup="balanced",
         n_epoch=config.n_epoch,
         epoch_decay_start=round(config.n_epoch * config.constant),
@@ -97,6 +95,7 @@ def train_candidate(config: Candidate, data_dir: Path) -> Record:
         average=config.average,
         augment=config.augment,
     )
+    settings = with_rate(settings, noise_rate)
     network = build("mlp", (1, 28, 28), 10, stream_seed(seed, "initialisation"))
     state = start(network, torch.nn.Identity(), settings, stream_seed(seed, "order"), stream_seed(seed, "augment"))
     data = held_out(seed, noise_rate, data_dir)

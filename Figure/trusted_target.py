@@ -11,17 +11,16 @@ import numpy as np
 from data.noise import NoiseType
 from data.streams import generator
 from Figure.bench_data import REAL_SETS
-from Figure.deep_targets import DEEP_NOISES, of_run
+from Figure.deep_targets import of_run
 from Figure.lines import Run
-from Figure.rates_target import NoisySet, RateOf, noisy_set, possible_of
+from Figure.rates_target import PICTURE_NOISES, NoisySet, RateOf, described_noise, noisy_set, possible_of
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
-from models.settings import FAST, Settings
+from models.settings import FAST, Settings, with_rate
 from run.records import Record
 from run.training_config import TrainingConfig
 
 TRUSTED_COUNTS = (30, 100)
-DIGIT_NOISES: tuple[tuple[NoiseType, float], ...] = (("symmetric", 0.0), *DEEP_NOISES)
 
 
 class TrustedOf(NamedTuple):
@@ -43,7 +42,7 @@ def trained_with_trusted(config: TrustedOf, data_dir: Path) -> Record:
 
     torch.set_num_threads(1)
     rows = noisy_set(RateOf(config.dataset, config.noise_rate, config.noise_type, config.seed), data_dir)
-    settings = Settings(forget_rate=0.0, discard_rate=0.0)._replace(**FAST)
+    settings = with_rate(Settings(**FAST), 0.0)
     found = {"true": float((rows.given != rows.true).mean())}
     with tempfile.TemporaryDirectory() as folder:
         for name, trusted in (("without", False), ("with", True)):
@@ -68,7 +67,7 @@ def write_set(rows: NoisySet, config: TrustedOf, path: Path, trusted: bool) -> N
 
 def trusted_runs(count: int) -> list[Run]:
     """The digits under all kinds of noise, and the tables with real noise."""
-    sets = [*(("digits", rate, kind) for kind, rate in DIGIT_NOISES), *((name, 0.0, "none") for name in REAL_SETS)]
+    sets = [*(("digits", rate, kind) for kind, rate in PICTURE_NOISES), *((name, 0.0, "none") for name in REAL_SETS)]
     configs = [TrustedOf(*noisy, m, seed) for seed in range(1, count + 1) for noisy in sets for m in TRUSTED_COUNTS]
     return [
         Run("trusted", config._asdict(), partial(trained_with_trusted, config), possible_of(config.dataset)) for config in configs
@@ -81,8 +80,7 @@ def trusted_table(lines: Sequence[Record]) -> str:
     for run in trusted_runs(1):
         mine, config = of_run(lines, run), TrustedOf(**run.config)
         if mine:
-            real = config.noise_type == "none"
-            noise = "real" if real else f"{config.noise_rate:.0%} {config.noise_type}" if config.noise_rate else "none"
+            noise = described_noise(config.noise_rate, config.noise_type)
             accuracies = [mean_sd([line[f"accuracy_{name}"] for line in mine], 2) for name in ("without", "with")]
             shares = [mean_sd([line[name] for line in mine], 2) for name in ("true", "estimate_with", "rate_with", "gamma")]
             rows.append([config.dataset, noise, str(config.trusted), *accuracies, *shares])

@@ -20,7 +20,7 @@ LOG_TEMPERATURES = (-2.0, 3.0)
 class Trusted(NamedTuple):
     """Samples whose labels are right, on the device."""
 
-    x: Tensor  # (m, channels, height, width)
+    x: Tensor  # (m, channels, height, width) float32 in [0, 1], or uint8
     labels: Tensor  # (m,)
 
 
@@ -70,8 +70,3 @@ def chosen_by_trusted(
         if gains.mean() > error and loss.wrong <= chosen.loss.wrong:
             chosen = TrustedChoice(settings, loss)
     return chosen
-
-
-def with_rate(settings: Settings, rate: float) -> Settings:
-    """The settings with the shares of a batch that go with a noise rate."""
-    return settings._replace(forget_rate=rate, discard_rate=rate / 2)

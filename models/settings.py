@@ -42,6 +42,11 @@ class Settings(NamedTuple):
 FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 
 
+def with_rate(settings: Settings, rate: float) -> Settings:
+    """The settings with the shares of a batch that go with a noise rate."""
+    return settings._replace(forget_rate=rate, discard_rate=rate / 2)
+
+
 def forget_rate(settings: Settings, epoch: int) -> float:
     """F(e): `linspace(0, rho, num_gradual)` over the first epochs, then rho."""
     rising = settings.num_gradual - 1

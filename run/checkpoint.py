@@ -48,8 +48,8 @@ def load_checkpoint(folder: Path, config: Record, data: str) -> Checkpoint | Non
         return None
     own = {config["dataset"], kept.config.get("dataset")}.isdisjoint(PICTURE_SETS)  # the same file may go by two paths
     for name, value in config.items():
-        if kept.config.get(name) != value and not (own and name == "dataset"):
-            of_run = kept.config.get(name)
+        of_run = kept.config.get(name)
+        if of_run != value and not (own and name == "dataset"):
             asked = f"--{name}" if value is None else f"--{name} {value}"
             remedy = "was started without it; leave it out" if of_run is None else f"has {of_run}; give that"
             raise InputError(f"{asked}: the run in {folder} {remedy}, or give another --result_dir")

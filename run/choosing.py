@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.telling import Progress, silent
-from models.by_trusted import RATE_SHARES, TRUSTED_GAMMAS, Trusted, TrustedLoss, chosen_by_trusted, loss_on_trusted, with_rate
-from models.settings import Settings
+from data.telling import Progress
+from models.by_trusted import RATE_SHARES, TRUSTED_GAMMAS, Trusted, TrustedLoss, chosen_by_trusted, loss_on_trusted
+from models.settings import Settings, with_rate
 from models.training import State, Tensors, predict, train
 from run.records import Record, append_line, read_lines
 
@@ -22,8 +22,8 @@ class Choosing(NamedTuple):
     trusted: Trusted
     started: Callable[[], State]  # the state before the first epoch
     key: Record  # of the run: a kept candidate of another run does not count
-    folder: Path | None = None
-    progress: Progress = silent
+    folder: Path | None
+    progress: Progress
 
 
 def choose_settings(choosing: Choosing, settings: Settings, rate: float | None, gamma: bool) -> tuple[Settings, Record]:

@@ -15,12 +15,12 @@ from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
 from models.architectures import DOWNSAMPLED, build, placed
-from models.by_trusted import Trusted, with_rate
+from models.by_trusted import Trusted
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
 from models.noise_rate import NoiseRate, estimated_noise_rate
-from models.settings import Settings
+from models.settings import Settings, with_rate
 from models.training import State, Tensors, start
 from run.choosing import Choosing, choose_settings
 from run.decisions import count_decisions, read_decisions
@@ -42,9 +42,9 @@ class Settled(NamedTuple):
     """The settings to train with, and where they are from."""
 
     settings: Settings
-    rate: NoiseRate | None = None  # estimated, if the configuration has none
-    chosen: Record | None = None  # by the trusted rows, if they chose
-    notes: tuple[str, ...] = ()
+    rate: NoiseRate | None  # estimated, if the configuration has none
+    chosen: Record | None  # by the trusted rows, if they chose
+    notes: tuple[str, ...]
 
 
 class Prepared(NamedTuple):
@@ -125,8 +125,8 @@ def trusted_rows(pictures: Dataset, config: TrainingConfig, device: torch.device
     part, wanted = pictures.validation, config.choose_gamma or config.noise_rate is None
     if config.settings.method != "rdia-ls" or not wanted or not len(part.labels):
         return None
-    x = torch.from_numpy(np.array(part.x)).to(device)
-    return Trusted(x.float().div_(255) if x.dtype == torch.uint8 else x, torch.from_numpy(part.labels).to(device))
+    x, labels = (torch.from_numpy(np.array(values)).to(device) for values in (part.x, part.labels))
+    return Trusted(x, labels)
 
 
 def unused_notes(pictures: Dataset, trusted: Trusted | None) -> tuple[str, ...]:

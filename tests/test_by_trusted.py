@@ -5,20 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.by_trusted import TrustedLoss, chosen_by_trusted, loss_on_trusted, with_rate
+from models.by_trusted import TrustedLoss, chosen_by_trusted, loss_on_trusted
 from models.noise_rate import NoiseRate, at_least
-from models.settings import Settings
+from models.settings import Settings, with_rate
 from run import choosing
 from run.records import read_lines
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 from tests.test_rdia_ls import record
 
 FLAGS = ("--n_epoch", 8, "--epoch_decay_start", 6, "--init_epoch", 3, "--json")
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+SCRIPT = "RDIA-LS"  # what `invoke` calls
 
 
 @pytest.fixture

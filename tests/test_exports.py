@@ -14,7 +14,7 @@ from PIL import Image
 from page.review import load_review
 from run.exports import LOCAL_FILES
 from run.records import write_csv
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 from tests.test_repairing import rows_of
 from tests.test_trained import shown
 
@@ -22,9 +22,7 @@ N, WRONG = 120, 24
 NAMES = np.array(["cat", "dog & co", "owl"])
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+SCRIPT = "RDIA"  # what `invoke` calls
 
 
 class Vectors:

@@ -11,7 +11,7 @@ from torch import nn
 from models.architectures import build
 from models.noise_rate import estimated_noise_rate, rate_among_the_surest
 from models.training import Tensors
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 
 
 def test_the_rate_among_the_surest_by_hand() -> None:
@@ -89,9 +89,7 @@ def test_it_is_close_to_the_truth(rate: float) -> None:
     assert found.low <= found.estimate <= found.high
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+SCRIPT = "RDIA-LS"  # what `invoke` calls
 
 
 def test_a_users_own_labels_are_kept_and_their_rate_is_estimated_and_used(tmp_path: Path, invoke: Invoke) -> None:

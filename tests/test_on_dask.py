@@ -22,7 +22,7 @@ from models.logistic_regression import fit_logistic, gradient
 from tests.benchmarks.generate import write_avazu_like
 from tests.blocks import assert_same, labelled_file, matrix, rdia, with_three_classes
 from tests.cluster import Running, running
-from tests.invoke import ROOT, Ended, Invoke, script
+from tests.invoke import ROOT, Ended, Invoke
 from tests.problems import C, weighted_fit
 
 pytest.importorskip("distributed")
@@ -34,9 +34,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield there
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+SCRIPT = "RDIA"  # what `invoke` calls
 
 
 def influence_at(w: np.ndarray, data: Dataset) -> Influence:

@@ -20,7 +20,7 @@ from influence.logistic import hessian_diagonal
 from models.logistic_regression import fit_logistic, gradient
 from page.review import load_review
 from tests.blocks import assert_same, labelled_file, matrix, rdia, with_three_classes
-from tests.invoke import ROOT, Invoke, script
+from tests.invoke import ROOT, Invoke
 from tests.problems import C, weighted_fit
 
 SIZES = (1, 7, 1000, 10**9)
@@ -167,9 +167,7 @@ def test_the_fit_is_the_optimum_within_the_bound_of_liblinears(size: int, tmp_pa
     np.testing.assert_allclose(w, weighted_fit(dense, labels, np.ones(len(labels))), atol=1e-6)
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+SCRIPT = "RDIA"  # what `invoke` calls
 
 
 RUNS: dict[str, tuple[object, ...]] = {

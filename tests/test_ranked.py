@@ -13,7 +13,7 @@ from models.repair import RepairData, Repaired, repair
 from page.review import load_review
 from run.records import write_csv
 from tests.browser import absent, chromium
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 from tests.test_repair import table
 from tests.test_repairing import digits_with_noise, rows_of
 from tests.test_trained import shown
@@ -22,9 +22,7 @@ WORDS = {"cat": "purrs softly at night", "dog": "barks loudly outside", "owl": "
 N, WRONG = 150, 30
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+SCRIPT = "RDIA"  # what `invoke` calls
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from models.devices.together import among, rank_share
 from models.methods import Batch, companion, take_step
 from models.settings import METHODS, Method, Settings
 from run.checkpoint import Checkpoint, read_checkpoint
-from tests.invoke import ROOT, Invoke, script
+from tests.invoke import ROOT, Invoke
 from tests.two_ranks import CASES
 
 SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, forget_rate=0.5, discard_rate=0.25)
@@ -31,9 +31,7 @@ WORLDS = (1, 2, 3, 5, 20)
 LINE = "RDIA-LS.py: "
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+SCRIPT = "RDIA-LS"  # what `invoke` calls
 
 
 def command(ranks: int, *words: object) -> list[str]:

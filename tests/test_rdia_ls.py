@@ -20,7 +20,7 @@ from run.checkpoint import read_checkpoint, save_checkpoint
 from run.ls_flags import flag_notes, ls_config, ls_parser
 from run.ls_folder import save_training
 from run.rdia_ls import lost_classes
-from tests.invoke import ROOT, Invoke, script
+from tests.invoke import ROOT, Invoke
 
 SHORT = ("--n_epoch", 14, "--epoch_decay_start", 12, "--init_epoch", 5, "--num_gradual", 5)
 KEYS = {
@@ -29,9 +29,7 @@ KEYS = {
 }
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+SCRIPT = "RDIA-LS"  # what `invoke` calls
 
 
 def record(text: str) -> dict[str, Any]:

@@ -9,12 +9,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 
-
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA"), "RDIA.py", monkeypatch, capsys)
+SCRIPT = "RDIA"  # what `invoke` calls
 
 
 def digits_with_noise(path: Path, test: bool = False, shuffle_test: bool = False) -> np.ndarray:

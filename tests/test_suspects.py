@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from run.suspects import suspects
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 
 FLAGS = (
     "--noise_type",
@@ -28,9 +28,7 @@ FLAGS = (
 NAMES = np.array([f"number {digit}" for digit in range(10)])
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+SCRIPT = "RDIA-LS"  # what `invoke` calls
 
 
 def listed(folder: Path) -> list[dict[str, str]]:

@@ -14,15 +14,13 @@ from page.render import KINDS
 from page.review import load_review
 from run.records import write_csv
 from tests.browser import absent, chromium
-from tests.invoke import Invoke, script
+from tests.invoke import Invoke
 from tests.test_repairing import rows_of
 
 FLAGS = ("--n_epoch", 12, "--epoch_decay_start", 8, "--init_epoch", 3, "--quiet")
 
 
-@pytest.fixture
-def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
-    return Invoke(script("RDIA-LS"), "RDIA-LS.py", monkeypatch, capsys)
+SCRIPT = "RDIA-LS"  # what `invoke` calls
 
 
 @pytest.fixture

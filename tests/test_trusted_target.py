@@ -63,7 +63,7 @@ def test_amp_trains_on_the_first_pictures_alone(tmp_path: Path, monkeypatch: pyt
     assert (kept["y_train"] == labels[:AMP_TRAINING]).all()
 
     seen = []
-    monkeypatch.setattr("run.prepare.load_pictures", lambda *_: read)
+    monkeypatch.setattr(amp_target, "load_pictures", lambda *_: read)
 
     def trained(config: TrainingConfig, _folder: Path) -> Record:
         seen.append(config)
