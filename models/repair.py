@@ -227,6 +227,7 @@ class CrossFits:
 
 
 Starts = dict[tuple[float, int], np.ndarray]  # (C, h) -> weights of the fit on the given labels
+SureStarts = dict[tuple[float, Key], np.ndarray]  # (C, (f, h)) -> weights of the last round's fit on sure labels
 
 
 def fit_simple(fits: CrossFits) -> Starts:
@@ -245,12 +246,27 @@ def fit_simple(fits: CrossFits) -> Starts:
             W = fit_soft(fits.x_kept[f], fits.targets_trusted[fits.kept[f]], fits.data.penalty(C), np.ones(len(fits.kept[f])), W)
             for h in range(fits.parts):
                 fits.put(CandidateFit("trusted", C), (f, h), W)
-    for key in fits.pairs():
-        for C in GRID:
-            W = starts[C, key[1]]
-            for weight in TRUSTED_WEIGHTS:
-                W = fits.fit_both(CandidateFit("both", C, weight), key, fits.targets, W)
+    fit_around_best(fits, starts)
     return starts
+
+
+def fit_around_best(fits: CrossFits, starts: Starts) -> None:
+    """Both parts, at the C that is best for the training rows alone and at those beside it, until the best has one on each side.
+
+    A fit at a C far above the best one takes ten times as long, and a pool gives it next to no weight.
+    """
+    place = GRID.index(fits.best(["train"]).C)
+    todo = {place - 1, place, place + 1} & set(range(len(GRID)))
+    fitted: set[int] = set()
+    while todo:
+        for C in (GRID[place] for place in sorted(todo)):
+            for key in fits.pairs():
+                W = starts[C, key[1]]
+                for weight in TRUSTED_WEIGHTS:
+                    W = fits.fit_both(CandidateFit("both", C, weight), key, fits.targets, W)
+        fitted |= todo
+        best = GRID.index(fits.best(["both"]).C)
+        todo = {best - 1, best + 1} & set(range(len(GRID))) - fitted
 
 
 def influences(fits: CrossFits, key: Key, C: float, W: np.ndarray) -> LabelInfluence:
@@ -279,14 +295,18 @@ def fit_agreeing(fits: CrossFits, near: Sequence[float], starts: Starts, trusted
             fits.fit_both(CandidateFit("agree", C), key, fits.targets, starts[C, key[1]], agree)
 
 
-def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], starts: Starts) -> None:
-    """Both parts, but of the training rows only those of whose label the fold's pool is sure, with that label."""
+def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], starts: Starts, last: SureStarts) -> None:
+    """Both parts, but of the training rows only those of whose label the fold's pool is sure, with that label.
+
+    last: of the round before, empty in the first one; becomes this round's.
+    """
     for key in fits.pairs():
         q = views[key[0]].labels
         labels = np.where(fits.as_given, fits.data.given, q.argmax(axis=1))
         targets, sure = one_hot(labels, fits.data.classes), fits.as_given | (q.max(axis=1) >= SURE)
         for C in near:
-            fits.fit_both(CandidateFit("sure", C), key, targets, starts[C, key[1]], sure)
+            start = last.get((C, key), starts[C, key[1]])
+            last[C, key] = fits.fit_both(CandidateFit("sure", C), key, targets, start, sure)
 
 
 def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
@@ -358,11 +378,12 @@ def _repair(data: RepairData, rng: np.random.Generator, progress: Progress) -> R
     place = GRID.index(chosen.C)
     near = GRID[max(0, place - 1) : place + 2]
     fit_agreeing(fits, near, starts, fits.best(["trusted"]))
+    last: SureStarts = {}
     for done in range(ROUNDS):
         progress(1 + done, 2 + ROUNDS)
         views = pool(fits, chosen.C, rng)
         fits.forget("sure")
-        fit_sure(fits, near, views, starts)
+        fit_sure(fits, near, views, starts, last)
     progress(1 + ROUNDS, 2 + ROUNDS)
     return repaired(fits, pool(fits, chosen.C, rng), phi_of(fits, starts, chosen.C), rng)
 

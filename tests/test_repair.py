@@ -271,6 +271,19 @@ def test_rows_of_weight_zero_are_as_if_they_were_not_there() -> None:
     assert fits.loss(chosen) == pytest.approx(trusted.sum() + TRAINING_WORTH * counted.mean(), rel=1e-6)
 
 
+def test_both_parts_are_fitted_at_the_best_c_of_the_grid_and_beside_it_and_no_farther() -> None:
+    fits = CrossFits(table().data, np.random.default_rng(0))
+    starts = fit_simple(fits)
+    fitted = sorted({each.C for each in fits.final if each.family == "both"})
+    chosen = fits.best(["both"]).C
+    for c in GRID:
+        for key in fits.pairs():
+            fits.fit_both(CandidateFit("every", c), key, fits.targets, starts[c, key[1]])
+    place = GRID.index(fits.best(["every"]).C)
+    assert GRID[place] == chosen
+    assert set(GRID[max(0, place - 1) : place + 2]) <= set(fitted) < set(GRID)
+
+
 def test_simple_methods_are_fits_on_all_rows_with_their_weights() -> None:
     data, K = table().data, 2
     weights = np.random.default_rng(0).integers(1, 4, 200).astype(float)
@@ -282,7 +295,7 @@ def test_simple_methods_are_fits_on_all_rows_with_their_weights() -> None:
         ("trusted", slice(200, 260), np.ones(60)),
         ("both", slice(0, 260), np.append(weights, np.ones(60))),
     ):
-        candidates = [CandidateFit(family, c) for c in GRID]
+        candidates = [each for each in fits.final if each.family == family and each.trusted_weight == 1]
         expected = fit_soft(x[rows], targets[rows], min(candidates, key=fits.loss).C / 2, omega)
         np.testing.assert_allclose(simple_method(fits, family).weights, expected, atol=0.02)
 
