@@ -17,6 +17,7 @@ from models.repair import (
     FOLDS,
     GRID,
     PER_TENFOLD,
+    TRUSTED_WEIGHTS,
     CandidateFit,
     CrossFits,
     RepairData,
@@ -278,7 +279,8 @@ def test_both_parts_are_fitted_at_the_best_c_of_the_grid_and_beside_it_and_no_fa
     chosen = fits.best(["both"]).C
     for c in GRID:
         for key in fits.pairs():
-            fits.fit_both(CandidateFit("every", c), key, fits.targets, starts[c, key[1]])
+            for weight in TRUSTED_WEIGHTS:
+                fits.fit_both(CandidateFit("every", c, weight), key, fits.targets, starts[c, key[1]])
     place = GRID.index(fits.best(["every"]).C)
     assert GRID[place] == chosen
     assert set(GRID[max(0, place - 1) : place + 2]) <= set(fitted) < set(GRID)
