@@ -1,4 +1,4 @@
-"""Gamma and the noise rate of RDIA-LS, chosen by rows whose labels are trusted."""
+"""Rows whose labels are trusted, in RDIA-LS: they choose gamma and the noise rate, and are in every batch of the training."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from models.settings import Settings
 
 TRUSTED_GAMMAS = (0.2, 0.05, 0.5)  # the first one where nothing speaks for another
 RATE_SHARES = (1.0, 0.5, 0.0)  # of the estimated noise rate; likewise
+TRUSTED_WEIGHT = 3  # of a trusted row in training beside another one
 LEAST_LIKELIHOOD = 1e-12  # of a label
 LOG_TEMPERATURES = (-2.0, 3.0)
 
@@ -36,6 +37,11 @@ class TrustedChoice(NamedTuple):
 
     settings: Settings
     loss: TrustedLoss
+
+
+def trusted_in_batch(n: int, m: int, batch: int) -> int:
+    """How many samples of a batch are trusted, if there are m of them beside n others: 1 or more, but at most half of it."""
+    return min(batch // 2, max(1, round(batch * TRUSTED_WEIGHT * m / (n + TRUSTED_WEIGHT * m)))) if m else 0
 
 
 def loss_on_trusted(p: np.ndarray, labels: np.ndarray) -> TrustedLoss:

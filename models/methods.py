@@ -23,6 +23,7 @@ class Batch(NamedTuple):
     logits: Tensor  # (B, K)
     labels: Tensor  # (B,) as given
     second: Tensor  # of the companion: logits (B, K) of co-teaching's peer, or ln T (K, K) of a transition
+    trusted: Tensor | None = None  # (B,) bool: samples whose label is right; None where there are none
 
 
 class BatchStep(NamedTuple):
@@ -54,7 +55,7 @@ def erm(batch: Batch, settings: Settings, epoch: int) -> BatchStep:  # noqa: ARG
 
 def self_teaching(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     """The mean cross-entropy of the int((1 - F) B) smallest losses; in a balanced warm-up, of each given label's smallest."""
-    losses, keep = detached_losses(batch.logits, batch.labels), kept_count(batch, settings, epoch)
+    losses, keep = ranked_losses(batch), kept_count(batch, settings, epoch)
     if settings.warmup == "balanced" and epoch < settings.init_epoch:
         kept = smallest_of_each_label(losses, batch.labels, batch.logits.shape[1], keep)
     else:
@@ -67,7 +68,7 @@ def rdia_ls(batch: Batch, settings: Settings, epoch: int) -> BatchStep:
     if epoch < settings.init_epoch:
         return self_teaching(batch, settings, epoch)
     counts = split_counts(len(batch.labels), forget_rate(settings, epoch), settings.discard_rate)
-    split = split_by_loss(detached_losses(batch.logits, batch.labels), counts)
+    split = split_by_loss(ranked_losses(batch), counts)
     return BatchStep(rdia_ls_loss(batch.logits, batch.labels, *split, settings.gamma, settings.objective), split)
 
 
@@ -122,6 +123,12 @@ RULES: dict[Method, Callable[[Batch, Settings, int], BatchStep]] = {
 def detached_losses(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross-entropy of each sample, (B,), without gradient."""
     return cross_entropy(logits.detach(), labels, reduction="none")
+
+
+def ranked_losses(batch: Batch) -> Tensor:
+    """`detached_losses`, but below all others for trusted samples, so that these are kept, (B,)."""
+    losses = detached_losses(batch.logits, batch.labels)
+    return losses if batch.trusted is None else losses.masked_fill(batch.trusted, -1.0)
 
 
 def kept_count(batch: Batch, settings: Settings, epoch: int) -> int:

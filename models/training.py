@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.augment import drawn_moves, moved
+from models.by_trusted import Trusted, trusted_in_batch
 from models.cuda_graph import replayed
 from models.methods import Batch, take_step
 from models.settings import Settings, learning_rate
@@ -30,7 +31,8 @@ class Tensors(NamedTuple):
     x_test: Tensor
     labels_test: Tensor
     classes: int
-    moves: Tensor | None = None  # (n, 3) how the training pictures are moved in this epoch (`models.augment`)
+    trusted: Trusted | None = None  # m samples that are trained on as well, with x as that of the others
+    moves: Tensor | None = None  # (n + m, 3) how the training pictures are moved in this epoch (`models.augment`)
 
 
 class State(NamedTuple):
@@ -72,13 +74,29 @@ def start(network: nn.Module, companion: nn.Module, settings: Settings, order_se
 
 
 def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> Batch:
-    """The outputs of the networks for the training samples at the places `batch` (B,)."""
-    labels = data.labels.index_select(0, batch)
+    """The outputs of the networks for the training samples at the places `batch` (B,); those of trusted ones begin at n."""
+    labels, trusted = labels_at(data, batch)
     with torch.autocast(labels.device.type, torch.bfloat16, enabled=settings.amp):
-        pixels = as_pixels(data.x.index_select(0, batch))
+        pixels = as_pixels(rows_at(data.x, data.trusted and data.trusted.x, batch))
         if data.moves is not None:
             pixels = moved(pixels, data.moves.index_select(0, batch))
-        return Batch(state.network(pixels).float(), labels, state.companion(pixels).float())
+        return Batch(state.network(pixels).float(), labels, state.companion(pixels).float(), trusted)
+
+
+def labels_at(data: Tensors, batch: Tensor) -> tuple[Tensor, Tensor | None]:
+    """The labels of a batch, (B,), and which of them are trusted, (B,) bool; None where there are no trusted samples."""
+    if data.trusted is None:
+        return data.labels.index_select(0, batch), None
+    return rows_at(data.labels, data.trusted.labels, batch), batch >= len(data.labels)
+
+
+def rows_at(own: Tensor, trusted: Tensor | None, places: Tensor) -> Tensor:
+    """Rows at these places (B,) of `own` (n, ...) with `trusted` (m, ...) below them, which are not copied together."""
+    if trusted is None:
+        return own.index_select(0, places)
+    n = len(own)
+    mine, others = own.index_select(0, places.clamp(max=n - 1)), trusted.index_select(0, (places - n).clamp(min=0))
+    return torch.where((places >= n).view(-1, *[1] * (own.dim() - 1)), others, mine)
 
 
 def train(state: State, data: Tensors, settings: Settings, first: int = 0, of_batch: Forward = forward) -> Iterator[Epoch]:
@@ -110,6 +128,7 @@ class Totals(NamedTuple):
 def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_batch: Forward = forward) -> Totals:
     """One pass over the training set in batches without replacement; the last partial batch is dropped.
 
+    Trusted samples have a part of every batch, beside the others, and no share in what is forgotten or discarded.
     On one GPU the steps after the first replay a CUDA graph, captured anew in each epoch, as the rates change with it.
     """
     set_schedule(state.optimizer, settings, epoch)
@@ -117,10 +136,12 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_
         state.companion.estimate(predict(state.network, data.x, settings), data.labels)
     state.network.train()
     state.companion.train()
-    device, size = data.labels.device, settings.batch_size
-    batches = torch.randperm(len(data.labels), generator=state.order).to(device).split(size)[: len(data.labels) // size]
+    n, m, size, device = len(data.labels), len(data.trusted.labels) if data.trusted else 0, settings.batch_size, data.labels.device
+    own = size - trusted_in_batch(n, m, size)
+    settings = with_shares(settings, own / size)
+    batches = batch_places(n, m, size, own, state.order).to(device)
     if settings.augment != "none":
-        data = data._replace(moves=drawn_moves(settings.augment, len(data.labels), state.moves).to(device))
+        data = data._replace(moves=drawn_moves(settings.augment, n + m, state.moves).to(device))
     weight = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
 
     def step(batch: Tensor) -> tuple[Tensor, ...]:
@@ -137,6 +158,22 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_
     found += map(replayed(step, state.optimizer, batches[0]) if by_graph else step, batches[1:])
     losses, kept, relabeled = zip(*found, strict=True)
     return Totals(torch.stack(losses), torch.cat(kept), torch.cat(relabeled))
+
+
+def with_shares(settings: Settings, part: float) -> Settings:
+    """The settings with shares of a batch that are those of a part of it."""
+    return settings._replace(forget_rate=part * settings.forget_rate, discard_rate=part * settings.discard_rate)
+
+
+def batch_places(n: int, m: int, size: int, own: int, order: torch.Generator) -> Tensor:
+    """Places of an epoch's batches, (batches, size): `own` of the n samples, each once, then some of the m trusted, in turn."""
+    batches = n // own
+    places = torch.randperm(n, generator=order)[: batches * own].view(batches, own)
+    if own == size:
+        return places
+    turns = math.ceil(batches * (size - own) / m)
+    trusted = torch.cat([n + torch.randperm(m, generator=order) for _ in range(turns)])[: batches * (size - own)]
+    return torch.cat([places, trusted.view(batches, size - own)], 1)
 
 
 def as_pixels(x: Tensor) -> Tensor:
@@ -179,7 +216,8 @@ def _shares(totals: Totals, data: Tensors) -> list[Tensor]:
     """Shares of true labels among the kept, and of wrong labels among the relabeled; nan where there are none or it is unknown."""
     if data.correct is None:
         return [_mean(totals.losses[:0])] * 2
-    return [_mean(data.correct[totals.kept]), _mean(~data.correct[totals.relabeled])]
+    kept = totals.kept[totals.kept < len(data.labels)] if data.trusted else totals.kept
+    return [_mean(data.correct[kept]), _mean(~data.correct[totals.relabeled])]
 
 
 def _mean(values: Tensor) -> Tensor:

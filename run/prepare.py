@@ -21,7 +21,7 @@ from models.devices.shared_norm import share_norms
 from models.methods import companion
 from models.noise_rate import NoiseRate, estimated_noise_rate
 from models.settings import Settings, with_rate
-from models.training import State, Tensors, start
+from models.training import State, Tensors, as_pixels, start
 from run.choosing import Choosing, choose_settings
 from run.decisions import count_decisions, read_decisions
 from run.identity import run_key
@@ -33,7 +33,8 @@ CHOSEN_BY_TRUSTED = (
     "{trusted_rows:,} validation rows chose gamma {gamma:g} and the noise rate {noise_rate:.2f} among {candidates} candidates;"
     " --gamma and --noise_rate set them"
 )
-UNUSED = "the {0:,} validation rows are not used: they choose gamma and the noise rate, of rdia-ls, where these are not given"
+TRAINED_ON = "the {0:,} validation rows are trained on as well, with their labels as given"
+UNUSED = "the {0:,} validation rows are not used: only --method rdia-ls uses them"
 Counting: TypeAlias = Callable[[str, int, int], None]  # called with what is counted, how many are done, and of how many
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
@@ -103,11 +104,13 @@ def prepare(
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
-    begun = Begun(config, data, trusted_rows(pictures, config, device), partial(plain, "initialisation"), read)
+    trusted = trusted_rows(pictures, data) if config.settings.method == "rdia-ls" else None
+    begun = Begun(config, data, trusted, partial(plain, "initialisation"), read)
     found = from_first(ranks, lambda: settings_to_use(begun, folder, progress))
-    notes = (*pictures.notes, *found.notes, *unused_notes(pictures, begun.trusted))
+    notes = (*pictures.notes, *found.notes, *trusted_notes(pictures, trusted))
     counts = count_decisions(decided, given, train.labels) if decided else None
-    return Prepared(data, state, found, read, pictures.classes, train.rows, files, given, counts, key, notes)
+    with_trusted = data._replace(trusted=trusted)
+    return Prepared(with_trusted, state, found, read, pictures.classes, train.rows, files, given, counts, key, notes)
 
 
 class Begun(NamedTuple):
@@ -120,23 +123,23 @@ class Begun(NamedTuple):
     digest: str
 
 
-def trusted_rows(pictures: Dataset, config: TrainingConfig, device: torch.device) -> Trusted | None:
-    """The validation rows on the device, if there are any and something for them to choose."""
-    part, wanted = pictures.validation, config.choose_gamma or config.noise_rate is None
-    if config.settings.method != "rdia-ls" or not wanted or not len(part.labels):
+def trusted_rows(pictures: Dataset, data: Tensors) -> Trusted | None:
+    """The validation rows, if there are any, beside the data: on its device, and as floats if its pixels are."""
+    part, device = pictures.validation, data.labels.device
+    if not len(part.labels):
         return None
     x, labels = (torch.from_numpy(np.array(values)).to(device) for values in (part.x, part.labels))
-    return Trusted(x, labels)
+    return Trusted(as_pixels(x) if data.x.is_floating_point() else x, labels)
 
 
-def unused_notes(pictures: Dataset, trusted: Trusted | None) -> tuple[str, ...]:
-    """A note if validation rows have nothing to choose."""
+def trusted_notes(pictures: Dataset, trusted: Trusted | None) -> tuple[str, ...]:
+    """What the validation rows are used for besides choosing, if there are any."""
     count = len(pictures.validation.labels)
-    return (UNUSED.format(count),) if count and not trusted else ()
+    return ((TRAINED_ON if trusted else UNUSED).format(count),) if count else ()
 
 
 def settings_to_use(begun: Begun, folder: Path | None, progress: Counting) -> Settled:
-    """Estimate the noise rate if it is not given, and let the trusted rows, if there are any, choose the settings."""
+    """Estimate the noise rate if it is not given, and let the trusted rows, if there are any, choose what is not given."""
     config, data, trusted, network, read = begun
     settings, rate, notes = config.settings, None, []
     seeds = stream_seed(config.seed, "order"), stream_seed(config.seed, "augment")
@@ -145,7 +148,7 @@ def settings_to_use(begun: Begun, folder: Path | None, progress: Counting) -> Se
         rate = estimated_noise_rate(data, network, halves, seeds[0], settings.amp, estimating, trusted)
         settings = with_rate(settings, rate.estimate)
         notes.append(ESTIMATED.format(*rate))
-    if not trusted:
+    if not trusted or not (rate or config.choose_gamma):
         return Settled(settings, rate, None, tuple(notes))
 
     def started() -> State:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.by_trusted import TrustedLoss, chosen_by_trusted, loss_on_trusted
+from models.by_trusted import TrustedLoss, chosen_by_trusted, loss_on_trusted, trusted_in_batch
 from models.noise_rate import NoiseRate, at_least
 from models.settings import Settings, with_rate
 from run import choosing
@@ -77,6 +77,12 @@ def test_the_rate_is_raised_where_labels_are_agreed_with_more_often_than_trusted
     assert raised.high == pytest.approx(0.35 + 0.02 + 1.645 * 0.04899, abs=1e-3)
 
 
+def test_trusted_rows_are_a_part_of_every_batch_by_their_weight_one_at_least_and_half_at_most() -> None:
+    sizes = {(1_000, 0): 0, (60_000, 10): 1, (900, 100): 32, (1_000, 100): 30, (1_000, 1_000): 64}
+    assert {given: trusted_in_batch(*given, 128) for given in sizes} == sizes
+    assert trusted_in_batch(100, 10, 1) == 0
+
+
 def test_half_of_the_noise_rate_is_discarded() -> None:
     settings = with_rate(Settings(), 0.3)
     assert (settings.forget_rate, settings.discard_rate) == (0.3, 0.15)
@@ -124,7 +130,6 @@ def test_candidates_that_have_been_trained_are_not_trained_again(
     ("given", "chosen"),
     [
         (("--gamma", 0.2, "--noise_rate", 0.2), None),
-        (("--method", "self-teaching"), None),
         (("--gamma", 0.2), 3),
         (("--noise_rate", 0.2), 3),
     ],
@@ -133,7 +138,13 @@ def test_what_is_given_is_not_chosen(given: tuple[object, ...], chosen: int | No
     ended = invoke("--dataset", mine, *FLAGS, *given)
     assert ended.status == 0
     assert record(ended.out).get("chosen_by_trusted", {}).get("candidates") == chosen
-    assert ended.err.count("the 100 validation rows are not used") == (chosen is None)
+    assert ended.err.count("the 100 validation rows are trained on as well") == 1
+
+
+def test_another_method_does_not_use_trusted_rows(mine: Path, invoke: Invoke) -> None:
+    ended = invoke("--dataset", mine, *FLAGS, "--method", "self-teaching")
+    assert "chosen_by_trusted" not in record(ended.out)
+    assert ended.err.count("the 100 validation rows are not used: only --method rdia-ls uses them") == 1
 
 
 def test_a_run_that_chooses_goes_on_without_the_flag_alone(mine: Path, tmp_path: Path, invoke: Invoke) -> None:

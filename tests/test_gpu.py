@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 
 from models.architectures import build, placed
+from models.by_trusted import Trusted
 from models.devices.ranks import Ranks
 from models.devices.shared_norm import share_norms
 from models.devices.together import forward_together
@@ -43,8 +44,8 @@ def begin(settings: Settings, shared: bool = False) -> State:
     return start(networks[0], companion(settings.method, 3, lambda: networks[1]).cuda().double(), settings, 2)
 
 
-def trained(settings: Settings, of_batch: Forward) -> list[Epoch]:
-    return list(train(begin(settings), data(), settings, of_batch=of_batch))
+def trained(settings: Settings, of_batch: Forward, given: Tensors | None = None) -> list[Epoch]:
+    return list(train(begin(settings), given or data(), settings, of_batch=of_batch))
 
 
 def assert_close(first: list[Epoch], second: list[Epoch]) -> None:
@@ -64,6 +65,13 @@ def test_a_graph_trains_as_single_kernels_do(warmup: Warmup, average: float) -> 
 def test_every_method_trains_by_a_graph(method: Method) -> None:
     settings = SETTINGS._replace(method=method)
     assert_close(trained(settings, forward), trained(settings, KERNEL_BY_KERNEL))
+
+
+def test_trusted_samples_are_in_the_graph() -> None:
+    given = data()
+    given = given._replace(trusted=Trusted(given.x_test[:10], given.labels_test[:10]))
+    settings = SETTINGS._replace(warmup="balanced")
+    assert_close(trained(settings, forward, given), trained(settings, KERNEL_BY_KERNEL, given))
 
 
 def test_sgd_trains_by_a_graph() -> None:

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from models.architectures import build
+from models.by_trusted import Trusted
 from models.methods import companion
 from models.settings import METHODS, Method, Settings, forget_rate, learning_rate
-from models.training import State, Tensors, follow, restore, set_schedule, snapshot, start, train
+from models.training import State, Tensors, batch_places, follow, restore, rows_at, set_schedule, snapshot, start, train
 
 SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, epoch_decay_start=5, batch_size=16, forget_rate=0.5, discard_rate=0.25)
 
@@ -28,6 +29,51 @@ def data(dtype: torch.dtype = torch.float32) -> Tensors:
 def begin(settings: Settings, order_seed: int = 2) -> State:
     beside = companion(settings.method, 3, lambda: build("mlp", (1, 4, 4), 3, 9))
     return start(build("mlp", (1, 4, 4), 3, 1), beside, settings, order_seed)
+
+
+def with_trusted() -> Tensors:
+    """The same with random labels, and 40 trusted samples."""
+    given, other = data(), torch.from_numpy(np.random.default_rng(1).integers(0, 3, 100))
+    return given._replace(labels=other, correct=None, trusted=Trusted(given.x_test, given.labels_test))
+
+
+def test_a_batch_has_some_of_the_samples_and_some_trusted_ones_each_as_often_as_the_others() -> None:
+    places = batch_places(100, 7, 16, 12, torch.Generator().manual_seed(0))
+    assert places.shape == (8, 16)
+    own, trusted = places[:, :12].flatten().tolist(), places[:, 12:].flatten().tolist()
+    assert len(set(own)) == 96
+    assert max(own) < 100
+    assert sorted(trusted) == sorted([*range(100, 107)] * 4 + trusted[28:])
+    assert sorted(set(trusted[28:])) == sorted(trusted[28:])
+    order = torch.randperm(100, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(batch_places(100, 0, 16, 16, torch.Generator().manual_seed(0)), torch.stack(order.split(16)[:6]))
+
+
+def test_rows_at_places_are_those_of_both_parts_together() -> None:
+    own, trusted, places = torch.arange(12).view(4, 3), 20 + torch.arange(6).view(2, 3), torch.tensor([5, 0, 3, 4])
+    assert torch.equal(rows_at(own, trusted, places), torch.cat([own, trusted])[places])
+    assert torch.equal(rows_at(own, None, places[1:3]), own[[0, 3]])
+
+
+def test_trusted_samples_teach_what_random_labels_do_not() -> None:
+    settings = SETTINGS._replace(n_epoch=20, lr=0.01)
+    with_them, without = (
+        list(train(begin(settings), given, settings)) for given in (with_trusted(), with_trusted()._replace(trusted=None))
+    )
+    assert with_them[-1].test_accuracy > 90
+    assert without[-1].test_accuracy < 60
+
+
+def test_shares_of_the_kept_do_not_count_trusted_samples() -> None:
+    given = data()
+    assert given.correct is not None
+    given = given._replace(correct=torch.zeros(100, dtype=torch.bool), trusted=Trusted(given.x_test, given.labels_test))
+    assert [epoch.clean_share_kept for epoch in train(begin(SETTINGS), given, SETTINGS)][1:] == [0.0] * 7
+
+
+def test_trusted_pictures_are_moved_too() -> None:
+    settings = SETTINGS._replace(augment="both")
+    assert len(list(train(begin(settings), with_trusted(), settings))) == 8
 
 
 def test_epoch_0_is_the_untrained_network() -> None:

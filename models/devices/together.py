@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 from models.devices.ranks import Ranks
 from models.methods import Batch
 from models.settings import Settings
-from models.training import Forward, State, Tensors, forward
+from models.training import Forward, State, Tensors, forward, labels_at
 
 
 def rank_share(ranks: Ranks, size: int) -> slice:
@@ -53,7 +53,8 @@ def forward_together(ranks: Ranks, state: State, settings: Settings) -> Forward:
         size = len(batch)
         own = forward(parallel, data, batch[rank_share(ranks, size)], settings)
         second = gathered(ranks, own.second, size) if spread else own.second
-        return Batch(gathered(ranks, own.logits, size), data.labels.index_select(0, batch), second)
+        labels, trusted = labels_at(data, batch)
+        return Batch(gathered(ranks, own.logits, size), labels, second, trusted)
 
     return together
 

@@ -44,7 +44,7 @@ from models.repair import GRID
 from run.flags import Parser
 from run.records import ROOT
 from run.script import run_script
-from tests.benchmarks.generate import table_like, text_like
+from tests.benchmarks.generate import pictures_like, table_like, text_like
 
 REPEATS = 3
 NOISE, TRUSTED, TEST = 0.3, 300, 1_000
@@ -52,7 +52,14 @@ WORDS = 40  # of a text
 SAME = 1e-6  # of the largest value
 MOST_ITERATIONS = 5_120
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-REPAIRS = (("text", 5_000, 5_000, 2), ("text", 5_000, 5_000, 5), ("table", 5_000, 50, 2), ("table", 5_000, 50, 5))
+REPAIRS = (
+    ("text", 5_000, 5_000, 2),
+    ("text", 5_000, 5_000, 5),
+    ("text", 1_900, 4_000, 5),
+    ("table", 5_000, 50, 2),
+    ("table", 5_000, 50, 5),
+    ("pictures", 1_000, 3_072, 10),
+)
 INFLUENCES = (("text", 5_000, 1_000, 1.0), ("table", 10_000, 200, 0.1), ("table", 10_000, 800, 0.1))
 
 
@@ -74,7 +81,12 @@ class Case(NamedTuple):
 def made(kind: str, rows: int, columns: int, classes: int) -> Case:
     """The same in every process."""
     rng, shape = np.random.default_rng(0), (rows + TRUSTED + TEST, columns)
-    x, truth = text_like(shape, classes, WORDS, 0.0, rng) if kind == "text" else table_like(shape, classes, rng)
+    makers = {
+        "text": lambda: text_like(shape, classes, WORDS, 0.0, rng),
+        "table": lambda: table_like(shape, classes, rng),
+        "pictures": lambda: pictures_like(shape[0], classes, 0.0, rng),
+    }
+    x, truth = makers[kind]()
     given = truth.copy()
     given[:rows] = redraw_labels(truth[:rows], classes, NOISE, "symmetric", rng).labels
     parts = slice(rows), slice(rows, rows + TRUSTED), slice(rows + TRUSTED, None)
