@@ -34,7 +34,6 @@ from page.render import page_path, write_page
 from page.review import REVIEW, save_review, with_command
 from page.trained import training_review
 from run.checkpoint import refuse_to_overwrite
-from run.choosing import CANDIDATE_LINES
 from run.ls_folder import save_training
 from run.rdia_ls import Trained, run_training
 from run.records import json_line, remove
@@ -48,7 +47,6 @@ def ready_folder(folder: Path, resume: bool, ending: ExitStack) -> None:
     if not resume:
         refuse_to_overwrite(folder)
         remove(folder / REVIEW)
-        remove(folder / CANDIDATE_LINES)
 
 
 def write_review(found: Trained, page: Path | None, folder: Path | None) -> None:

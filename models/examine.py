@@ -7,7 +7,7 @@ from scipy.special import log_softmax, softmax
 
 from data.telling import Progress, silent
 from models.pool import TO_ONE, posterior
-from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds
+from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds, fit_rows
 from models.soft_regression import fit_soft, one_hot, stacked
 
 EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then on soft labels
@@ -33,6 +33,8 @@ class Folds:
     def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
         self.data = data
         self.fold = balanced_folds(data.given, min(FOLDS, len(data.given)), rng)
+        self.train = [fit_rows(np.flatnonzero(self.fold != fold), rng) for fold in range(self.fold.max() + 1)]
+        self.all = fit_rows(np.arange(len(data.given)), rng)
         self.targets_trusted = one_hot(data.trusted, data.classes)
         self.weights = data.row_weights()
         self.starts: dict[tuple[float, int], np.ndarray | None] = {}
@@ -48,10 +50,10 @@ class Folds:
     def held_out(self, targets: np.ndarray, C: float, weights: np.ndarray) -> np.ndarray:
         """Logits of every row by the fit without its fold, (n, K)."""
         logits = np.zeros(targets.shape)
-        for fold in range(self.fold.max() + 1):
+        for fold, train in enumerate(self.train):
             own = np.flatnonzero(self.fold == fold)
             before = self.starts.get((C, fold), self.starts.get((C / 10, fold)))
-            W = self.starts[C, fold] = self.fit(np.flatnonzero(self.fold != fold), targets, C, weights, before)
+            W = self.starts[C, fold] = self.fit(train, targets, C, weights, before)
             logits[own] = self.data.x[own] @ W.T
         return logits
 
@@ -81,7 +83,7 @@ def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> 
         p = softmax(np.tensordot(shares, logits, 1), axis=1)
         targets, weights = data.with_confirmed(data.posterior(p).labels), folds.weights
         progress(2 + done, 1 + EXAMINE_ROUNDS)
-    fitted = np.array([folds.fit(rows, targets, each, weights, folds.starts[each, 0]) for each in tried])
+    fitted = np.array([folds.fit(folds.all, targets, each, weights, folds.starts[each, 0]) for each in tried])
     W = np.tensordot(shares, fitted, 1)
     return Examined(W, targets, p, 1.0 - targets[rows, given], alone[rows, given], C)
 

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from data.telling import Progress, silent
-from models.by_trusted import Trusted
 from models.promise import QUANTILE
 from models.settings import Settings
 from models.training import Tensors, predict, start, train
@@ -39,16 +38,15 @@ def estimated_noise_rate(
     order_seed: int,
     amp: bool = False,
     progress: Progress = silent,
-    trusted: Trusted | None = None,
 ) -> NoiseRate:
     """Train on one half of the samples at a time, briefly, and ask of the other half: how often is the label another one?
 
     Counted are the samples of each predicted class of which the network is surest: the fewest predictions are wrong there. If
     wrong labels are as frequent among sure samples as among others, the share is that of the whole class.
     network: makes one in its first state, on the device of the data. rng: of the halves. amp: compute in bfloat16. progress: of
-    the epochs. trusted: may show that the networks have learned wrong labels (`at_least`).
+    the epochs. Trusted samples in the data may show that the networks have learned wrong labels (`at_least`).
     """
-    n, given = len(data.labels), data.labels.cpu().numpy()
+    n, given, trusted = len(data.labels), data.labels.cpu().numpy(), data.trusted
     half, p, misses = rng.permutation(n) % 2, np.zeros((n, data.classes)), 0.0
     for h in range(2):
         seen, other = (torch.from_numpy(np.flatnonzero(half == side)).to(data.labels.device) for side in (1 - h, h))

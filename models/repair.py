@@ -24,6 +24,7 @@ from models.soft_regression import fit_soft, one_hot, stacked
 GRID = (0.01, 0.1, 1.0, 10.0, 100.0)  # values of C
 FOLDS = 5  # of the trusted rows
 SMALL = 1_000  # training rows up to which they are cut into 4 parts, else into 2: half of a small set fits worse
+FIT_ROWS = 50_000  # training rows that a fit takes at most, at random: more take longer and change little; all rows are scored
 TRUSTED_WEIGHTS = (1.0, 10.0)  # of a trusted row beside a training row
 ROUNDS = 3  # of fits on the labels that a pool is sure of
 SURE = 0.8  # probability from which a pool is sure of a label
@@ -140,6 +141,11 @@ def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> 
     return fold
 
 
+def fit_rows(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """At most `FIT_ROWS` of the rows, in their order."""
+    return rows if len(rows) <= FIT_ROWS else np.sort(rng.permutation(rows)[:FIT_ROWS])
+
+
 def unknown_classes(data: RepairData) -> np.ndarray:
     """Classes that the trusted rows leave out, and not by chance: so many rows are given them that some would be expected there.
 
@@ -158,7 +164,7 @@ class CrossFits:
         self.data, self.parts = data, 4 if n <= SMALL else 2
         self.fold, self.part = balanced_folds(data.trusted, FOLDS, rng), balanced_folds(data.given, self.parts, rng)
         self.null_part = rng.integers(self.parts, size=m)  # whose fits alone score a trusted row as training rows are scored
-        self.train = [np.flatnonzero(self.part != h) for h in range(self.parts)]
+        self.train = [fit_rows(np.flatnonzero(self.part != h), rng) for h in range(self.parts)]
         self.kept = [np.flatnonzero(self.fold != f) for f in range(FOLDS + 1)]
         self.x_train = [data.x[rows] for rows in self.train]
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
@@ -306,7 +312,7 @@ def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], star
         targets, sure = one_hot(labels, fits.data.classes), fits.as_given | (q.max(axis=1) >= SURE)
         for C in near:
             start = last.get((C, key), starts[C, key[1]])
-            last[C, key] = fits.fit_both(CandidateFit("sure", C), key, targets, start, sure)
+            last[C, key] = fits.fit_both(CandidateFit("sure", C), key, targets, start, sure).astype(np.float32)
 
 
 def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:

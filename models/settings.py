@@ -38,6 +38,7 @@ class Settings(NamedTuple):
     augment: Augment = "none"  # random crops of the padded picture, and mirrored pictures (`models.augment`)
 
 
+PATH_GAMMA = 0.5  # of a user's own data, where 0.2 and less make the network relabel too much
 # What `--recipe fast` sets; `Figure.recipe` is how it was chosen.
 FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from models.augment import drawn_moves, moved
-from models.by_trusted import Trusted, trusted_in_batch
 from models.cuda_graph import replayed
 from models.methods import Batch, take_step
 from models.settings import Settings, learning_rate
 from models.transition import Transition
+from models.trusted import Trusted, trusted_in_batch
 
 BETAS = (0.9, 0.999)
 LATE_BETA1 = 0.1  # Released: Adam's beta1 once the rate falls

@@ -45,7 +45,7 @@ def facts_of(found: Trained, listed: int, pictures: Sprites) -> Record:
         **{name: found.record[name] for name in OF_RECORD},
         **NO_HISTOGRAM,
         "order": "loss",
-        "estimated": ready.settled.rate is not None,
+        "estimated": ready.rate is not None,
         "suspects": listed,
         "decided": ready.decided["labels"] if ready.decided else None,
         "flipped": int(given.flipped.sum()),

@@ -5,7 +5,7 @@ import argparse
 from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
-from models.settings import AUGMENTS, FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, WARMUPS, Settings
+from models.settings import AUGMENTS, FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, PATH_GAMMA, WARMUPS, Settings
 from run.flags import (
     AUTO,
     Parser,
@@ -57,7 +57,7 @@ def ls_parser(description: str | None = None) -> Parser:
 
 def _add_loss(method: argparse._ArgumentGroup) -> None:
     method.add_argument("--method", choices=METHODS, default="rdia-ls", help="rdia-ls, or a method to compare it with [rdia-ls]")
-    method.add_argument("--gamma", type=fraction, help="weight of the clean term [0.2; with validation rows chosen]")
+    method.add_argument("--gamma", type=fraction, help="weight of the clean term [0.2; of a path 0.5]")
     method.add_argument(
         "--objective", choices=OBJECTIVES, default="released", help="the loss as released, or as the formulas suggest [released]"
     )
@@ -106,21 +106,20 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
         flags.noise_rate = None
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
-        **({"warmup": "balanced"} if own else {}),
+        **({"warmup": "balanced", "gamma": PATH_GAMMA} if own else {}),
         "forget_rate": flags.noise_rate or 0.0,
         "discard_rate": (flags.noise_rate or 0.0) / 2,
         "init_epoch": 20 if flags.dataset == "cifar100" else 10,
         **(FAST if flags.recipe == "fast" else {}),
     }
-    named = {name: getattr(flags, name) for name in TrainingConfig._fields if name not in {"settings", "choose_gamma"}}
-    choose = own and flags.gamma is None and flags.method == "rdia-ls"
+    named = {name: getattr(flags, name) for name in TrainingConfig._fields if name != "settings"}
     settings = Settings(**{**defaults, **given})
     if settings.method == "rdia-ls" and settings.discard_rate > settings.forget_rate:
         raise InputError(
             f"--discard_rate {settings.discard_rate:g}: is above the forget rate, {settings.forget_rate:g}: only samples that are"
             f" not kept as clean are discarded; give at most {settings.forget_rate:g}"
         )
-    return TrainingConfig(**named, settings=settings, choose_gamma=choose)
+    return TrainingConfig(**named, settings=settings)
 
 
 def check_estimate(flags: argparse.Namespace) -> None:

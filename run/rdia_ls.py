@@ -46,8 +46,8 @@ def run_training(
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
     the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
-    ready = prepare(config, device, ranks, progress, folder)
-    data, state, settings = ready.data, ready.state, ready.settled.settings
+    ready = prepare(config, device, ranks, progress)
+    data, state, settings = ready.data, ready.state, ready.settings
     lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:
         folder = None
@@ -74,11 +74,9 @@ def run_training(
 
 
 def prepared_record(ready: Prepared) -> Record:
-    """What was estimated, chosen and decided before the training, as far as it was."""
-    settings, rate, chosen, _ = ready.settled
-    estimated = {"noise_rate": settings.forget_rate, "estimated_noise_rate": rate._asdict()} if rate else {}
-    others = {"chosen_by_trusted": chosen, "decided": ready.decided}
-    return {**estimated, **{name: value for name, value in others.items() if value}}
+    """What was estimated and decided before the training, as far as it was."""
+    estimated = {"noise_rate": ready.settings.forget_rate, "estimated_noise_rate": ready.rate._asdict()} if ready.rate else {}
+    return {**estimated, **({"decided": ready.decided} if ready.decided else {})}
 
 
 def clear(folder: Path, lines: list[Record]) -> None:

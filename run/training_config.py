@@ -23,10 +23,8 @@ class TrainingConfig(NamedTuple):
     data_dir: Path = Path()
     size: int | None = None  # of a side of each picture of a user's folder
     labels: Path | None = None  # a file of decisions that a person made
-    choose_gamma: bool = False  # by the validation rows, if there are any
 
     def flat(self) -> Record:
-        """The fields that identify the run in one dictionary, gamma None if it is chosen; the others show in its data."""
+        """The fields that identify the run in one dictionary; the others show in its data."""
         names = ("dataset", "noise_rate", "noise_type", "seed", "network")
-        own = {**{name: getattr(self, name) for name in names}, **self.settings._asdict()}
-        return {**own, "gamma": None} if self.choose_gamma else own
+        return {**{name: getattr(self, name) for name in names}, **self.settings._asdict()}

@@ -9,13 +9,13 @@ import torch
 import torch.distributed as dist
 
 from models.architectures import build, placed
-from models.by_trusted import Trusted
 from models.devices.ranks import Ranks
 from models.devices.shared_norm import share_norms
 from models.devices.together import forward_together
 from models.methods import companion
 from models.settings import METHODS, Method, Settings, Warmup
 from models.training import Epoch, Forward, State, Tensors, forward, start, train
+from models.trusted import Trusted
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU that torch can use")
 GPU = torch.device("cuda", 0)

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from models.architectures import build
-from models.by_trusted import Trusted
 from models.methods import companion
 from models.settings import METHODS, Method, Settings, forget_rate, learning_rate
 from models.training import State, Tensors, batch_places, follow, restore, rows_at, set_schedule, snapshot, start, train
+from models.trusted import Trusted
 
 SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, epoch_decay_start=5, batch_size=16, forget_rate=0.5, discard_rate=0.25)
 

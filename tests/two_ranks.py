@@ -13,13 +13,13 @@ from torch import Tensor
 
 from data.errors import InputError
 from models.architectures import build
-from models.by_trusted import Trusted
 from models.devices.ranks import ALONE, Ranks, from_first, on_ranks
 from models.devices.shared_norm import share_norms
 from models.devices.together import forward_together
 from models.methods import companion
 from models.settings import METHODS, Network, Settings
 from models.training import Epoch, State, Tensors, forward, snapshot, start, train
+from models.trusted import Trusted
 
 SETTINGS = Settings(n_epoch=5, init_epoch=2, num_gradual=2, epoch_decay_start=4, batch_size=15, forget_rate=0.5, discard_rate=0.25)
 CASES: dict[str, tuple[Network, Settings, int]] = {  # the last: of trusted samples
