@@ -165,8 +165,9 @@ class CrossFits:
         self.fold, self.part = balanced_folds(data.trusted, FOLDS, rng), balanced_folds(data.given, self.parts, rng)
         self.null_part = rng.integers(self.parts, size=m)  # whose fits alone score a trusted row as training rows are scored
         self.train = [fit_rows(np.flatnonzero(self.part != h), rng) for h in range(self.parts)]
+        self.own = [np.flatnonzero(self.part == h) for h in range(self.parts)]
         self.kept = [np.flatnonzero(self.fold != f) for f in range(FOLDS + 1)]
-        self.x_train = [data.x[rows] for rows in self.train]
+        self.x_train, self.x_own = ([data.x[rows] for rows in of] for of in (self.train, self.own))
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
         self.weights = data.row_weights()
@@ -189,8 +190,7 @@ class CrossFits:
             self.final[candidate] = np.zeros_like(W)
             self.trusted_logits[candidate], self.null_logits[candidate] = np.zeros((2, m, K))
             self.train_logits[candidate] = np.zeros((FOLDS + 1, n, K), dtype=np.float32)
-        own = np.flatnonzero(self.part == h)
-        self.train_logits[candidate][f, own] = self.data.x[own] @ W.T
+        self.train_logits[candidate][f, self.own[h]] = self.x_own[h] @ W.T
         if f == FOLDS:
             self.final[candidate] += W / self.parts
             return
@@ -398,9 +398,8 @@ def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
     """Phi of each training row by the fit on the given labels of the other parts, (n,), held out."""
     phi = np.zeros(len(fits.data.given))
     for h in range(fits.parts):
-        W, own = starts[C, h], np.flatnonzero(fits.part == h)
+        W, x, own = starts[C, h], fits.x_own[h], fits.own[h]
         solution = influences(fits, (FOLDS, h), C, W).solution.vector.reshape(W.shape)
-        x = fits.data.x[own]
         slope = softmax(x @ W.T, axis=1) - fits.targets[own]
         phi[own] = -fits.data.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
     return phi

@@ -17,7 +17,7 @@ from data.streams import generator
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.pool import suggestions
-from models.repair import LEAST_TRUSTED, RepairData, Repaired, Simple, repair
+from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple, repair
 from run.corrected import save_corrected
 from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
@@ -210,6 +210,9 @@ def repair_notes(found: Found, config: Config) -> list[str]:
     notes, trusted = list(found.dataset.notes), found.record["n_trusted"]
     if config.noise and own_data(config):
         notes.append(f"{config.noise:.0%} of your training labels were flipped on purpose; --noise 0 takes them as they are")
+    if len(found.data.given) > FIT_ROWS:
+        rows = f"{FIT_ROWS:,} of the {len(found.data.given):,} training rows"
+        notes.append(f"the fits of the repair take at most {rows} each, at random; every row is examined")
     if isinstance(found.repaired, Examined):
         notes.append(
             f"there are {trusted} trusted rows: the labels are examined by cross-fitting alone, and nothing is promised of the"

@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 from sklearn.datasets import load_breast_cancer, load_digits
 
 from influence import Fit, logistic_influence
+from models.examine import examine
 from models.logistic_regression import fit_logistic
 from models.pool import TRAINING_WORTH
 from models.repair import (
@@ -121,7 +122,9 @@ def first_stage(data: RepairData) -> Stage:
     fits.fold, fits.part = np.arange(m) % FOLDS, np.arange(n) % fits.parts
     fits.kept = [np.flatnonzero(fits.fold != f) for f in range(FOLDS + 1)]
     fits.train = [np.flatnonzero(fits.part != h) for h in range(fits.parts)]
+    fits.own = [np.flatnonzero(fits.part == h) for h in range(fits.parts)]
     fits.x_kept, fits.x_train = [data.x_trusted[rows] for rows in fits.kept], [data.x[rows] for rows in fits.train]
+    fits.x_own = [data.x[rows] for rows in fits.own]
     starts = fit_simple(fits)
     fit_agreeing(fits, [C], starts, CandidateFit("trusted", C))
     return Stage(fits, list(fits.final), np.array([view.weights for view in pool(fits, C, np.random.default_rng(1))]))
@@ -284,6 +287,27 @@ def test_both_parts_are_fitted_at_the_best_c_of_the_grid_and_beside_it_and_no_fa
     place = GRID.index(fits.best(["every"]).C)
     assert GRID[place] == chosen
     assert set(GRID[max(0, place - 1) : place + 2]) <= set(fitted) < set(GRID)
+
+
+def test_fits_take_some_of_many_rows_and_all_rows_are_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.repair.FIT_ROWS", 60)
+    data, seen = table().data, []
+
+    def fitted(x: np.ndarray, *given: object) -> np.ndarray:
+        seen.append(len(x))
+        return fit_soft(x, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("models.repair.fit_soft", fitted)
+    found = repair(data, np.random.default_rng(0))
+    assert sorted(set(seen)) == [48, 60, 108, 120, 200, 260]  # the last two: simple methods
+    wrong = data.given != table().true
+    assert found.p_wrong[wrong].mean() > 0.6
+    assert found.p_wrong[~wrong].mean() < 0.2
+    assert (found.phi != 0).all()
+    monkeypatch.setattr("models.examine.fit_soft", fitted)
+    seen.clear()
+    assert len(examine(data, np.random.default_rng(0)).p_wrong) == 200
+    assert set(seen) == {120}  # 60 and the trusted rows
 
 
 def test_simple_methods_are_fits_on_all_rows_with_their_weights() -> None:

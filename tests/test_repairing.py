@@ -54,7 +54,7 @@ def test_every_training_row_is_ranked_and_the_wrong_come_first(invoke: Invoke, t
     assert record["wrong_labels"]["low"] <= wrong.sum() <= record["wrong_labels"]["high"]
     listed = np.array([row["listed"] == "1" for row in rows])
     assert record["listed"] == listed.sum() > 0
-    assert wrong[places[listed]].mean() > 0.8
+    assert wrong[places[listed]].mean() > 0.75
     suggested = np.array([row["suggested_label"] for row in rows])
     assert set(suggested) <= {"zero", "one", "two", "unsure"}
     assert set(record["methods"]) == {"ERM", "Trusted", "ERM + Trusted", "Repaired"}
@@ -104,6 +104,14 @@ def test_the_table_says_what_was_found_and_few_trusted_rows_are_noted(invoke: In
     assert "60 trusted rows, held out" in ended.out
     assert "wrong labels: about " in ended.out
     assert "of which at most 10% are right, in expectation" in ended.out
+
+
+def test_that_fits_take_some_of_the_rows_is_said(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "at most 100 of the 319 training rows each, at random; every row is examined"
+    assert said not in invoke("--protocol", "auto").err
+    for module in ("models.repair", "run.repairing"):
+        monkeypatch.setattr(f"{module}.FIT_ROWS", 100)
+    assert said in invoke("--protocol", "auto").err
 
 
 def test_of_labels_that_seem_right_no_other_is_printed(invoke: Invoke, tmp_path: Path) -> None:
