@@ -6,7 +6,16 @@ from pathlib import Path
 from Figure.bench import bench
 from Figure.bench_data import MADE_SETS, REAL_SETS, cells, possible
 from Figure.bench_plot import draw_bench
-from Figure.bench_tables import count_table, groups, lists_table, metric_table, precision_table, rank_table, verdict_table
+from Figure.bench_tables import (
+    count_table,
+    groups,
+    lists_table,
+    metric_table,
+    precision_table,
+    rank_table,
+    real_table,
+    verdict_table,
+)
 from Figure.lines import Run
 from Figure.target import Output, Target
 from run.records import Record
@@ -25,6 +34,7 @@ def bench_runs(count: int) -> list[Run]:
 def show_bench(lines: list[Record], output: Output, _: Path) -> None:
     """The tables and the picture of docs/real-noise.md."""
     found = groups(lines)
+    output.table("bench real", real_table(found))
     output.table("bench verdict", verdict_table(found))
     output.table("bench log-loss", metric_table(found, "log_loss", 3))
     output.table("bench accuracy", metric_table(found, "accuracy", 3, largest=True))

@@ -16,7 +16,7 @@ from Figure.lines import Run
 from Figure.rates_target import PICTURE_NOISES, NoisySet, RateOf, described_noise, noisy_set, possible_of
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
-from models.settings import FAST, PATH_GAMMA, Settings, with_rate
+from models.settings import OWN, Settings, with_rate
 from run.records import Record
 from run.training_config import TrainingConfig
 
@@ -34,7 +34,7 @@ class TrustedOf(NamedTuple):
 
 
 def trained_with_trusted(config: TrustedOf, data_dir: Path) -> Record:
-    """`RDIA-LS.py --recipe fast` on an .npz of the set, with some of the test rows as trusted ones, and without."""
+    """`RDIA-LS.py` on an .npz of the set, with some of the test rows as trusted ones, and without."""
     import torch
 
     from models.devices.device import choose_device
@@ -42,7 +42,7 @@ def trained_with_trusted(config: TrustedOf, data_dir: Path) -> Record:
 
     torch.set_num_threads(1)
     rows = noisy_set(RateOf(config.dataset, config.noise_rate, config.noise_type, config.seed), data_dir)
-    settings = with_rate(Settings(gamma=PATH_GAMMA, **FAST), 0.0)
+    settings = with_rate(Settings(**OWN), 0.0)
     found = {"true": float((rows.given != rows.true).mean())}
     with tempfile.TemporaryDirectory() as folder:
         for name, trusted in (("without", False), ("with", True)):
@@ -85,7 +85,7 @@ def trusted_table(lines: Sequence[Record]) -> str:
             rows.append([config.dataset, noise, str(config.trusted), *accuracies, *shares])
     columns = ["data set", "noise", "trusted rows", "accuracy % without", "with", "wrong labels", "estimate without", "with"]
     head = (
-        f"RDIA-LS, fast recipe, gamma {PATH_GAMMA:g}: test accuracy % (mean of the last ten epochs) without trusted rows and with"
+        "RDIA-LS on a path: test accuracy % (mean of the last ten epochs) without trusted rows and with"
         f" them, the share of wrong labels, and its estimate without and with them, mean ± sd of {seeds(lines)}."
     )
     return f"{head}\n\n{markdown(columns, rows)}"

@@ -38,9 +38,11 @@ class Settings(NamedTuple):
     augment: Augment = "none"  # random crops of the padded picture, and mirrored pictures (`models.augment`)
 
 
-PATH_GAMMA = 0.5  # of a user's own data, where 0.2 and less make the network relabel too much
-# What `--recipe fast` sets; `Figure.recipe` is how it was chosen.
+# `Figure.recipe` is how this was chosen.
 FAST: dict[str, Any] = {"n_epoch": 40, "epoch_decay_start": 16, "lr": 0.002, "warmup": "balanced", "average": 0.0005}
+# Of a user's own data: small sets need the epochs, and small gammas make their networks relabel too much (`Figure.own_target`).
+OWN: dict[str, Any] = {**FAST, "n_epoch": 80, "epoch_decay_start": 32, "gamma": 0.5}
+RECIPES: dict[str, dict[str, Any]] = {"released": {}, "fast": FAST, "own": OWN}  # what --recipe sets
 
 
 def with_rate(settings: Settings, rate: float) -> Settings:

@@ -5,7 +5,7 @@ import argparse
 from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
-from models.settings import AUGMENTS, FAST, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, PATH_GAMMA, WARMUPS, Settings
+from models.settings import AUGMENTS, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, RECIPES, WARMUPS, Settings
 from run.flags import (
     AUTO,
     Parser,
@@ -63,9 +63,8 @@ def _add_loss(method: argparse._ArgumentGroup) -> None:
     )
     method.add_argument(
         "--recipe",
-        choices=["released", "fast"],
-        default="released",
-        help="fast: 40 epochs, balanced warm-up, averaged weights [released]",
+        choices=list(RECIPES),
+        help="fast: 40 epochs, balanced warm-up, averaged weights; own: 80 epochs, gamma 0.5 [of a path own, else released]",
     )
     method.add_argument(
         "--warmup", choices=WARMUPS, help="balanced: keep the same share of each given label [of a path balanced, else released]"
@@ -77,9 +76,11 @@ def _add_loss(method: argparse._ArgumentGroup) -> None:
 
 
 def _add_training(method: argparse._ArgumentGroup) -> None:
-    method.add_argument("--n_epoch", type=count, help="number of epochs; epoch 0 is the untrained network [200]")
-    method.add_argument("--epoch_decay_start", type=seed, help="first epoch in which the learning rate falls [80]")
-    method.add_argument("--average", type=fraction, help="evaluate a running average of the weights, with this step; 0: none [0]")
+    method.add_argument("--n_epoch", type=count, help="number of epochs; epoch 0 is the untrained network [200; of a path 80]")
+    method.add_argument("--epoch_decay_start", type=seed, help="first epoch in which the learning rate falls [80; of a path 32]")
+    method.add_argument(
+        "--average", type=fraction, help="evaluate a running average of the weights, with this step; 0: none [0; of a path 0.0005]"
+    )
     method.add_argument(
         "--augment",
         choices=AUGMENTS,
@@ -88,7 +89,7 @@ def _add_training(method: argparse._ArgumentGroup) -> None:
     )
     method.add_argument("--network", choices=NETWORKS, default="auto", help="auto: by the size of the pictures [auto]")
     method.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="of the network [adam]")
-    method.add_argument("--lr", type=positive, help="learning rate [0.001]")
+    method.add_argument("--lr", type=positive, help="learning rate [0.001; of a path 0.002]")
     method.add_argument("--weight_decay", type=non_negative, default=0.0, help="of the optimizer [0]")
     method.add_argument("--batch_size", type=count, default=128, help="samples in a batch [128]")
     method.add_argument("--seed", type=seed, default=1, help="of noise, initialisation and batches, each with its own stream [1]")
@@ -106,11 +107,11 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
         flags.noise_rate = None
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
-        **({"warmup": "balanced", "gamma": PATH_GAMMA} if own else {}),
+        **({"warmup": "balanced"} if own else {}),
         "forget_rate": flags.noise_rate or 0.0,
         "discard_rate": (flags.noise_rate or 0.0) / 2,
         "init_epoch": 20 if flags.dataset == "cifar100" else 10,
-        **(FAST if flags.recipe == "fast" else {}),
+        **RECIPES[flags.recipe or ("own" if own else "released")],
     }
     named = {name: getattr(flags, name) for name in TrainingConfig._fields if name != "settings"}
     settings = Settings(**{**defaults, **given})
