@@ -312,7 +312,7 @@ def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], star
         targets, sure = one_hot(labels, fits.data.classes), fits.as_given | (q.max(axis=1) >= SURE)
         for C in near:
             start = last.get((C, key), starts[C, key[1]])
-            last[C, key] = fits.fit_both(CandidateFit("sure", C), key, targets, start, sure).astype(np.float32)
+            last[C, key] = fits.fit_both(CandidateFit("sure", C), key, targets, start, sure)
 
 
 def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:

@@ -50,7 +50,7 @@ def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, star
     units = units_of(x, scale[:, 0], classes) if dense else 1.0
     problem = SoftProblem(x * units if dense else x, np.square(units), scale, scaled)
     zero = problem.at(np.zeros((x.shape[1], classes)).T)
-    begin = zero if start is None else problem.at(np.asfortranarray(start / units, dtype=np.float64))
+    begin = zero if start is None else problem.at(np.asfortranarray(start / units))
     found = minimised(problem, begin, float(np.linalg.norm(zero.slope)), ROUGH_TOLERANCE, lambda _: PLAIN)
     return np.ascontiguousarray(found.weights * units)
 
