@@ -34,6 +34,13 @@ class Fitted(NamedTuple):
     C: float
 
 
+class Cleaned(NamedTuple):
+    """What CleanLearning makes of noisy labels."""
+
+    fitted: Fitted
+    issues: np.ndarray  # (n,) bool, labels that it calls wrong
+
+
 class FoldRows(NamedTuple):
     """What a fold leaves."""
 
@@ -186,7 +193,7 @@ class Others:
             ):
                 cleaned = clean_learning(x, labels, data.classes, simple.C, seed)
                 if cleaned:
-                    yield name, cleaned._replace(seconds=cleaned.seconds + simple.seconds)
+                    yield name, cleaned.fitted._replace(seconds=cleaned.fitted.seconds + simple.seconds)
 
 
 Way = Callable[[FoldRows, float, np.ndarray | None], np.ndarray]  # trusted rows, C, where to start -> weights
@@ -214,7 +221,7 @@ def has_cleanlab() -> bool:
     return find_spec("cleanlab") is not None
 
 
-def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: int) -> Fitted | None:
+def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: int) -> Cleaned | None:
     """cleanlab's CleanLearning about the same regression: five-fold probabilities, label issues, a fit on the others.
 
     None where it raises: it cannot do with a class that one of its folds lacks.
@@ -233,4 +240,4 @@ def clean_learning(x: Matrix, labels: np.ndarray, classes: int, C: float, seed: 
     found = clf.coef_ if len(clf.classes_) > 2 else per_class(clf.coef_[0])
     weights = np.zeros((classes, x.shape[1]))
     weights[clf.classes_] = found
-    return Fitted(weights, time.process_time() - before, C)
+    return Cleaned(Fitted(weights, time.process_time() - before, C), cleaner.get_label_issues()["is_label_issue"].to_numpy())

@@ -31,6 +31,7 @@ MODULES = {
     **dict.fromkeys(("networks", "deep", "warmup", "gamma", "objective", "recipe"), "Figure.deep_targets"),
     "rates": "Figure.rates_target",
     "trusted": "Figure.trusted_target",
+    "examined": "Figure.examined_target",
     "own": "Figure.own_target",
     "amp": "Figure.amp_target",
     "cifar10": "Figure.cifar10_target",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from matplotlib import pyplot as plt
@@ -253,6 +254,10 @@ def test_a_class_that_clean_learning_drops_has_no_weights(monkeypatch: pytest.Mo
             if len(labels) < 100:
                 raise ValueError("pred_probs must have at least 3 columns")
             self.clf.fit(x[labels != 1], labels[labels != 1])
+            self.issues = labels == 1
+
+        def get_label_issues(self) -> pd.DataFrame:
+            return pd.DataFrame({"is_label_issue": self.issues})
 
     module = types.ModuleType("cleanlab.classification")
     module.CleanLearning = Dropping  # type: ignore[attr-defined]
@@ -263,8 +268,9 @@ def test_a_class_that_clean_learning_drops_has_no_weights(monkeypatch: pytest.Mo
     made = clean_learning(cell.data.x, cell.data.given, 3, 1.0, 0)
     simple = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8).fit(cell.data.x[some], cell.data.given[some])
     assert made
-    np.testing.assert_array_equal(made.weights[:2], np.zeros((2, 4)))
-    np.testing.assert_allclose(made.weights[2], simple.coef_[0], atol=2e-2)
+    np.testing.assert_array_equal(made.fitted.weights[:2], np.zeros((2, 4)))
+    np.testing.assert_allclose(made.fitted.weights[2], simple.coef_[0], atol=2e-2)
+    np.testing.assert_array_equal(made.issues, ~some)
     assert clean_learning(cell.data.x[:99], cell.data.given[:99], 3, 1.0, 0) is None
 
 

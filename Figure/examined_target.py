@@ -1,0 +1,111 @@
+"""The target `examined`: labels examined without trusted rows, beside a plain fit and CleanLearning, on real and made noise."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from Figure.bench import judge_method, rounded
+from Figure.bench_data import MADE_SETS, REAL_SETS, CellConfig, make_cell, noises, possible
+from Figure.bench_methods import Fitted, clean_learning
+from Figure.lines import Run
+from Figure.tables import markdown, seeds
+from Figure.target import Target
+from models.examine import Examined, examine
+from models.metrics import share
+from models.soft_regression import fit_soft, one_hot
+from run.records import Record
+from run.repairing import MORE_LIKELY
+
+EXAMINED_METHODS = ("ERM", "CleanLearning", "Examined")
+WITH_LISTS = EXAMINED_METHODS[1:]  # that call labels wrong
+
+
+class ExaminedOf(NamedTuple):
+    """What determines a run."""
+
+    dataset: str
+    noise: str
+    seed: int
+
+
+def examined_cell(config: ExaminedOf, data_dir: Path) -> Record:
+    """Test metrics of each method at the C of the examination, and what is said of the labels, against the true ones."""
+    cell = make_cell(CellConfig(config.dataset, config.noise, 0, config.seed), data_dir)
+    data, found = cell.data, examine(cell.data, np.random.default_rng([config.seed, 1]))
+    cleaned = clean_learning(data.x, data.given, data.classes, found.C, config.seed)
+    ours = Fitted(found.weights, 0.0, found.C)
+    plain = fit_soft(data.x, one_hot(data.given, data.classes), data.penalty(found.C), np.ones(len(data.given)))
+    fitted = {"ERM": ours._replace(weights=plain), **({"CleanLearning": cleaned.fitted} if cleaned else {}), "Examined": ours}
+    lists = {"Examined": found.p_wrong > MORE_LIKELY, **({"CleanLearning": cleaned.issues} if cleaned else {})}
+    wrong = data.given != cell.true
+    return rounded({
+        "n_train": len(wrong),
+        "wrong": int(wrong.sum()),
+        "estimate": float(found.p_wrong.sum()),
+        "methods": {name: judge_method(cell, each, ours) for name, each in fitted.items()},
+        "average_precision": precisions(found, wrong),
+        "lists": {name: [share(wrong, chosen), share(chosen, wrong)] for name, chosen in lists.items()},
+    })  # fmt: skip
+
+
+def precisions(found: Examined, wrong: np.ndarray) -> Record:
+    """Average precision of p_wrong and of self-confidence, which is cleanlab's ranking."""
+    from sklearn.metrics import average_precision_score
+
+    scores = {"p_wrong": found.p_wrong, "self_confidence": -found.self_confidence}
+    return {name: float(average_precision_score(wrong, score)) for name, score in scores.items()}
+
+
+def examined_runs(count: int) -> list[Run]:
+    """Every set with its own or made noise."""
+    configs = [
+        ExaminedOf(dataset, noise, seed)
+        for seed in range(1, count + 1)
+        for dataset in (*REAL_SETS, *MADE_SETS)
+        for noise in noises(dataset)
+    ]
+    return [
+        Run("examined", config._asdict(), partial(examined_cell, config), partial(possible, config.dataset)) for config in configs
+    ]
+
+
+def examined_table(lines: Sequence[Record]) -> str:
+    """Accuracy, log-loss, the lists of wrong labels and how many there are, a row a set and noise."""
+    rows = []
+    for config in dict.fromkeys((run.config["dataset"], run.config["noise"]) for run in examined_runs(1)):
+        mine = [line for line in lines if (line["config"]["dataset"], line["config"]["noise"]) == config]
+        if mine:
+            rows.append([*config, *examined_row(mine)])
+    methods = [f"{metric}, {name}" for metric in ("accuracy", "log-loss") for name in EXAMINED_METHODS]
+    lists = [f"{what}, {name}" for what in ("precision", "recall") for name in WITH_LISTS]
+    head = ["set", "noise", "wrong", "estimate", *methods, "AP, self-confidence", "AP, `p_wrong`", *lists]
+    return f"Means of {seeds(lines)}.\n\n{markdown(head, rows)}"
+
+
+def examined_row(lines: Sequence[Record]) -> list[str]:
+    """The means over the seeds; "-" for a method that was not run or a list that was empty."""
+
+    def mean(values: Sequence[float | None]) -> str:
+        numbers = [value for value in values if value is not None]
+        return f"{np.mean(numbers):.3f}" if numbers else "-"
+
+    def metrics(name: str) -> list[str]:
+        return [mean([line["methods"].get(method, {}).get(name) for line in lines]) for method in EXAMINED_METHODS]
+
+    shares = [mean([line[name] / line["n_train"] for line in lines]) for name in ("wrong", "estimate")]
+    ranked = [mean([line["average_precision"][name] for line in lines]) for name in ("self_confidence", "p_wrong")]
+    listed = [mean([line["lists"].get(name, [None, None])[place] for line in lines]) for place in (0, 1) for name in WITH_LISTS]
+    return [*shares, *metrics("accuracy"), *metrics("log_loss"), *ranked, *listed]
+
+
+TARGETS = {
+    "examined": Target(
+        "labels examined without trusted rows, beside CleanLearning, on real and made noise",
+        3,
+        examined_runs,
+        lambda lines, output, _: output.table("examined", examined_table(lines)),
+    )
+}
