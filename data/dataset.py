@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from data.pictures import picture_folder
 from data.public import LIBSVM_SETS, PICTURE_SETS, ROW_SETS, picture_set, row_set
 from data.source import Part, Source
 from data.streams import generator
-from data.table import Table, TableColumns, is_table, own_columns, table_file
+from data.table import Table, TableColumns, is_table, own_columns, shown, table_file
 from data.telling import Progress, silent
 
 OWN_VALIDATION = (
@@ -179,14 +180,21 @@ def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset
     encoder = TableEncoder(columns.text, columns.ignore)
     try:
         train = dataset.train._replace(x=compact(encoder.fit_transform(dataset.train.x.frame)))
-        others = (part._replace(x=compact(encoder.transform(part.x.frame))) for part in (dataset.validation, dataset.test))
-        validation, test = others
     except ValueError as error:
         raise InputError(f"--dataset {name}: {error}; correct the table, or give --text_columns or --ignore_columns") from error
+    others = {role: getattr(dataset, role) for role in ("validation", "test")}
+    for role, part in others.items():
+        try:
+            others[role] = part._replace(x=compact(encoder.transform(part.x.frame)))
+        except ValueError as error:
+            remedy = "write it as there, or leave the column out of all by --ignore_columns"
+            raise InputError(f"--dataset {name}: in the {role} rows {error}; {remedy}") from error
     left = [f"the column {column} {why}; it is left out" for column, why in encoder.left_out_.items()]
+    lost = [f"{column} ({len(cells):,}, such as {shorten(str(cells.iloc[0]), 30)!r})" for column, cells in encoder.lost_.items()]
+    if lost:
+        left.append(f"cells that are no number or date count as missing: {shown(lost)}")
     features = tuple(encoder.get_feature_names_out())
-    notes = (*dataset.notes, *left)
-    return dataset._replace(train=train, validation=validation, test=test, shape=None, notes=notes, features=features)
+    return dataset._replace(train=train, **others, shape=None, notes=(*dataset.notes, *left), features=features)
 
 
 def with_descriptions(dataset: Dataset, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -31,8 +31,10 @@ TOO_LARGE = 1e100  # for a number
 ID_NAME = re.compile(r"(.*[ _-])?(id|key|index|row|nr|no)|unnamed: \d+", re.IGNORECASE)
 DATE = r"\d{4}-\d{2}-\d{2}([T ].*)?"
 DATE_WITH_POINTS = r"\d{1,2}\.\d{1,2}\.\d{4}"
-IN_GROUPS = r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?"  # 1,234.5
-WITH_DECIMAL_COMMA = r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?"  # 1234,5 and 1.234,5
+EXPONENT = r"([eE][+-]?\d+)?"
+IN_GROUPS = rf"[+-]?[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?{EXPONENT}"  # 1,234.5
+SURELY_IN_GROUPS = r".*,.*[,.].*"  # 1,234,567 and 1,234.5
+WITH_DECIMAL_COMMA = rf"[+-]?(\d+|\d{{1,3}}(\.\d{{3}})+)(,\d+)?{EXPONENT}"  # 1234,5 and 1.234,5
 CONSTANT_FEATURE = "constant"
 ANOTHER = "another value"
 
@@ -43,7 +45,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Numbers and dates (in days): the median where missing, with a feature that says so, and standardised. Categories: one feature
     for each value, rare ones together. Texts: TF-IDF of words and pairs of words. At the end a constant, the regression's
     intercept. Columns that say nothing (one value, or ids: all values different, one word each or counting the rows) are left out:
-    `left_out_` says why, `kinds_` what the others are.
+    `left_out_` says why, `kinds_` what the others are, `lost_` which cells of numbers and dates are none and count as missing.
 
     text_columns, ignore_columns: names.
     """
@@ -72,7 +74,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             ],
             sparse_threshold=1.0,
         )
-        return with_constant(self.transformer_.fit_transform(self._plain(X)))
+        plain = self._plain(X, self.commas_)
+        self.lost_ = {name: cells for name in self._measured() if len(cells := lost_cells(X[name], plain[name]))}
+        return with_constant(self.transformer_.fit_transform(plain))
 
     def _decide(self, X: Frame) -> None:
         """What each column is. Raises `ValueError`."""
@@ -89,17 +93,31 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 self.kinds_[name] = kind
         if not self.kinds_:
             raise ValueError(f"no column can be used: {'; '.join(f'{name} {why}' for name, why in self.left_out_.items())}")
-        self.commas_ = {name: comma_of(X[name]) for name, kind in self.kinds_.items() if kind == "number"}
+        self.commas_ = commas_of({name: X[name] for name, kind in self.kinds_.items() if kind == "number"})
 
     def transform(self, X: Frame) -> Any:
-        """(n, d) dense, or CSR if there are categories or texts. Raises `ValueError` if a column is missing."""
+        """(n, d) dense, or CSR if there are categories or texts.
+
+        Raises `ValueError` if a column is missing, or is not what it is in the training rows.
+        """
         check_is_fitted(self, "transformer_")
         missing = [name for name in self.kinds_ if name not in X.columns]
         if missing:
-            raise ValueError(f"the column {missing[0]} is missing; expected {', '.join(self.kinds_)}")
+            raise ValueError(f"the column {missing[0]} is missing, which the training rows have")
         if not len(X):
             return np.zeros((0, len(self.get_feature_names_out())))
-        return with_constant(self.transformer_.transform(self._plain(X)))
+        own = commas_of({name: X[name] for name in self.commas_})
+        plain = self._plain(X, {name: own[name] if comma == "none" else comma for name, comma in self.commas_.items()})
+        for name in self._measured():
+            lost, known = lost_cells(X[name], plain[name]), int(X[name].notna().sum())
+            if len(lost) > (1 - MOSTLY) * known:
+                cells = f"{len(lost):,} of {known:,} cells that are no {self.kinds_[name]} as in the training rows"
+                raise ValueError(f"the column {name} has {cells}, such as {lost.iloc[0]!r}")
+        return with_constant(self.transformer_.transform(plain))
+
+    def _measured(self) -> list[str]:
+        """The columns of numbers and dates."""
+        return [name for name, kind in self.kinds_.items() if kind in {"number", "date"}]
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
         """Names such as "age", "age missing", "city = Paris" and "text: refund", (d,)."""
@@ -114,9 +132,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 names += [f"{columns}: {term}" for term in fitted[0].get_feature_names_out()]
         return np.array([*names, CONSTANT_FEATURE], dtype=object)
 
-    def _plain(self, X: Frame) -> Frame:
+    def _plain(self, X: Frame, commas: dict[str, Comma]) -> Frame:
         """The columns in use, as the transformers take them."""
-        return pd.DataFrame({name: prepared_column(X[name], kind, self.commas_.get(name)) for name, kind in self.kinds_.items()})
+        return pd.DataFrame({name: prepared_column(X[name], kind, commas.get(name)) for name, kind in self.kinds_.items()})
 
 
 def with_constant(x: Any) -> Any:
@@ -156,8 +174,9 @@ def kind_of(values: Column) -> tuple[Kind, str]:
         return "category", "has one value" if len(text) else "has no values"
     if pd.api.types.is_datetime64_any_dtype(known):
         return "date", ""
-    if np.average(numbers_of(text).notna(), weights=counts) >= MOSTLY:
-        return "number", "is an id" if counts_rows(str(values.name), numbers_of(known).dropna()) else ""
+    comma = comma_of(text)
+    if np.average(numbers_of(text, comma).notna(), weights=counts) >= MOSTLY:
+        return "number", "is an id" if counts_rows(str(values.name), numbers_of(known, comma).dropna()) else ""
     text = text.astype(str)
     if np.average(text.str.fullmatch(f"{DATE}|{DATE_WITH_POINTS}"), weights=counts) >= MOSTLY:
         return "date", ""
@@ -174,17 +193,40 @@ def counts_rows(name: str, numbers: Column) -> bool:
     return bool(numbers.max() - numbers.min() == len(numbers) - 1 or ID_NAME.fullmatch(name))
 
 
+def commas_of(columns: dict[str, Column]) -> dict[str, Comma]:
+    """What a comma means in the numbers of each column of a table.
+
+    A table has one way to write numbers: where a column has decimal commas, those of 1,234 in another are decimal too, unless some
+    of that column's numbers are surely in groups.
+    """
+    found = {name: comma_of(values) for name, values in columns.items()}
+    if "decimal" in found.values():
+        for name in [name for name, comma in found.items() if comma == "groups"]:
+            if not numbers_with_commas(columns[name]).str.fullmatch(SURELY_IN_GROUPS).any():
+                found[name] = "decimal"
+    return found
+
+
 def comma_of(values: Column) -> Comma:
-    """What a comma in the numbers of a column means, if it has numbers with commas."""
+    """What a comma in the numbers of a column means: groups if it can mean that in all of them, none if it has none with commas."""
+    numbers = numbers_with_commas(values)
+    if not len(numbers):
+        return "none"
+    return "groups" if numbers.str.fullmatch(IN_GROUPS).all() else "decimal"
+
+
+def numbers_with_commas(values: Column) -> Column:
+    """The different numbers of a column that are written with a comma, as text."""
     if pd.api.types.is_numeric_dtype(values):
-        return "none"
-    text = values.dropna().astype(str).str.strip()
-    commas = text[text.str.contains(",", regex=False)]
-    if not len(commas):
-        return "none"
-    if commas.str.fullmatch(IN_GROUPS).mean() >= MOSTLY:
-        return "groups"
-    return "decimal" if text.str.fullmatch(WITH_DECIMAL_COMMA).mean() >= MOSTLY else "none"
+        return pd.Series(dtype=str)
+    text = pd.Series(values.dropna().astype(str).str.strip().unique(), dtype=str)
+    text = text[text.str.contains(",", regex=False)]
+    return text[text.str.fullmatch(f"{IN_GROUPS}|{WITH_DECIMAL_COMMA}")]
+
+
+def lost_cells(values: Column, prepared: Column) -> Column:
+    """The cells that are not missing, but neither a number nor a date."""
+    return values[prepared.isna() & values.notna()]
 
 
 def numbers_of(values: Column, comma: Comma | None = None) -> Column:
@@ -192,6 +234,7 @@ def numbers_of(values: Column, comma: Comma | None = None) -> Column:
     if not pd.api.types.is_numeric_dtype(values):
         text, comma = values.dropna().astype(str).str.strip(), comma or comma_of(values)
         if comma == "decimal":
+            text = text[text.str.fullmatch(WITH_DECIMAL_COMMA)]
             text = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
         elif comma == "groups":
             text = text.str.replace(",", "", regex=False)

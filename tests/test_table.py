@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 import RDIA
 from data.dataset import NO_VALIDATION, OWN_ROWS, Dataset, load
-from data.encoding import TableEncoder, kind_of, numbers_of, prepared_column
+from data.encoding import TableEncoder, commas_of, kind_of, numbers_of, prepared_column
 from data.errors import InputError
 from data.table import Table, TableColumns, corrected_parquet, is_table, read_table
 from models.estimator import RDIAClassifier
@@ -198,12 +198,44 @@ def test_decimal_commas_are_read_where_values_are_missing_too() -> None:
         (["1,234.5", "950.1", "-12,345.0"], [1234.5, 950.1, -12345]),
         (["1.234,5", "950,1", "-12.345,0"], [1234.5, 950.1, -12345]),
         (["0,123", "1,234", "2,5"], [0.123, 1.234, 2.5]),
+        (
+            ["1,234", "12,345", "2,5", "7,125", "8,875", "9,225", "3,111", "4,222", "5,333", "6,444", "1,1e-05"],
+            [1.234, 12.345, 2.5, 7.125, 8.875, 9.225, 3.111, 4.222, 5.333, 6.444, 1.1e-05],
+        ),
     ],
 )
 def test_a_comma_is_what_all_numbers_of_a_column_say(cells: list[str], expected: list[float]) -> None:
     column = pd.Series(cells * 10, name="size")
     assert kind_of(column) == ("number", "")
     np.testing.assert_allclose(numbers_of(column), expected * 10)
+
+
+def test_a_table_has_one_way_to_write_numbers() -> None:
+    clear, either = ["1,5", "2,25"] * 10, ["1,234", "2,345"] * 10
+    said = pd.DataFrame(
+        {"clear": clear, "either": either, "groups": ["1,234.5", "2,345"] * 10, "more": ["1,234,567", "2,345"] * 10}
+    )
+    assert commas_of(dict(said.items())) == {"clear": "decimal", "either": "decimal", "groups": "groups", "more": "groups"}
+    assert commas_of({"either": said["either"]}) == {"either": "groups"}
+
+
+def test_rows_that_write_numbers_or_dates_in_another_way_are_read_or_refused() -> None:
+    days = [f"2021-01-{day:02}" for day in range(1, 31)]
+    rows = pd.DataFrame({"size": [f"{i}.5" for i in range(30)], "day": days})
+    encoder = TableEncoder().fit(rows)
+    commas = pd.DataFrame({"size": [f"{i},5" for i in range(30)], "day": days})
+    np.testing.assert_array_equal(encoder.transform(commas), encoder.transform(rows))
+    with pytest.raises(
+        ValueError, match="the column day has 30 of 30 cells that are no date as in the training rows, such as '01/"
+    ):
+        encoder.transform(rows.assign(day=[f"01/{day:02}/2021" for day in range(1, 31)]))
+    with pytest.raises(ValueError, match="the column size has 30 of 30 cells that are no number"):
+        TableEncoder().fit(commas).transform(rows)  # "1.5" is no number where commas are decimal
+
+
+def test_cells_that_are_no_numbers_are_kept_to_be_told() -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"size": ["?", *map(str, range(0, 60, 2))], "x": [np.inf, *np.arange(30) * 1.5]}))
+    assert {name: cells.tolist() for name, cells in encoder.lost_.items()} == {"size": ["?"], "x": [np.inf]}
 
 
 def test_a_comma_means_in_new_rows_what_it_means_in_training_rows() -> None:
