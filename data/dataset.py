@@ -31,6 +31,8 @@ OWN_TEST = (
     "{count:,} of your own rows are used as test rows, with their labels as given, and are not examined; give test rows as"
     " NAME.test.csv, FILE.t, x_test and y_test, or in test/"
 )
+LEAST_OF_CLASS = 5  # training rows
+RARE_BESIDE = 5  # a class of fewer is rare beside one with so many times as many
 ONE_ARRAY = "is one array; save x_train and y_train in an .npz with numpy.savez"
 FROM_TEST = 100  # rows [paper], where none are asked for; half of the test rows if they are fewer than twice that
 LARGEST_PIXEL = float(np.finfo(np.float32).max)
@@ -310,7 +312,15 @@ def class_notes(parts: dict[str, Part], classes: tuple[str, ...]) -> list[str]:
     if "validation" in parts and len(classes) > 2:
         absent = [classes[label] for label in np.setdiff1d(parts["training"].labels, parts["validation"].labels)]
         if absent:
-            notes.append(f"no validation row is of class {', '.join(absent[:5])}: little can be said of such labels; add some")
+            notes.append(f"no validation row is of class {shown(absent)}: little can be said of such labels; add some")
+    counts = np.bincount(parts["training"].labels, minlength=len(classes))
+    folded = [name.casefold() for name in classes]
+    alike = [name for name in classes if folded.count(name.casefold()) > 1]
+    if alike:
+        notes.append(f"the classes {shown(alike)} differ only in capitals: is one misspelt?")
+    rare = [name for name, count in zip(classes, counts, strict=True) if count < LEAST_OF_CLASS]
+    if rare and counts.max() > RARE_BESIDE * LEAST_OF_CLASS:
+        notes.append(f"fewer than {LEAST_OF_CLASS} training rows are of class {shown(rare)}: a wrong name there is not found; look")
     return notes
 
 

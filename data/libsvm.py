@@ -26,6 +26,8 @@ UNREADABLE = (ValueError, OverflowError, OSError, EOFError, zlib.error, lzma.LZM
 CACHED = ("key", "data", "indices", "indptr", "shape", "y", "spelling")
 CACHE_FORMAT = 3  # raise it when what is kept in the cache changes
 CSV = "is a CSV file; give it a name that ends with .csv"
+NOT_LIBSVM = (b"PK", b"[", b"{")  # a spreadsheet, or JSON
+OTHER_FORMAT = "is a spreadsheet or JSON; save it as CSV, or JSON as one object a line in a file that ends with .jsonl"
 LINE_SHOWN = 60  # characters of a bad line that an error quotes
 READ_BYTES = 2**20  # of a plain file, at a time
 
@@ -193,6 +195,8 @@ def _first_fault(path: Path) -> str | None:
             begin(file)
             for number, line in enumerate(file, start=1):
                 if not _well_formed(line.partition(b"#")[0].split()):
+                    if number == 1 and line.startswith(NOT_LIBSVM):
+                        return OTHER_FORMAT
                     if number == 1 and b"," in line:
                         return CSV
                     shown = line.decode("ascii", "backslashreplace").rstrip()[:LINE_SHOWN]

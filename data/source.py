@@ -15,6 +15,7 @@ PARTS = {  # what a part may be called
 }
 MOST_CLASSES = 1_000  # more distinct labels than this are measurements
 MOST_FRACTIONS = 20  # the same, if some labels are fractions
+FEW_CLASSES = 20  # fewer are never ids
 SHOWN_CLASSES = 5  # that an error names
 
 
@@ -63,6 +64,9 @@ def source_of(where: Mapping[str, str], parts: Mapping[str, Labelled], spelling:
     """
     values = np.unique(parts["train"].y)
     check_classes(where["train"], values, spelling)
+    if len(values) > max(FEW_CLASSES, len(parts["train"].y) // 2):
+        what = f"has {len(values):,} classes in {len(parts['train'].y):,} rows, expected several rows of a class"
+        raise InputError(f"{where['train']}: {what}; are these ids? give the labels")
     if not int(np.prod(parts["train"].x.shape[1:])):
         raise InputError(f"{where['train']}: has labels and no features; add features")
     built = {role: whole(x, label_places(where[role], y, values)) for role, (x, y) in parts.items()}

@@ -50,5 +50,5 @@ def _labels(path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise InputError(f"{path}: is not there, and has to hold the labels of these rows; write it with numpy.save") from error
     except (OSError, ValueError) as error:
-        reason = "it holds Python objects: save names as y.astype(str)" if "Object arrays" in str(error) else error
+        reason = "it holds Python objects: save names as np.asarray(y, dtype=str)" if "Object arrays" in str(error) else error
         raise InputError(f"{path}: holds no labels that can be read ({reason}); write it with numpy.save") from error

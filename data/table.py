@@ -31,6 +31,8 @@ SHOWN = 10  # columns or rows that a message lists
 
 
 ENTRY = re.compile(r".*\[\d+\]")  # the name of a column that is an entry of a vector
+FOUND_COLUMN = re.compile(r"(suggested_label|p_wrong|phi|decision)(_2)*")  # of an earlier run
+LEAST_FOUND = 2  # of these in one table
 SEEN = ("text", "file")  # columns that are for a person to see where there are vectors
 
 
@@ -73,16 +75,22 @@ def is_table(path: Path) -> bool:
 
 def table_suffix(path: Path) -> str:
     """The end of its name that says what it is."""
-    return (path.with_suffix("") if path.suffix in PACKED else path).suffix
+    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
+
+
+def beside(path: Path, role: str) -> Path:
+    """The file of a part: NAME.val.csv of NAME.csv."""
+    kind = path.with_suffix("").suffix if path.suffix.lower() in PACKED else path.suffix  # as it is written
+    return path.with_name(path.name.replace(kind, f".{role}{kind}"))
 
 
 def table_file(path: Path, columns: TableColumns) -> Source:
     """A user's table, and NAME.val.csv and NAME.test.csv beside it, or parts of it by a column. Raises `InputError`."""
     frames, where = {"train": read_table(path)}, {"train": str(path)}
     for role in ("val", "test"):
-        beside = path.with_name(path.name.replace(table_suffix(path), f".{role}{table_suffix(path)}"))
-        if beside.is_file():
-            frames[role], where[role] = read_table(beside), str(beside)
+        other = beside(path, role)
+        if other.is_file():
+            frames[role], where[role] = read_table(other), str(other)
     vectors = [name for name in frames["train"] if ENTRY.fullmatch(name)]
     cells = as_written(path, frames["train"]).drop(columns=vectors)
     table = Table(path, cells, label_column(path, frames["train"], columns))
@@ -100,7 +108,9 @@ def table_file(path: Path, columns: TableColumns) -> Source:
         written = table.frame if columns.part or role == "train" else as_written(Path(where[role]), frame)
         frames[role] = with_labels(where[role], frame, table.label, written[table.label], notes)
     seen = seen_columns(table, columns, notes) if vectors else []
-    unused = {table.label, columns.part, *seen, *same_as_label(frames["train"].drop(columns=[*columns.ignore]), table.label, notes)}
+    earlier = of_earlier_run(table, notes)
+    alike = same_as_label(frames["train"].drop(columns=[*columns.ignore, *earlier]), table.label, notes)
+    unused = {table.label, columns.part, *seen, *earlier, *alike}
     labels = dict(zip(frames, labels_of([frame[table.label] for frame in frames.values()]), strict=True))
     parts = {
         role: Labelled(TableRows(frame.drop(columns=[name for name in unused if name in frame]), columns), labels[role])
@@ -108,14 +118,14 @@ def table_file(path: Path, columns: TableColumns) -> Source:
     }
     source = source_of(where, parts, [str(value) for value in np.unique(labels["train"])])
     places = {role: frame.index.to_numpy() for role, frame in frames.items()}
-    train = source.train._replace(rows=places["train"])
-    test = source.test and source.test._replace(rows=places["test"])
-    validation = source.validation and source.validation._replace(rows=places["val"])
     files = tuple(table.frame["file"].astype(str)) if "file" in seen else None
     folder = path.parent if vectors else None
     return source._replace(
-        train=train, test=test, validation=validation, notes=tuple(notes), table=table, files=files, beside=folder
-    )
+        train=source.train._replace(rows=places["train"]),
+        test=source.test and source.test._replace(rows=places["test"]),
+        validation=source.validation and source.validation._replace(rows=places["val"]),
+        notes=tuple(notes), table=table, files=files, beside=folder,
+    )  # fmt: skip
 
 
 def seen_columns(table: Table, columns: TableColumns, notes: list[str]) -> list[str]:
@@ -161,7 +171,7 @@ def refuse_bombs(path: Path) -> None:
     """Raise `InputError` for a small file that would fill the memory: packed a thousandfold, or Parquet of endless repetitions."""
     from pandas.io.common import get_handle
 
-    if path.suffix in PACKED:
+    if path.suffix.lower() in PACKED:
         size, most = 0, max(SMALL_TABLE, MOST_PACKED * path.stat().st_size)
         with get_handle(path, "rb", compression="infer", is_text=False) as opened:
             while chunk := opened.handle.read(CHUNK):
@@ -285,6 +295,15 @@ def with_labels(where: str, frame: Any, label: str, written: Any, notes: list[st
         if words:
             notes.append(f"{where}: the {label} {shown(words)} is taken as missing; if it is a class, give it another name")
     return frame[~missing]
+
+
+def of_earlier_run(table: Table, notes: list[str]) -> list[str]:
+    """The columns that an earlier run has written into this table (`corrected`), which are no features; a note names them."""
+    found = [name for name in table.frame if FOUND_COLUMN.fullmatch(name) and name != table.label]
+    if len(found) < LEAST_FOUND:
+        return []
+    notes.append(f"the columns {', '.join(found)} are what an earlier run found; they are left out")
+    return found
 
 
 def same_as_label(frame: Any, label: str, notes: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from models.examine import examine
 from models.promise import WrongLabels, count_wrong
-from models.repair import LEAST_TRUSTED, RepairData, repair
+from models.repair import LEAST_TRUSTED, RepairData, can_judge, repair
 
 LIKELY = 0.5  # probability from which the likeliest label takes the place of the given one
 
@@ -30,12 +30,10 @@ def examined_or_repaired(data: RepairData, level: float, rng: np.random.Generato
     level: of the list of suspects. Warns of too few trusted rows.
     """
     m = len(data.trusted)
-    if m < LEAST_TRUSTED:
+    if not can_judge(data.trusted):
         if m:
-            warnings.warn(
-                f"there are {m} trusted rows, expected {LEAST_TRUSTED} or more: they are fitted, and too few to judge by",
-                stacklevel=4,
-            )
+            what = "are of one class" if m >= LEAST_TRUSTED else f"are fewer than {LEAST_TRUSTED}"
+            warnings.warn(f"the {m} trusted rows {what}: they are fitted, and nothing is judged by them", stacklevel=4)
         return _examined(data, level, rng)
     return _repaired(data, level, rng)
 

@@ -156,6 +156,11 @@ def unknown_classes(data: RepairData) -> np.ndarray:
     return np.setdiff1d(np.flatnonzero(by_chance < CHANCE), data.trusted)
 
 
+def can_judge(trusted: np.ndarray) -> bool:
+    """Whether trusted labels (m,) can be cut into folds, and tell one class from another."""
+    return len(trusted) >= LEAST_TRUSTED and len(np.unique(trusted)) > 1
+
+
 class CrossFits:
     """The two-way folds, and the held-out logits of every candidate that is fitted."""
 

@@ -46,7 +46,7 @@ def rdia_parser(description: str | None = None) -> Parser:
         help="fit on decisions: the CSV that the page exports, or the JSON of Label Studio",
     )
     output.add_argument(
-        "--result_dir", type=place, help="folder: appends the run to results.jsonl, writes relabeled.csv and pictures"
+        "--result_dir", type=place, help="folder for the ranking, your table with what was found, and a line in results.jsonl"
     )
     output.add_argument(
         "--export",

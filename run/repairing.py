@@ -17,7 +17,7 @@ from data.streams import generator
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.pool import suggestions
-from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple, repair
+from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple, can_judge, repair
 from run.corrected import save_corrected
 from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
@@ -65,8 +65,8 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         labels, checked = decided or (given.labels, None)
         data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked, before=given.labels)
     with stages("repair"):
-        rng, few = generator(config.seed, "repair"), len(trusted.labels) < LEAST_TRUSTED
-        repaired = examine(data, rng, stages.within) if few else repair(data, rng, stages.within)
+        rng, judge = generator(config.seed, "repair"), can_judge(trusted.labels)
+        repaired = repair(data, rng, stages.within) if judge else examine(data, rng, stages.within)
     with stages("evaluate"):
         found = Found({}, dataset, given, decided, data, repaired, suspected(repaired, config.fdr), key)
         methods = {name: method_metrics(method, dataset) for name, method in methods_of(repaired).items()}
@@ -195,13 +195,14 @@ def first_suspects(found: Found) -> list[str]:
 def suggested_columns(found: Found) -> dict[str, np.ndarray]:
     """What corrected.csv says of each training row, (n,) by name.
 
-    decision: "keep", "change" for a suspect with another label to suggest, "look" for the other suspects; of a label that a person
-    decided "keep" or "change" by that.
+    decision: "change" for a suspect with another label to suggest, if there are trusted rows to promise by; "look" for other labels
+    that are suspects or more likely wrong than right; else "keep"; of a label that a person decided "keep" or "change" by that.
     """
     names, _ = suggested_labels(found)
     changed, now = found.data.given != found.given.labels, np.array(found.dataset.classes, dtype=object)[found.data.given]
-    change = changed | (found.listed & (names != UNSURE) & (names != now))
-    decision = np.where(change, "change", np.where(found.listed, "look", "keep"))
+    promised = found.listed & (not isinstance(found.repaired, Examined))
+    change = changed | (promised & (names != UNSURE) & (names != now))
+    decision = np.where(change, "change", np.where(found.listed | (found.repaired.p_wrong > MORE_LIKELY), "look", "keep"))
     return {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
 
 
@@ -215,8 +216,9 @@ def repair_notes(found: Found, config: Config) -> list[str]:
         notes.append(f"the fits of the repair take at most {rows} each, at random; every row is examined")
     if isinstance(found.repaired, Examined):
         notes.append(
-            f"there are {trusted} trusted rows: the labels are examined by cross-fitting alone, and nothing is promised of the"
-            f" suspects; {FEW_TRUSTED} trusted rows as NAME.val.csv, FILE.val, x_val and y_val, or in val/ change that"
+            f"there are {trusted} trusted rows{' of one class' if trusted >= LEAST_TRUSTED else ''}: the labels are examined by"
+            f" cross-fitting alone, and nothing is promised of the suspects; {FEW_TRUSTED} trusted rows as NAME.val.csv, FILE.val,"
+            " x_val and y_val, or in val/ change that"
         )
         return notes
     if trusted < FEW_TRUSTED:

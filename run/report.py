@@ -62,7 +62,8 @@ def repair_table(record: Record) -> str:
     about = f"wrong labels: about {wrong['estimate']:,.0f} of {of}{between(wrong)}"
     suspects = f"suspects: {record['listed']:,}"
     if record["fdr"] is not None:
-        suspects += f", of which at most {record['fdr']:.0%} are right, in expectation"
+        promise = f"of which at most {record['fdr']:.0%} are right, in expectation"
+        suspects = f"{suspects}, {promise}" if record["listed"] else f"suspects: no list can be made {promise}"
     if record["recall"] is not None:
         shown = (f"{name} {'-' if record[name] is None else format(record[name], '.4f')}" for name in ("precision", "recall"))
         suspects += f"; {', '.join(shown)} against the flipped labels"

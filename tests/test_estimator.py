@@ -205,7 +205,7 @@ def test_without_trusted_rows_every_row_is_examined() -> None:
 
 def test_few_trusted_rows_are_fitted_with_a_warning() -> None:
     x, given, true, x_test, test = scaled_table(0.3, 0)
-    with pytest.warns(UserWarning, match="there are 4 trusted rows, expected 10 or more"):
+    with pytest.warns(UserWarning, match="the 4 trusted rows are fewer than 10: they are fitted, and nothing is judged by them"):
         found = RDIAClassifier(random_state=0).fit(x[:40], given[:40], x_test[:4], test[:4])
     alone = RDIAClassifier(random_state=0).fit(x[:40], given[:40])
     losses = [-np.log(model.predict_proba(x_test[:4])[np.arange(4), test[:4]]).mean() for model in (found, alone)]

@@ -3,12 +3,17 @@
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from data.noise import NoisyLabels
+from models.examine import Examined
+from models.repair import RepairData, Repaired
+from run.repairing import Found, suggested_columns
 from tests.invoke import Invoke
 
 SCRIPT = "RDIA"  # what `invoke` calls
@@ -104,6 +109,29 @@ def test_the_table_says_what_was_found_and_few_trusted_rows_are_noted(invoke: In
     assert "60 trusted rows, held out" in ended.out
     assert "wrong labels: about " in ended.out
     assert "of which at most 10% are right, in expectation" in ended.out
+
+
+def test_a_suspect_with_another_label_is_to_change_and_what_is_likely_wrong_to_look_at() -> None:
+    given = np.zeros(4, dtype=int)
+    q = np.array([[0.1, 0.9], [0.1, 0.9], [0.4, 0.6], [0.9, 0.1]])
+    known: dict[str, Any] = {"labels": q, "probabilities": q, "p_wrong": q[:, 1]}
+    repaired, examined = (kind(**{**dict.fromkeys(kind._fields), **known}) for kind in (Repaired, Examined))
+    data = RepairData(np.zeros((4, 1)), given, np.zeros((0, 1)), given[:0], 2)
+    listed = np.array([True, False, True, False])
+    for found, expected in ((repaired, ["change", "look", "look", "keep"]), (examined, ["look", "look", "look", "keep"])):
+        dataset: Any = SimpleNamespace(classes=("a", "b"))
+        whole = Found({}, dataset, NoisyLabels(given, given > 0), None, data, found, listed, "")
+        assert suggested_columns(whole)["decision"].tolist() == expected
+
+
+def test_trusted_rows_of_one_class_judge_nothing(invoke: Invoke, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["a", "b"], 40)
+    x, x_val = rng.standard_normal((80, 3)) + 2 * (labels == "b")[:, None], rng.standard_normal((20, 3))
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels, x_val=x_val, y_val=np.repeat(["a"], 20))
+    ended = invoke("--dataset", tmp_path / "mine.npz", "--json")
+    assert "there are 20 trusted rows of one class: the labels are examined by cross-fitting alone" in ended.err
+    assert json.loads(ended.out)["fdr"] is None
 
 
 def test_that_fits_take_some_of_the_rows_is_said(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,6 +210,22 @@ def test_a_comma_is_what_all_numbers_of_a_column_say(cells: list[str], expected:
     np.testing.assert_allclose(numbers_of(column), expected * 10)
 
 
+def test_ids_are_no_labels_and_odd_classes_are_told(tmp_path: Path) -> None:
+    rows = frame(60)
+    assert "has 60 classes in 60 rows" in refused(written(tmp_path / "a.csv", rows.assign(label=[f"u{i}" for i in range(60)])))
+    odd = rows.assign(label=["Pop" if not i else "pop" if i % 2 else "jazz" for i in range(60)])
+    notes = load(str(written(tmp_path / "b.csv", odd)), tmp_path, 1, OWN_ROWS).notes
+    assert "the classes Pop, pop differ only in capitals: is one misspelt?" in notes
+    assert "fewer than 5 training rows are of class Pop: a wrong name there is not found; look" in notes
+
+
+def test_names_of_files_are_read_in_any_case(tmp_path: Path) -> None:
+    for role in ("", ".val"):
+        written(tmp_path / "a.csv", frame(40)).rename(tmp_path / f"A{role}.CSV")
+    found = load(str(tmp_path / "A.CSV"), tmp_path, 1, OWN_ROWS)
+    assert (len(found.train.labels), len(found.validation.labels)) == (40, 40)
+
+
 def test_a_table_has_one_way_to_write_numbers() -> None:
     clear, either = ["1,5", "2,25"] * 10, ["1,234", "2,345"] * 10
     said = pd.DataFrame(
@@ -359,8 +375,11 @@ def test_a_table_comes_back_with_what_was_found(tmp_path: Path, invoke: Invoke) 
     found = pd.read_csv(out / "corrected.csv")
     assert list(found.columns) == [*table.columns, "suggested_label", "p_wrong", "decision"]
     assert found["label"].tolist() == table["label"].tolist()
-    assert found["decision"][8] == "change"
+    assert found["decision"][8] == "look"  # without trusted rows nothing is promised
     assert (found["decision"] == "keep").sum() >= N - 4
+    again = invoke("--dataset", out / "corrected.csv", "--result_dir", tmp_path / "again", "--json")
+    assert "the columns suggested_label, p_wrong, decision are what an earlier run found; they are left out" in again.err
+    assert json.loads(again.out)["wrong_labels"] == record["wrong_labels"]
     assert read_table(out / "corrected.csv").shape == found.shape
 
 
