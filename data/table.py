@@ -119,12 +119,11 @@ def table_file(path: Path, columns: TableColumns) -> Source:
     source = source_of(where, parts, [str(value) for value in np.unique(labels["train"])])
     places = {role: frame.index.to_numpy() for role, frame in frames.items()}
     files = tuple(table.frame["file"].astype(str)) if "file" in seen else None
-    folder = path.parent if vectors else None
     return source._replace(
         train=source.train._replace(rows=places["train"]),
         test=source.test and source.test._replace(rows=places["test"]),
         validation=source.validation and source.validation._replace(rows=places["val"]),
-        notes=tuple(notes), table=table, files=files, beside=folder,
+        notes=tuple(notes), table=table, files=files, beside=path.parent if vectors else None,
     )  # fmt: skip
 
 
