@@ -164,7 +164,7 @@ def comparison_notes(dataset: Dataset) -> list[str]:
     found = []
     for role, part in (("validation", dataset.validation), ("test", dataset.test)):
         if isinstance(part.x, np.ndarray | sp.csr_array) and len(part.labels):
-            scales = apart(part.x, dataset.train.x) if part.x.ndim == 2 else None
+            scales = apart(*map(in_rows, (part.x, dataset.train.x))) if part.x.dtype.kind == "f" else None
             if scales:
                 words = f"{scales.name} of {scales.of_rows:.3g}, the training rows {scales.of_others:.3g}"
                 found.append(f"the {role} rows have {words}: are both scaled alike?")
@@ -172,7 +172,16 @@ def comparison_notes(dataset: Dataset) -> list[str]:
             if count:
                 others = f"{count:,} of the {len(part.labels):,} {role} rows have the features of a training row"
                 found.append(f"{others}: if they are the same rows, take them out of the training rows")
+    if isinstance(dataset.test.x, np.ndarray | sp.csr_array) and len(dataset.test.labels) and len(dataset.validation.labels):
+        count = int(rows_among(dataset.validation.x, dataset.test.x).sum())
+        if count:
+            found.append(f"{count:,} of the validation rows have the features of a test row: what is said of test rows is too good")
     return found
+
+
+def in_rows(x: Features) -> Features:
+    """Pictures (n, ...) as rows (n, d); rows as they are."""
+    return x.reshape(len(x), -1) if x.ndim > 2 else x
 
 
 def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset:

@@ -23,7 +23,7 @@ class Batch(NamedTuple):
     logits: Tensor  # (B, K)
     labels: Tensor  # (B,) as given
     second: Tensor  # of the companion: logits (B, K) of co-teaching's peer, or ln T (K, K) of a transition
-    trusted: Tensor | None = None  # (B,) bool: samples whose label is right; None where there are none
+    trusted: Tensor | None = None  # (B,) bool: samples whose label is known to be right; None where there are none
 
 
 class BatchStep(NamedTuple):

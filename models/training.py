@@ -32,6 +32,7 @@ class Tensors(NamedTuple):
     labels_test: Tensor
     classes: int
     trusted: Trusted | None = None  # m samples that are trained on as well, with x as that of the others
+    checked: Tensor | None = None  # (n,) bool, samples of whose label a person decided; None: none
     moves: Tensor | None = None  # (n + m, 3) how the training pictures are moved in this epoch (`models.augment`)
 
 
@@ -84,10 +85,14 @@ def forward(state: State, data: Tensors, batch: Tensor, settings: Settings) -> B
 
 
 def labels_at(data: Tensors, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-    """The labels of a batch, (B,), and which of them are trusted, (B,) bool; None where there are no trusted samples."""
+    """The labels of a batch, (B,), and which of them are known to be right, (B,) bool; None where that is known of none."""
+    n, known = len(data.labels), data.checked
     if data.trusted is None:
-        return data.labels.index_select(0, batch), None
-    return rows_at(data.labels, data.trusted.labels, batch), batch >= len(data.labels)
+        return data.labels.index_select(0, batch), None if known is None else known.index_select(0, batch)
+    right = batch >= n
+    if known is not None:
+        right |= known.index_select(0, batch.clamp(max=n - 1)) & ~right
+    return rows_at(data.labels, data.trusted.labels, batch), right
 
 
 def rows_at(own: Tensor, trusted: Tensor | None, places: Tensor) -> Tensor:

@@ -15,5 +15,5 @@ class Trusted(NamedTuple):
 
 
 def trusted_in_batch(n: int, m: int, batch: int) -> int:
-    """How many samples of a batch are trusted, if there are m of them beside n others: 1 or more, but at most half of it."""
-    return min(batch // 2, max(1, round(batch * TRUSTED_WEIGHT * m / (n + TRUSTED_WEIGHT * m)))) if m else 0
+    """How many samples of a batch are trusted, if there are m of them beside n others: 1 or more, but not all."""
+    return min(batch - 1, max(1, round(batch * TRUSTED_WEIGHT * m / (n + TRUSTED_WEIGHT * m)))) if m else 0

@@ -11,6 +11,7 @@ import torch
 from data.errors import InputError
 from data.files import replacing
 from data.public import PICTURE_SETS
+from models.noise_rate import NoiseRate
 from models.training import Epoch
 from run.records import Record
 from run.training_config import CHECKPOINT
@@ -23,12 +24,14 @@ class Checkpoint(NamedTuple):
     data: str  # `digest` of the pictures
     lines: list[Record]  # one for each finished epoch
     state: dict[str, Any]  # of `models.training.snapshot`
+    rate: NoiseRate | None = None  # the noise rate, if it was estimated
 
 
 def save_checkpoint(folder: Path, kept: Checkpoint) -> None:
     """Replace `folder`'s checkpoint. Raises `InputError` if it cannot be written."""
     content = io.BytesIO()  # torch.save would turn the OSError of a full disk into a RuntimeError
-    torch.save({**kept._asdict(), "config": json.dumps(kept.config), "lines": json.dumps(kept.lines)}, content)
+    plain = {name: json.dumps(getattr(kept, name)) for name in ("config", "lines", "rate")}
+    torch.save({**kept._asdict(), **plain}, content)
     try:
         with replacing(folder / CHECKPOINT) as file:
             file.write(content.getbuffer())
@@ -69,13 +72,19 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
     try:
         with warnings.catch_warnings(action="ignore"):
             content = torch.load(path, map_location="cpu", weights_only=True)
-        config, lines = json.loads(content["config"]), json.loads(content["lines"])
-        kept = Checkpoint(config, content["data"], lines, content["state"])
+        config, lines, rate = (json.loads(content[name]) for name in ("config", "lines", "rate"))
+        kept = Checkpoint(config, content["data"], lines, content["state"], rate and NoiseRate(*rate))
         if kept.config["n_epoch"] < len(kept.lines) or any(not set(Epoch._fields) <= set(line) for line in kept.lines):
             raise ValueError("the lines do not belong to the epochs")
         return kept
     except Exception as error:  # torch's reader raises a dozen kinds, `IndexError` among them
         raise damaged(folder) from error
+
+
+def rate_of_before(folder: Path | None) -> NoiseRate | None:
+    """The noise rate that the run in `folder` estimated, if it did. Raises `InputError` if the checkpoint is damaged."""
+    kept = read_checkpoint(folder) if folder else None
+    return kept.rate if kept else None
 
 
 def damaged(folder: Path) -> InputError:

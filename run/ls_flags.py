@@ -57,7 +57,7 @@ def ls_parser(description: str | None = None) -> Parser:
 
 def _add_loss(method: argparse._ArgumentGroup) -> None:
     method.add_argument("--method", choices=METHODS, default="rdia-ls", help="rdia-ls, or a method to compare it with [rdia-ls]")
-    method.add_argument("--gamma", type=fraction, help="weight of the clean term [0.2; of a path 0.5]")
+    method.add_argument("--gamma", type=fraction, help="weight of the clean term [0.2; recipe own 0.5]")
     method.add_argument(
         "--objective", choices=OBJECTIVES, default="released", help="the loss as released, or as the formulas suggest [released]"
     )
@@ -76,11 +76,9 @@ def _add_loss(method: argparse._ArgumentGroup) -> None:
 
 
 def _add_training(method: argparse._ArgumentGroup) -> None:
-    method.add_argument("--n_epoch", type=count, help="number of epochs; epoch 0 is the untrained network [200; of a path 80]")
-    method.add_argument("--epoch_decay_start", type=seed, help="first epoch in which the learning rate falls [80; of a path 32]")
-    method.add_argument(
-        "--average", type=fraction, help="evaluate a running average of the weights, with this step; 0: none [0; of a path 0.0005]"
-    )
+    method.add_argument("--n_epoch", type=count, help="epochs; epoch 0 is the untrained network [200; recipe own 80, fast 40]")
+    method.add_argument("--epoch_decay_start", type=seed, help="epoch from which the rate falls [80; own, fast: 0.4 of n_epoch]")
+    method.add_argument("--average", type=fraction, help="step of a running average of the weights; 0: none [0; own, fast 0.0005]")
     method.add_argument(
         "--augment",
         choices=AUGMENTS,
@@ -89,7 +87,7 @@ def _add_training(method: argparse._ArgumentGroup) -> None:
     )
     method.add_argument("--network", choices=NETWORKS, default="auto", help="auto: by the size of the pictures [auto]")
     method.add_argument("--optimizer", choices=OPTIMIZERS, default="adam", help="of the network [adam]")
-    method.add_argument("--lr", type=positive, help="learning rate [0.001; of a path 0.002]")
+    method.add_argument("--lr", type=positive, help="learning rate [0.001; own, fast 0.002]")
     method.add_argument("--weight_decay", type=non_negative, default=0.0, help="of the optimizer [0]")
     method.add_argument("--batch_size", type=count, default=128, help="samples in a batch [128]")
     method.add_argument("--seed", type=seed, default=1, help="of noise, initialisation and batches, each with its own stream [1]")
@@ -105,13 +103,15 @@ def ls_config(flags: argparse.Namespace) -> TrainingConfig:
     if flags.noise_rate == AUTO:
         check_estimate(flags)
         flags.noise_rate = None
+    recipe = RECIPES[flags.recipe or ("own" if own else "released")]
     given = {name: value for name, value in vars(flags).items() if name in Settings._fields and value is not None}
     defaults = {
         **({"warmup": "balanced"} if own else {}),
         "forget_rate": flags.noise_rate or 0.0,
         "discard_rate": (flags.noise_rate or 0.0) / 2,
         "init_epoch": 20 if flags.dataset == "cifar100" else 10,
-        **RECIPES[flags.recipe or ("own" if own else "released")],
+        **recipe,
+        **({"epoch_decay_start": 2 * flags.n_epoch // 5} if flags.n_epoch and recipe else {}),
     }
     named = {name: getattr(flags, name) for name in TrainingConfig._fields if name != "settings"}
     settings = Settings(**{**defaults, **given})

@@ -15,6 +15,7 @@ from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
 from models.architectures import DOWNSAMPLED, build, placed
+from models.augment import PADDING
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
@@ -22,15 +23,16 @@ from models.noise_rate import NoiseRate, estimated_noise_rate
 from models.settings import Settings, with_rate
 from models.training import State, Tensors, as_pixels, start
 from models.trusted import Trusted
-from run.decisions import count_decisions, read_decisions
+from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
 from run.records import Record
 from run.training_config import TrainingConfig
 
 ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from {3}; --noise_rate sets it"
-TRAINED_ON = "the {0:,} validation rows are trained on as well, with their labels as given"
-UNUSED = "the {0:,} validation rows are not used: only --method rdia-ls uses them"
+TRAINED_ON = "validation rows are trained on as well, and their labels are taken as right: {0:,}"
+UNUSED = "validation rows are not used, as only --method rdia-ls uses them: {0:,}"
 Counting: TypeAlias = Callable[[str, int, int], None]  # called with what is counted, how many are done, and of how many
+LEAST_CROPPED = 16  # pixels of a side
 FLOAT_PIXELS = 2**27  # 0.5 GB of float32: larger sets stay bytes on the device
 
 
@@ -60,10 +62,11 @@ def prepare(
     device: torch.device,
     ranks: Ranks = ALONE,
     progress: Counting = uncounted,
+    known: NoiseRate | None = None,
 ) -> Prepared:
     """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`.
 
-    progress: of reading pictures, and of estimating the noise rate.
+    progress: of reading pictures, and of estimating the noise rate. known: the noise rate, if it has been estimated before.
     """
     reading = partial(progress, "pictures")
     pictures = from_first(ranks, lambda: load_pictures(config.dataset, config.data_dir, config.seed, config.size, reading))
@@ -74,7 +77,7 @@ def prepare(
     )
     key = training_key(config, pictures, given)
     decided = from_first(ranks, lambda: read_decisions(config.labels, key, pictures, given.labels) if config.labels else None)
-    data = tensors(pictures, decided.labels if decided else given.labels, config, device)
+    data = tensors(pictures, decided or Decided(given.labels, np.zeros(len(given.labels), dtype=bool)), config, device)
 
     def plain(stream: Stream) -> nn.Module:
         built = build(config.network, shape, data.classes, stream_seed(config.seed, stream))
@@ -92,7 +95,8 @@ def prepare(
     read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
     rate, settings, notes = None, config.settings, trusted_notes(pictures, data)
     if config.noise_rate is None:
-        rate = from_first(ranks, lambda: estimated(config, data, partial(plain, "initialisation"), progress))
+        first = partial(plain, "initialisation")
+        rate = known or from_first(ranks, lambda: estimated(config, data, given.labels, first, progress))
         settings = with_rate(settings, rate.estimate)
         notes = (ESTIMATED.format(*rate, "the labels and the validation rows" if data.trusted else "the labels"), *notes)
     notes, counts = (*pictures.notes, *notes), count_decisions(decided, given, train.labels) if decided else None
@@ -105,11 +109,19 @@ def trusted_notes(pictures: Dataset, data: Tensors) -> tuple[str, ...]:
     return ((TRAINED_ON if data.trusted else UNUSED).format(count),) if count else ()
 
 
-def estimated(config: TrainingConfig, data: Tensors, network: Callable[[], nn.Module], progress: Counting) -> NoiseRate:
-    """The noise rate, by networks that are begun as `network` makes them."""
+def estimated(
+    config: TrainingConfig, data: Tensors, given: np.ndarray, network: Callable[[], nn.Module], progress: Counting
+) -> NoiseRate:
+    """The noise rate of given labels, by networks that are begun as `network` makes them, less the share that a person changed.
+
+    Of decided labels it could not be estimated: samples of which a network is surest tell it, and those are decided first.
+    """
     halves, seed = generator(config.seed, "halves"), stream_seed(config.seed, "order")
     of_estimate = partial(progress, "epochs of the estimate of the noise rate")
-    return estimated_noise_rate(data, network, halves, seed, config.settings.amp, of_estimate)
+    before = data._replace(labels=torch.from_numpy(given).to(data.labels.device))
+    changed = float((data.labels != before.labels).double().mean())
+    found = estimated_noise_rate(before, network, halves, seed, config.settings.amp, of_estimate)
+    return NoiseRate(*(max(0.0, share - changed) for share in found))
 
 
 def training_key(config: TrainingConfig, pictures: Dataset, given: NoisyLabels) -> str:
@@ -130,17 +142,21 @@ def check_sizes(config: TrainingConfig, n: int, shape: tuple[int, ...]) -> None:
             f"--network {config.network}: needs pictures of {DOWNSAMPLED} by {DOWNSAMPLED} or more, these are {shape[1]} by"
             f" {shape[2]}; use mlp"
         )
+    if config.settings.augment in {"crop", "both"} and min(shape[1:]) < LEAST_CROPPED and shape[1] > 1:
+        moves = f"moves pictures by up to {PADDING} pixels, and these are {shape[1]} by {shape[2]}"
+        raise InputError(f"--augment {config.settings.augment}: {moves}; give flip, or none")
     if config.settings.augment != "none" and shape[1] == 1:
         raise InputError(f"--augment {config.settings.augment}: is for pictures, and {config.dataset} has rows; leave it out")
 
 
-def tensors(pictures: Dataset, labels: np.ndarray, config: TrainingConfig, device: torch.device) -> Tensors:
-    """The pictures on the device, with these labels (n,) for training, and the validation rows if the method trains on them."""
+def tensors(pictures: Dataset, decided: Decided, config: TrainingConfig, device: torch.device) -> Tensors:
+    """The pictures on the device, with these labels for training, and the validation rows if the method trains on them."""
     train, test, other = parts = pictures.train, pictures.test, pictures.validation
     x, x_test, x_trusted = (torch.from_numpy(np.array(part.x)).to(device) for part in parts)
     if x.dtype == torch.uint8 and x.numel() <= FLOAT_PIXELS:
         x, x_test, x_trusted = as_pixels(x), as_pixels(x_test), as_pixels(x_trusted)
-    correct = None if config.noise_type == "none" else torch.from_numpy(labels == train.labels).to(device)
-    given, labels_test, trusted = (torch.from_numpy(of).to(device) for of in (labels, test.labels, other.labels))
+    correct = None if config.noise_type == "none" else torch.from_numpy(decided.labels == train.labels).to(device)
+    given, labels_test, trusted = (torch.from_numpy(of).to(device) for of in (decided.labels, test.labels, other.labels))
     known = Trusted(x_trusted, trusted) if len(trusted) and config.settings.method == "rdia-ls" else None
-    return Tensors(x, given, correct, x_test, labels_test, len(pictures.classes), known)
+    checked = torch.from_numpy(decided.rows).to(device) if decided.rows.any() else None
+    return Tensors(x, given, correct, x_test, labels_test, len(pictures.classes), known, checked)

@@ -13,7 +13,7 @@ from data.errors import InputError
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
 from models.training import Epoch, State, forward, predict, restore, snapshot, train
-from run.checkpoint import Checkpoint, damaged, load_checkpoint, save_checkpoint
+from run.checkpoint import Checkpoint, damaged, load_checkpoint, rate_of_before, save_checkpoint
 from run.prepare import Counting, Prepared, prepare, uncounted
 from run.records import Record, append_line, remove, write_csv, write_lines
 from run.suspects import judged, suspect_rows, suspects
@@ -46,7 +46,8 @@ def run_training(
     several ranks only rank 0 reads and writes there. resume: continue from the checkpoint; on the CPU the result is the same to
     the bit as without the interruption. Raises `InputError`, also if the checkpoint is damaged or belongs to another run.
     """
-    ready = prepare(config, device, ranks, progress)
+    known = from_first(ranks, lambda: rate_of_before(folder)) if resume else None
+    ready = prepare(config, device, ranks, progress, known)
     data, state, settings = ready.data, ready.state, ready.settings
     lines = resumed(folder, config, ready.digest, state, ranks) if folder and resume else []
     if ranks.rank:
@@ -60,12 +61,12 @@ def run_training(
         lines.append({**epoch._asdict(), "seconds": time.perf_counter() - begin})
         if folder:
             append_line(folder / "epochs.jsonl", lines[-1])
-            save_checkpoint(folder, Checkpoint(config.flat(), ready.digest, lines, snapshot(state)))
+            save_checkpoint(folder, Checkpoint(config.flat(), ready.digest, lines, snapshot(state), ready.rate))
         each_epoch(epoch, ready)
         begin = time.perf_counter()
     given = data.labels.cpu().numpy()
     p = predict(state.averaged, data.x, settings).double().cpu().numpy()
-    found = suspects(p, given)
+    found = suspects(p, given, None if data.checked is None else data.checked.cpu().numpy())
     if folder:
         write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
     correct = None if data.correct is None else data.correct.cpu().numpy()
@@ -74,9 +75,10 @@ def run_training(
 
 
 def prepared_record(ready: Prepared) -> Record:
-    """What was estimated and decided before the training, as far as it was."""
+    """What was estimated, trusted and decided before the training, as far as it was."""
     estimated = {"noise_rate": ready.settings.forget_rate, "estimated_noise_rate": ready.rate._asdict()} if ready.rate else {}
-    return {**estimated, **({"decided": ready.decided} if ready.decided else {})}
+    trusted = {"trusted_rows": len(ready.data.trusted.labels)} if ready.data.trusted else {}
+    return {**estimated, **trusted, **({"decided": ready.decided} if ready.decided else {})}
 
 
 def clear(folder: Path, lines: list[Record]) -> None:

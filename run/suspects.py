@@ -18,10 +18,13 @@ class Suspects(NamedTuple):
     p_new: np.ndarray  # (m,) and of the predicted one
 
 
-def suspects(p: np.ndarray, given: np.ndarray) -> Suspects:
-    """p: (n, K) predicted probabilities of all training samples; given: (n,) their labels. Ties keep the order of the samples."""
+def suspects(p: np.ndarray, given: np.ndarray, checked: np.ndarray | None = None) -> Suspects:
+    """p: (n, K) predicted probabilities of all training samples; given: (n,) their labels. Ties keep the order of the samples.
+
+    checked: (n,) bool, samples that a person has decided, which are no suspects.
+    """
     likeliest = p.argmax(axis=1)
-    differ = np.flatnonzero(likeliest != given)
+    differ = np.flatnonzero((likeliest != given) & ~(np.zeros(len(given), dtype=bool) if checked is None else checked))
     p_old = p[differ, given[differ]]
     order = np.argsort(p_old, kind="stable")
     places = differ[order]

@@ -34,7 +34,8 @@ class Watch:
             for note in (*self._notes, *ready.notes):
                 log.warning("note: %s", note)
         self._bar.update(epoch.epoch + 1 - self._bar.done, f"test accuracy {epoch.test_accuracy:.2f}%")
-        if epoch.epoch >= self._settings.init_epoch:
+        half = self._settings.n_epoch // 2 if self._settings.average else 0  # averaged weights learn late
+        if epoch.epoch >= max(half, self._settings.init_epoch):
             self._warn(epoch, ready.classes)
 
     def preparing(self, what: str, done: int, total: int) -> None:
@@ -47,7 +48,7 @@ class Watch:
         lost = set(lost_classes(self._recalls[-PATIENCE:])) - self._named if len(self._recalls) >= PATIENCE else set()
         if lost:
             self._named |= lost
-            remedy = "" if self._settings.warmup == "balanced" else "; try --warmup balanced"
+            remedy = "suspects say little of it" if self._settings.warmup == "balanced" else "try --warmup balanced"
             names = ", ".join(classes[label] for label in sorted(lost))
-            text = "warning: class %s: the test recall was below %g%% in the last %d epochs%s"
+            text = "warning: class %s: the test recall was below %g%% in the last %d epochs; %s"
             log.warning(text, names, LOST_BELOW, PATIENCE, remedy)

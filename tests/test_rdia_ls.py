@@ -407,7 +407,10 @@ def test_augment_is_for_pictures(tmp_path: Path, invoke: Invoke) -> None:
     ended = invoke("--dataset", tmp_path / "rows.npz", "--augment", "crop")
     assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert "--augment crop: is for pictures, and" in ended.err
-    flags = (*SHORT, "--augment", "both", "--json")
+    ended = invoke(*SHORT, "--augment", "both")
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert "--augment both: moves pictures by up to 4 pixels, and these are 8 by 8; give flip, or none" in ended.err
+    flags = (*SHORT, "--augment", "flip", "--json")
     first = record(invoke(*flags, "--result_dir", tmp_path / "out").out)
     assert first == record(invoke(*flags).out) != record(invoke(*SHORT, "--json").out)
     refused = invoke(*SHORT, "--result_dir", tmp_path / "out", "--resume")

@@ -8,7 +8,7 @@ import torch
 from models.architectures import build
 from models.methods import companion
 from models.settings import METHODS, Method, Settings, forget_rate, learning_rate
-from models.training import State, Tensors, batch_places, follow, restore, rows_at, set_schedule, snapshot, start, train
+from models.training import State, Tensors, batch_places, follow, labels_at, restore, rows_at, set_schedule, snapshot, start, train
 from models.trusted import Trusted
 
 SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, epoch_decay_start=5, batch_size=16, forget_rate=0.5, discard_rate=0.25)
@@ -53,6 +53,20 @@ def test_rows_at_places_are_those_of_both_parts_together() -> None:
     own, trusted, places = torch.arange(12).view(4, 3), 20 + torch.arange(6).view(2, 3), torch.tensor([5, 0, 3, 4])
     assert torch.equal(rows_at(own, trusted, places), torch.cat([own, trusted])[places])
     assert torch.equal(rows_at(own, None, places[1:3]), own[[0, 3]])
+
+
+def test_samples_that_a_person_decided_are_known_beside_trusted_ones() -> None:
+    checked = torch.zeros(100, dtype=torch.bool)
+    checked[[3, 99]] = True
+    given, places = with_trusted()._replace(checked=checked), torch.tensor([3, 4, 99, 100, 139])
+    labels, right = labels_at(given, places)
+    assert right is not None
+    assert right.tolist() == [True, False, True, True, True]
+    assert given.trusted is not None
+    assert labels.tolist() == [*given.labels[[3, 4, 99]].tolist(), *given.trusted.labels[[0, 39]].tolist()]
+    alone = labels_at(given._replace(trusted=None), places[:3])[1]
+    assert alone is not None
+    assert alone.tolist() == [True, False, True]
 
 
 def test_trusted_samples_teach_what_random_labels_do_not() -> None:

@@ -32,8 +32,8 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "mine.npz"
 
 
-def test_trusted_rows_are_a_part_of_every_batch_by_their_weight_one_at_least_and_half_at_most() -> None:
-    sizes = {(1_000, 0): 0, (60_000, 10): 1, (900, 100): 32, (1_000, 100): 30, (1_000, 1_000): 64}
+def test_trusted_rows_are_a_part_of_every_batch_by_their_weight_one_at_least_and_not_all() -> None:
+    sizes = {(1_000, 0): 0, (60_000, 10): 1, (900, 100): 32, (1_000, 100): 30, (1_000, 1_000): 96, (1, 1_000): 127}
     assert {given: trusted_in_batch(*given, 128) for given in sizes} == sizes
     assert trusted_in_batch(100, 10, 1) == 0
 
@@ -60,7 +60,7 @@ def test_trusted_rows_show_a_rule_and_are_trained_on(mine: Path, invoke: Invoke)
     assert found["estimated_noise_rate"]["estimate"] == pytest.approx(wrong, abs=0.07)
     assert (found["noise_rate"], found["gamma"]) == (found["estimated_noise_rate"]["estimate"], 0.5)
     assert ended.err.count("estimated from the labels and the validation rows; --noise_rate sets it") == 1
-    assert ended.err.count("the 100 validation rows are trained on as well") == 1
+    assert ended.err.count("validation rows are trained on as well, and their labels are taken as right: 100") == 1
     told = record(invoke("--dataset", mine, *FLAGS, "--noise_rate", found["noise_rate"], "--gamma", 0.5).out)
     assert told["test_accuracy"] == found["test_accuracy"]
     assert "estimated_noise_rate" not in told
@@ -77,7 +77,18 @@ def test_wrong_labels_among_the_trusted_rows_are_learned(mine: Path, invoke: Inv
 def test_another_method_does_not_use_trusted_rows(mine: Path, invoke: Invoke) -> None:
     ended = invoke("--dataset", mine, *FLAGS, "--method", "self-teaching")
     assert "chosen_by_trusted" not in record(ended.out)
-    assert ended.err.count("the 100 validation rows are not used: only --method rdia-ls uses them") == 1
+    assert ended.err.count("validation rows are not used, as only --method rdia-ls uses them: 100") == 1
+
+
+def test_a_run_that_goes_on_does_not_estimate_again(
+    mine: Path, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = ("--dataset", mine, *FLAGS, "--result_dir", tmp_path / "out")
+    first = record(invoke(*flags).out)
+    monkeypatch.setattr("run.prepare.estimated_noise_rate", None)
+    again = record(invoke(*flags, "--resume").out)
+    assert {**again, "seconds": 0} == {**first, "seconds": 0}
+    assert first["trusted_rows"] == 100
 
 
 def test_a_run_goes_on_only_with_its_rate_or_its_estimate(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
