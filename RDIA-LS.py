@@ -80,7 +80,8 @@ def main(ranks: Ranks) -> None:
                 save_training(found.record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
             write_review(found, flags.audit, folder)
     if ranks.rank == 0:
-        sys.stdout.write(json_line(found.record) if flags.json else training_summary(found.record))
+        page = f"review page, open it in a browser: {flags.audit}\n" if flags.audit else ""
+        sys.stdout.write(json_line(found.record) if flags.json else training_summary(found.record) + page)
 
 
 def cli() -> None:

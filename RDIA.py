@@ -40,6 +40,7 @@ from run.repairing import RANKING, REPAIR_STAGES, first_suspects, repair_notes, 
 from run.report import describe, repair_table, results_table
 from run.stages import Stages
 
+PAGE_LINE = "\nreview page, open it in a browser: {}"
 log = logging.getLogger(__name__)
 
 
@@ -82,6 +83,8 @@ def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read)
     if flags.result_dir:
         table += f"\nsuspects: {outcome.record['relabeled']:,}, listed in {flags.result_dir / SUSPECTS_LISTED}"
         table += corrected_line(outcome.dataset, flags.result_dir)
+    if review and flags.audit:
+        table += PAGE_LINE.format(flags.audit)
     return printed(flags, outcome.record, describe(config.dataset, outcome.dataset), table)
 
 
@@ -103,6 +106,8 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     if flags.result_dir:
         table += f"\nevery training row, most surely wrong first: {flags.result_dir / RANKING}"
         table += corrected_line(found.dataset, flags.result_dir)
+    if flags.audit:
+        table += PAGE_LINE.format(flags.audit)
     return printed(flags, found.record, describe(config.dataset, found.dataset), table)
 
 

@@ -3,6 +3,7 @@
 import csv
 import re
 import warnings
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,8 @@ class Table(NamedTuple):
     path: Path
     frame: Any  # pandas.DataFrame, all its rows and columns; of CSV and TSV as text, as the file has it
     label: str  # the column of the labels
+    separator: str = ","  # of a CSV
+    marked: bool = False  # a CSV that begins with the mark of UTF-8, by which a spreadsheet knows it
 
 
 def is_table(path: Path) -> bool:
@@ -93,7 +96,7 @@ def table_file(path: Path, columns: TableColumns) -> Source:
             frames[role], where[role] = read_table(other), str(other)
     vectors = [name for name in frames["train"] if ENTRY.fullmatch(name)]
     cells = as_written(path, frames["train"]).drop(columns=vectors)
-    table = Table(path, cells, label_column(path, frames["train"], columns))
+    table = Table(path, cells, label_column(path, frames["train"], columns), *written_how(path))
     for name in (*columns.text, *columns.ignore):
         check_column(path, table.frame, name)
     if columns.part:
@@ -216,6 +219,15 @@ def as_written(path: Path, frame: Any) -> Any:
     with warnings.catch_warnings(action="ignore", category=pd.errors.ParserWarning):  # of a separator at the end of each row
         text = pd.read_csv(path, sep=separator, skiprows=skipped, dtype=str, keep_default_na=False, **AS_A_TABLE)
     return text.set_axis(frame.columns, axis=1)
+
+
+def written_how(path: Path) -> tuple[str, bool]:
+    """The separator of a CSV, and whether it begins with the mark of UTF-8; of another table those that are usual."""
+    if table_suffix(path) != ".csv":
+        return ",", False
+    packed = path.suffix.lower() in PACKED
+    with path.open("rb") as file:
+        return separator_of(path, ",")[0], not packed and file.read(len(BOM_UTF8)) == BOM_UTF8
 
 
 def separator_of(path: Path, usual: str) -> tuple[str, int]:

@@ -31,7 +31,7 @@ def save_corrected(dataset: Dataset, more: Mapping[str, np.ndarray], folder: Pat
     if table and path.suffix == PARQUET:
         write_parquet(path, corrected_parquet(table, rows, more))
     elif table:
-        write_csv(path, *corrected(table, rows, more))
+        write_csv(path, *corrected(table, rows, more), table.separator, "\ufeff" if table.marked else "")
     elif dataset.files:
         labels = np.array(dataset.classes)[dataset.train.labels]
         order, columns = np.argsort(rows), {"file": np.array(dataset.files)[rows], "label": labels, **more}

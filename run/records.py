@@ -99,13 +99,18 @@ def read_lines(path: Path) -> list[Record]:
     return records
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a table, whole or not at all, floats with all digits. Raises `InputError` if it cannot be written."""
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], separator: str = ",", begin: str = "") -> None:
+    """Write a table, whole or not at all, floats with all digits. Raises `InputError` if it cannot be written.
+
+    begin: what stands before the header.
+    """
     lines: list[str] = []
-    writer = csv.writer(SimpleNamespace(write=lines.append))  # with its own line ends, \r\n, it quotes cells that hold line ends
+    writer = csv.writer(
+        SimpleNamespace(write=lines.append), delimiter=separator
+    )  # with its own line ends, \r\n, it quotes cells that hold line ends
     writer.writerow(map(harmless, header))
     writer.writerows(map(harmless, row) for row in rows)
-    write_text(path, "".join(line.removesuffix("\r\n") + "\n" for line in lines))
+    write_text(path, begin + "".join(line.removesuffix("\r\n") + "\n" for line in lines))
 
 
 def harmless(cell: Any) -> Any:

@@ -383,6 +383,14 @@ def test_a_table_comes_back_with_what_was_found(tmp_path: Path, invoke: Invoke) 
     assert read_table(out / "corrected.csv").shape == found.shape
 
 
+def test_the_table_that_comes_back_is_written_as_it_was(tmp_path: Path, invoke: Invoke) -> None:
+    frame().to_csv(tmp_path / "a.csv", index=False, sep=";", encoding="utf-8-sig")
+    ended = invoke("--dataset", tmp_path / "a.csv", "--result_dir", tmp_path, "--audit", tmp_path / "page.html")
+    first = (tmp_path / "corrected.csv").read_bytes().split(b"\n")[0]
+    assert first == (tmp_path / "a.csv").read_bytes().split(b"\n")[0].strip() + b";suggested_label;p_wrong;decision"
+    assert f"review page, open it in a browser: {tmp_path / 'page.html'}" in ended.out
+
+
 def test_the_table_that_comes_back_has_every_cell_as_it_was(tmp_path: Path, invoke: Invoke) -> None:
     cells = frame().assign(only="NA", id=[f"00{i}" for i in range(N)], age=["-1.234,50" if i % 9 else "" for i in range(N)])
     path, out = written(tmp_path / "a.csv", cells), tmp_path / "out"
