@@ -589,6 +589,19 @@ def test_networks_say_that_test_or_trusted_pictures_are_training_pictures(tmp_pa
     np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:6], y_test=y[:6])
     (note,) = load_pictures(str(tmp_path / "a.npz"), tmp_path, 1).notes
     assert note.startswith("6 of the 6 test rows have the features of a training row")
+    np.savez(tmp_path / "a.npz", x_train=x[:8], y_train=y[:8], x_test=x[8:], y_test=y[8:], x_val=x[10:14], y_val=y[10:14])
+    (note,) = load_pictures(str(tmp_path / "a.npz"), tmp_path, 1).notes
+    assert note.startswith("4 of the validation rows have the features of a test row")
+
+
+def test_networks_say_that_trusted_pictures_are_on_another_scale(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).random((40, 4, 4)), np.arange(40) % 2
+    parts = {"x_train": x[:20], "y_train": y[:20], "x_test": x[20:30], "y_test": y[20:30], "x_val": x[30:] * 255, "y_val": y[30:]}
+    np.savez(tmp_path / "a.npz", **parts)
+    assert any(
+        note.startswith("the validation rows have a mean norm")
+        for note in load_pictures(str(tmp_path / "a.npz"), tmp_path, 1).notes
+    )
 
 
 # --- Files of other formats

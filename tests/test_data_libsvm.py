@@ -195,6 +195,8 @@ BAD_FILES = {
     "word as value": (b"1 1:x\n", "line 1 is '1 1:x'"),
     "word as label": (b"cat 1:1\n", "line 1 is 'cat 1:1'"),
     "csv": (b"1,0.5,3\n", r"is a CSV file; give it a name that ends with \.csv$"),
+    "spreadsheet": (b"PK\x03\x04\n", "is a spreadsheet or JSON; save it as CSV"),
+    "json": (b'[{"x": 1}]\n', r"is a spreadsheet or JSON; .* a file that ends with \.jsonl$"),
     "a comma in a later line": (b"1 1:1\n1,0 1:1\n", "line 2 is '1,0 1:1', expected .*; correct the line"),
     "binary": (b"1 1:1\n\xff\xfe\n", r"line 2 is '\\xff\\xfe'"),
     "long line": (b"x" * 1000, "line 1 is 'x{60}', expected"),
