@@ -9,7 +9,7 @@ import numpy as np
 
 from Figure.bench import judge_method, rounded
 from Figure.bench_data import MADE_SETS, REAL_SETS, CellConfig, make_cell, noises, possible
-from Figure.bench_methods import Fitted, clean_learning
+from Figure.bench_methods import Fitted, clean_learning, has_cleanlab
 from Figure.lines import Run
 from Figure.tables import markdown, seeds
 from Figure.target import Target
@@ -35,7 +35,7 @@ def examined_cell(config: ExaminedOf, data_dir: Path) -> Record:
     """Test metrics of each method at the C of the examination, and what is said of the labels, against the true ones."""
     cell = make_cell(CellConfig(config.dataset, config.noise, 0, config.seed), data_dir)
     data, found = cell.data, examine(cell.data, np.random.default_rng([config.seed, 1]))
-    cleaned = clean_learning(data.x, data.given, data.classes, found.C, config.seed)
+    cleaned = clean_learning(data.x, data.given, data.classes, found.C, config.seed) if has_cleanlab() else None
     ours = Fitted(found.weights, 0.0, found.C)
     plain = fit_soft(data.x, one_hot(data.given, data.classes), data.penalty(found.C), np.ones(len(data.given)))
     fitted = {"ERM": ours._replace(weights=plain), **({"CleanLearning": cleaned.fitted} if cleaned else {}), "Examined": ours}
