@@ -596,15 +596,8 @@ def test_networks_say_that_test_or_trusted_pictures_are_training_pictures(tmp_pa
 
 def test_networks_say_that_trusted_pictures_are_on_another_scale(tmp_path: Path) -> None:
     x, y = np.random.default_rng(0).random((40, 4, 4)), np.arange(40) % 2
-    parts: dict[str, Any] = {
-        "x_train": x[:20],
-        "y_train": y[:20],
-        "x_test": x[20:30],
-        "y_test": y[20:30],
-        "x_val": x[30:] * 255,
-        "y_val": y[30:],
-    }
-    np.savez(tmp_path / "a.npz", **parts)
+    x_val, y_val = x[30:] * 255, y[30:]
+    np.savez(tmp_path / "a.npz", x_train=x[:20], y_train=y[:20], x_test=x[20:30], y_test=y[20:30], x_val=x_val, y_val=y_val)
     assert any(
         note.startswith("the validation rows have a mean norm")
         for note in load_pictures(str(tmp_path / "a.npz"), tmp_path, 1).notes
