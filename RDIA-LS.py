@@ -30,7 +30,7 @@ from data.errors import InputError
 from data.files import only_writer, writable_folder
 from models.devices.device import choose_device, has_bfloat16
 from models.devices.ranks import Ranks, from_first, on_ranks
-from page.render import page_path, write_page
+from page.render import page_line, page_path, write_page
 from page.review import REVIEW, save_review, with_command
 from page.trained import training_review
 from run.checkpoint import refuse_to_overwrite
@@ -80,7 +80,7 @@ def main(ranks: Ranks) -> None:
                 save_training(found.record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
             write_review(found, flags.audit, folder)
     if ranks.rank == 0:
-        page = f"review page, open it in a browser: {flags.audit}\n" if flags.audit else ""
+        page = f"{page_line(flags.audit)}\n" if flags.audit else ""
         sys.stdout.write(json_line(found.record) if flags.json else training_summary(found.record) + page)
 
 

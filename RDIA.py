@@ -28,7 +28,7 @@ from influence.rows import is_matrix
 from influence.solvers import SolverError
 from models.devices.placement import reader
 from page.ranked import ranked_review
-from page.render import page_path, write_page
+from page.render import page_line, page_path, write_page
 from page.review import make_review, save_review, with_command
 from run.corrected import PICTURE_LABELS, corrected_line
 from run.exports import export
@@ -40,7 +40,6 @@ from run.repairing import RANKING, REPAIR_STAGES, first_suspects, repair_notes, 
 from run.report import describe, repair_table, results_table
 from run.stages import Stages
 
-PAGE_LINE = "\nreview page, open it in a browser: {}"
 log = logging.getLogger(__name__)
 
 
@@ -84,7 +83,7 @@ def paper(config: Config, flags: argparse.Namespace, stages: Stages, read: Read)
         table += f"\nsuspects: {outcome.record['relabeled']:,}, listed in {flags.result_dir / SUSPECTS_LISTED}"
         table += corrected_line(outcome.dataset, flags.result_dir)
     if review and flags.audit:
-        table += PAGE_LINE.format(flags.audit)
+        table += f"\n{page_line(flags.audit)}"
     return printed(flags, outcome.record, describe(config.dataset, outcome.dataset), table)
 
 
@@ -107,7 +106,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
         table += f"\nevery training row, most surely wrong first: {flags.result_dir / RANKING}"
         table += corrected_line(found.dataset, flags.result_dir)
     if flags.audit:
-        table += PAGE_LINE.format(flags.audit)
+        table += f"\n{page_line(flags.audit)}"
     return printed(flags, found.record, describe(config.dataset, found.dataset), table)
 
 

@@ -77,26 +77,26 @@ def of_labels(data: RepairData, true: np.ndarray, repaired: Repaired) -> Record:
     wrong = data.given != true
     suggested = suggestions(repaired.labels, repaired.probabilities, data.given)
     some = suggested >= 0
-    return {
-        "average_precision": average_precisions(repaired, wrong),
-        "suggested": {"rows": int(some.sum()), "right": int((suggested[some] == true[some]).sum())},
-        "count": {name: float(value) for name, value in repaired.wrong_labels(data)._asdict().items()},
-        "lists": {str(q): listed(repaired, wrong, q) for q in LEVELS},
-    }
-
-
-def average_precisions(repaired: Repaired, wrong: np.ndarray) -> Record:
-    """Of each score as a ranking of the wrong labels; nothing where none or all are wrong."""
-    from sklearn.metrics import average_precision_score
-
-    if wrong.all() or not wrong.any():
-        return {}
     scores = {
         "p_wrong": repaired.p_wrong,
         "phi": repaired.phi,
         "self_confidence": -repaired.self_confidence,
         "trusted_confidence": -repaired.trusted_confidence,
     }
+    return {
+        "average_precision": average_precisions(scores, wrong),
+        "suggested": {"rows": int(some.sum()), "right": int((suggested[some] == true[some]).sum())},
+        "count": {name: float(value) for name, value in repaired.wrong_labels(data)._asdict().items()},
+        "lists": {str(q): listed(repaired, wrong, q) for q in LEVELS},
+    }
+
+
+def average_precisions(scores: dict[str, np.ndarray], wrong: np.ndarray) -> Record:
+    """Of each score (n,) as a ranking of the wrong labels (n,) bool; nothing where none or all are wrong."""
+    from sklearn.metrics import average_precision_score
+
+    if wrong.all() or not wrong.any():
+        return {}
     return {name: float(average_precision_score(wrong, score)) for name, score in scores.items()}
 
 

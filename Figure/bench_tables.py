@@ -63,11 +63,15 @@ def metric_table(found: Sequence[Group], metric: str, digits: int, largest: bool
     rows = []
     for group in found:
         means = [group.mean(method, metric) for method in COLUMNS]
-        best = np.nanmax(means) if largest else np.nanmin(means)
-        shown = ["-" if np.isnan(mean) else f"{mean:.{digits}f}" for mean in means]
-        cells = [f"**{cell}**" if mean == best else cell for cell, mean in zip(shown, means, strict=True)]
-        rows.append([*group.title(), *cells])
+        rows.append([*group.title(), *best_mean_in_bold(means, digits, largest)])
     return markdown([*HEAD, *COLUMNS], rows)
+
+
+def best_mean_in_bold(means: Sequence[float], digits: int, largest: bool) -> list[str]:
+    """Means of a row as cells, the best one before rounding in bold; "-" for nan."""
+    best = np.nanmax(means) if largest else np.nanmin(means)
+    shown = ["-" if np.isnan(mean) else f"{mean:.{digits}f}" for mean in means]
+    return [f"**{cell}**" if mean == best else cell for cell, mean in zip(shown, means, strict=True)]
 
 
 def real_table(found: Sequence[Group]) -> str:
@@ -77,8 +81,7 @@ def real_table(found: Sequence[Group]) -> str:
         if group.noise == "real" and group.trusted == FEW:
             line = group.lines[0]
             means = [group.mean(method, "accuracy") for method in IN_README]
-            cells = [f"**{mean:.3f}**" if mean == np.nanmax(means) else f"{mean:.3f}" for mean in means]
-            rows.append([group.dataset, f"{line['wrong'] / line['n_train']:.0%}", *cells])
+            rows.append([group.dataset, f"{line['wrong'] / line['n_train']:.0%}", *best_mean_in_bold(means, 3, largest=True)])
     return markdown(["set", "wrong", *IN_README], rows)
 
 

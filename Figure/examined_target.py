@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from Figure.bench import judge_method, rounded
+from Figure.bench import average_precisions, judge_method, rounded
 from Figure.bench_data import MADE_SETS, REAL_SETS, CellConfig, make_cell, noises, possible
 from Figure.bench_methods import Fitted, clean_learning, has_cleanlab
+from Figure.deep_targets import of_run
 from Figure.lines import Run
 from Figure.tables import markdown, seeds
 from Figure.target import Target
-from models.examine import Examined, examine
+from models.examine import examine
 from models.metrics import share
 from models.soft_regression import fit_soft, one_hot
 from run.records import Record
@@ -40,23 +41,16 @@ def examined_cell(config: ExaminedOf, data_dir: Path) -> Record:
     plain = fit_soft(data.x, one_hot(data.given, data.classes), data.penalty(found.C), np.ones(len(data.given)))
     fitted = {"ERM": ours._replace(weights=plain), **({"CleanLearning": cleaned.fitted} if cleaned else {}), "Examined": ours}
     lists = {"Examined": found.p_wrong > MORE_LIKELY, **({"CleanLearning": cleaned.issues} if cleaned else {})}
+    scores = {"p_wrong": found.p_wrong, "self_confidence": -found.self_confidence}  # the latter is cleanlab's ranking
     wrong = data.given != cell.true
     return rounded({
         "n_train": len(wrong),
         "wrong": int(wrong.sum()),
         "estimate": float(found.p_wrong.sum()),
         "methods": {name: judge_method(cell, each, ours) for name, each in fitted.items()},
-        "average_precision": precisions(found, wrong),
+        "average_precision": average_precisions(scores, wrong),
         "lists": {name: [share(wrong, chosen), share(chosen, wrong)] for name, chosen in lists.items()},
     })  # fmt: skip
-
-
-def precisions(found: Examined, wrong: np.ndarray) -> Record:
-    """Average precision of p_wrong and of self-confidence, which is cleanlab's ranking."""
-    from sklearn.metrics import average_precision_score
-
-    scores = {"p_wrong": found.p_wrong, "self_confidence": -found.self_confidence}
-    return {name: float(average_precision_score(wrong, score)) for name, score in scores.items()}
 
 
 def examined_runs(count: int) -> list[Run]:
@@ -75,10 +69,10 @@ def examined_runs(count: int) -> list[Run]:
 def examined_table(lines: Sequence[Record]) -> str:
     """Accuracy, log-loss, the lists of wrong labels and how many there are, a row a set and noise."""
     rows = []
-    for config in dict.fromkeys((run.config["dataset"], run.config["noise"]) for run in examined_runs(1)):
-        mine = [line for line in lines if (line["config"]["dataset"], line["config"]["noise"]) == config]
+    for run in examined_runs(1):
+        mine = of_run(lines, run)
         if mine:
-            rows.append([*config, *examined_row(mine)])
+            rows.append([run.config["dataset"], run.config["noise"], *examined_row(mine)])
     methods = [f"{metric}, {name}" for metric in ("accuracy", "log-loss") for name in EXAMINED_METHODS]
     lists = [f"{what}, {name}" for what in ("precision", "recall") for name in WITH_LISTS]
     head = ["set", "noise", "wrong", "estimate", *methods, "AP, self-confidence", "AP, `p_wrong`", *lists]

@@ -1,16 +1,17 @@
 """The target `own`: the recipes of RDIA-LS on small sets, as users have them; how the recipe of a user's own data was chosen."""
 
+import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from data.noise import NoiseType
 from Figure.deep_targets import of_run
 from Figure.lines import Run
-from Figure.rates_target import PICTURE_NOISES, RateOf, described_noise, noisy_set, possible_of
+from Figure.rates_target import PICTURE_NOISES, RateOf, described_noise, noisy_set, possible_of, save_set
 from Figure.tables import markdown, mean_sd, seeds
 from Figure.target import Target
 from models.settings import FAST, OWN, Settings, with_rate
@@ -27,32 +28,21 @@ TRIED_RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-class OwnOf(NamedTuple):
-    """What determines a run."""
-
-    dataset: str
-    noise_rate: float
-    noise_type: NoiseType  # none: the set's own wrong labels
-    seed: int
-
-
-def train_variants(config: OwnOf, data_dir: Path) -> Record:
+def train_variants(config: RateOf, data_dir: Path) -> Record:
     """Accuracy and seconds of each recipe on the first rows of the set, told the share of wrong labels."""
-    import tempfile
-
     import torch
 
     from models.devices.device import choose_device
     from run.rdia_ls import run_training
 
     torch.set_num_threads(1)
-    rows = noisy_set(RateOf(*config), data_dir)
-    first = slice(FIRST_ROWS)
-    wrong = float((rows.given[first] != rows.true[first]).mean())
+    rows = noisy_set(config, data_dir)
+    rows = rows._replace(x=rows.x[:FIRST_ROWS], given=rows.given[:FIRST_ROWS], true=rows.true[:FIRST_ROWS])
+    wrong = float((rows.given != rows.true).mean())
     found: Record = {"wrong": wrong}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mine.npz"
-        np.savez(path, x_train=rows.x[first], y_train=rows.given[first], x_test=rows.x_test, y_test=rows.test)
+        save_set(rows, path)
         for name, changes in TRIED_RECIPES.items():
             asked = TrainingConfig(str(path), wrong, "none", config.seed, "auto", with_rate(Settings(**changes), wrong))
             record = run_training(asked, choose_device(None)).record
@@ -64,7 +54,7 @@ def own_runs(count: int) -> list[Run]:
     """The digits and MNIST under all kinds of noise, and music with its own."""
     noisy = [(name, rate, kind) for name in ("digits", "mnist") for kind, rate in PICTURE_NOISES]
     sets: list[tuple[str, float, NoiseType]] = [*noisy, ("music", 0.0, "none")]
-    configs = [OwnOf(*each, seed) for seed in range(1, count + 1) for each in sets]
+    configs = [RateOf(*each, seed) for seed in range(1, count + 1) for each in sets]
     return [Run("own", config._asdict(), partial(train_variants, config), possible_of(config.dataset)) for config in configs]
 
 
@@ -72,7 +62,7 @@ def own_table(lines: Sequence[Record]) -> str:
     """Accuracy of each recipe by data set and noise, their means, and seconds over those of the released one."""
     rows, means = [], []
     for run in own_runs(1):
-        mine, config = of_run(lines, run), OwnOf(**run.config)
+        mine, config = of_run(lines, run), RateOf(**run.config)
         if mine:
             found = {name: [line[f"accuracy, {name}"] for line in mine] for name in TRIED_RECIPES}
             means.append([np.mean(values) for values in found.values()])

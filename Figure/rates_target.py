@@ -56,6 +56,11 @@ def noisy_set(config: RateOf, data_dir: Path) -> NoisySet:
     return NoisySet(read.train.x, given, true, read.test.x, read.test.labels)
 
 
+def save_set(rows: NoisySet, path: Path) -> None:
+    """The set as a user's .npz."""
+    np.savez(path, x_train=rows.x, y_train=rows.given, x_test=rows.x_test, y_test=rows.test)
+
+
 def estimate_rate(config: RateOf, data_dir: Path) -> Record:
     """The estimate of `RDIA-LS.py --recipe fast` on an .npz of this set, and the accuracy with it and with the true share."""
     import torch
@@ -69,7 +74,7 @@ def estimate_rate(config: RateOf, data_dir: Path) -> Record:
     wrong = rows.given != rows.true
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mine.npz"
-        np.savez(path, x_train=rows.x, y_train=rows.given, x_test=rows.x_test, y_test=rows.test)
+        save_set(rows, path)
         share = float(wrong.mean())
         settings = with_rate(Settings(**FAST), 0.0)
         auto = run_training(TrainingConfig(str(path), None, "none", config.seed, "auto", settings), device)

@@ -222,7 +222,7 @@ def as_rows(x: Any) -> Features:
     """Samples (n, ...) as rows (n, d), float64, bytes divided by 255; rows that lie elsewhere as they are."""
     if not isinstance(x, np.ndarray | sp.csr_array):
         return x
-    matrix = compact(x.reshape(len(x), -1) if isinstance(x, np.ndarray) else x)
+    matrix = compact(in_rows(x))
     if x.dtype == np.uint8:
         values = matrix.data if sp.issparse(matrix) else matrix
         values /= 255  # in place, of a copy: a CSR matrix itself would multiply by 1 / 255, which is not quite the same

@@ -9,13 +9,13 @@ import scipy.sparse as sp
 from data.arrays import read_arrays
 from data.errors import InputError
 from data.source import PARTS, Labelled, Source, source_of
-from data.sparse_npz import SPARSE_NAMES, sparse_arrays
+from data.sparse_npz import PYTHON_OBJECTS, SPARSE_NAMES, sparse_arrays
 
 UPPER_HALF = 128  # of the range of a byte
 ARRAY_NAMES = {"x_train", "y_train", "x_test", "y_test", "x_val", "y_val"}
 BESIDE = {"text_train": "text", "text": "text", "file_train": "file", "file": "file"}  # what a person sees of a vector
 # What numpy says of a file that it would have to unpickle, and what that means.
-NOT_PLAIN = {"Object arrays": "it holds Python objects: save names as np.asarray(y, dtype=str)", "pickle": "it is not an archive"}
+NOT_PLAIN = {"Object arrays": PYTHON_OBJECTS, "pickle": "it is not an archive"}
 
 
 def npz_file(path: Path) -> Source:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from data.arrays import read_array, read_arrays
 from data.errors import InputError
 
+PYTHON_OBJECTS = "it holds Python objects: save names as np.asarray(y, dtype=str)"
 SPARSE_NAMES = {"data", "indices", "indptr", "shape", "format"}  # of the arrays in the file
 MOST_COLUMNS = 2**31 - 1  # as of a LIBSVM file
 FORMATS_READ = {b"csr": sp.csr_array, b"csc": sp.csc_array}
@@ -50,5 +51,5 @@ def _labels(path: Path) -> np.ndarray:
     except FileNotFoundError as error:
         raise InputError(f"{path}: is not there, and has to hold the labels of these rows; write it with numpy.save") from error
     except (OSError, ValueError) as error:
-        reason = "it holds Python objects: save names as np.asarray(y, dtype=str)" if "Object arrays" in str(error) else error
+        reason = PYTHON_OBJECTS if "Object arrays" in str(error) else error
         raise InputError(f"{path}: holds no labels that can be read ({reason}); write it with numpy.save") from error

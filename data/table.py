@@ -78,12 +78,17 @@ def is_table(path: Path) -> bool:
 
 def table_suffix(path: Path) -> str:
     """The end of its name that says what it is."""
-    return (path.with_suffix("") if path.suffix.lower() in PACKED else path).suffix.lower()
+    return without_packing(path).suffix.lower()
+
+
+def without_packing(path: Path) -> Path:
+    """NAME.csv of NAME.csv.gz; another path as it is."""
+    return path.with_suffix("") if path.suffix.lower() in PACKED else path
 
 
 def beside(path: Path, role: str) -> Path:
     """The file of a part: NAME.val.csv of NAME.csv."""
-    kind = path.with_suffix("").suffix if path.suffix.lower() in PACKED else path.suffix  # as it is written
+    kind = without_packing(path).suffix  # as it is written
     return path.with_name(path.name.replace(kind, f".{role}{kind}"))
 
 
@@ -225,9 +230,8 @@ def written_how(path: Path) -> tuple[str, bool]:
     """The separator of a CSV, and whether it begins with the mark of UTF-8; of another table those that are usual."""
     if table_suffix(path) != ".csv":
         return ",", False
-    packed = path.suffix.lower() in PACKED
-    with path.open("rb") as file:
-        return separator_of(path, ",")[0], not packed and file.read(len(BOM_UTF8)) == BOM_UTF8
+    with path.open("rb") as file:  # the bytes of a packed file begin otherwise
+        return separator_of(path, ",")[0], file.read(len(BOM_UTF8)) == BOM_UTF8
 
 
 def separator_of(path: Path, usual: str) -> tuple[str, int]:

@@ -3,10 +3,13 @@
 In torch, without a transfer to the host: the sizes of the parts follow from the rates alone.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+FIRST = -math.inf  # in place of the loss of a sample that is to be kept
 
 
 class Counts(NamedTuple):
@@ -49,11 +52,11 @@ def smallest_of_each_label(losses: Tensor, labels: Tensor, classes: int, count: 
     """Places of the `count` samples that come first when each is ranked by its loss within its given label.
 
     Rank over the label's count in the batch, then one cut over the batch: each label keeps the same share, so that no
-    label is lost however badly it starts. Of equal ranks the smaller loss comes first. Samples with losses below 0 come before all
-    others. losses: (B,), labels: (B,) integers below `classes`.
+    label is lost however badly it starts. Of equal ranks the smaller loss comes first, before all ranks the loss `FIRST`.
+    losses: (B,), labels: (B,) integers below `classes`.
     """
     order = torch.argsort(losses, stable=True)
     member = torch.nn.functional.one_hot(labels[order], classes)  # (B, K), by ascending loss
     rank = (member.cumsum(0) * member).sum(1) - 1  # (B,) within the label
-    share = (rank / member.sum(0)[labels[order]]).masked_fill(losses[order] < 0, -1.0)
+    share = (rank / member.sum(0)[labels[order]]).masked_fill(losses[order] == FIRST, FIRST)
     return order[torch.argsort(share, stable=True)[:count]]

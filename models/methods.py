@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from influence.by_loss import Split, smallest, smallest_of_each_label, split_by_loss, split_counts
+from influence.by_loss import FIRST, Split, smallest, smallest_of_each_label, split_by_loss, split_counts
 from models.robust_loss import rdia_ls_loss
 from models.settings import Method, Settings, forget_rate
 from models.transition import Transition, forward_losses
@@ -128,7 +128,7 @@ def detached_losses(logits: Tensor, labels: Tensor) -> Tensor:
 def ranked_losses(batch: Batch) -> Tensor:
     """`detached_losses`, but below all others for trusted samples, so that these are kept, (B,)."""
     losses = detached_losses(batch.logits, batch.labels)
-    return losses if batch.trusted is None else losses.masked_fill(batch.trusted, -1.0)
+    return losses if batch.trusted is None else losses.masked_fill(batch.trusted, FIRST)
 
 
 def kept_count(batch: Batch, settings: Settings, epoch: int) -> int:

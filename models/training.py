@@ -91,7 +91,7 @@ def labels_at(data: Tensors, batch: Tensor) -> tuple[Tensor, Tensor | None]:
         return data.labels.index_select(0, batch), None if known is None else known.index_select(0, batch)
     right = batch >= n
     if known is not None:
-        right |= known.index_select(0, batch.clamp(max=n - 1)) & ~right
+        right |= known.index_select(0, batch.clamp(max=n - 1))
     return rows_at(data.labels, data.trusted.labels, batch), right
 
 

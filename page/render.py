@@ -57,6 +57,11 @@ def write_page(review: Review, path: Path) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror}); make room, or give another path") from error
 
 
+def page_line(path: Path) -> str:
+    """What the terminal says of a page that was written."""
+    return f"review page, open it in a browser: {path}"
+
+
 def html_page(review: Review) -> str:
     """The HTML of the page. Its policy allows its own script and style sheet, by their hashes, and no requests."""
     style, script = ((HERE / f"page.{suffix}").read_text(encoding="utf-8") for suffix in ("css", "js"))

@@ -15,7 +15,9 @@ def describe(name: str, dataset: Dataset) -> str:
     """Rows and classes of each part of the data."""
     parts = {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}
     lines = [f"{name}: {dataset.train.x.shape[1]:,} features, {density(dataset.train.x):.0%} of them filled"]
-    for role, part in ((role, part) for role, part in parts.items() if len(part.labels)):
+    for role, part in parts.items():
+        if not len(part.labels):
+            continue
         counts = np.bincount(part.labels, minlength=len(dataset.classes))
         of = ", ".join(f"{count:,} of class {name}" for name, count in zip(dataset.classes, counts, strict=True))
         if len(counts) > LISTED:

@@ -61,7 +61,7 @@ def test_each_label_keeps_the_same_share(seed: int) -> None:
 
 def test_each_label_gets_its_best_sample_before_any_gets_its_second_and_the_smaller_loss_comes_first() -> None:
     labels = torch.tensor([0] * 30 + [1] * 3)
-    for losses in (torch.arange(33.0), 33 - torch.arange(33.0)):
+    for losses in (torch.arange(33.0), -torch.arange(33.0)):
         best = sorted((int(losses[labels == label].argmin()) + 30 * label for label in (0, 1)), key=lambda place: losses[place])
         assert smallest_of_each_label(losses, labels, 2, 2).tolist() == best
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from Figure import own_target
-from Figure.own_target import TRIED_RECIPES, OwnOf, own_runs, own_table, train_variants
+from Figure.own_target import TRIED_RECIPES, own_runs, own_table, train_variants
+from Figure.rates_target import RateOf
 from tests.test_trusted_target import small_set
 
 
@@ -13,7 +14,7 @@ def test_a_run_trains_by_every_recipe(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(own_target, "noisy_set", lambda _config, _folder: small_set())
     monkeypatch.setattr(own_target, "TRIED_RECIPES", {name: TRIED_RECIPES[name] for name in ("fast", "own")})
     monkeypatch.setattr(own_target, "FIRST_ROWS", 300)
-    found = train_variants(OwnOf("music", 0.0, "none", 1), tmp_path)
+    found = train_variants(RateOf("music", 0.0, "none", 1), tmp_path)
     assert found["wrong"] == pytest.approx(0.3, abs=0.05)
     assert min(found["accuracy, fast"], found["accuracy, own"]) > 80
     assert found["seconds, own"] > found["seconds, fast"]
