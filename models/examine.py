@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from data.telling import Progress, silent
@@ -14,13 +15,14 @@ EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then
 LARGER = 100.0  # fits on better labels take up to so many times the C of the fit on the given ones
 EVIDENCE = 0.25  # power of the held-out likelihood by which they are pooled; chosen, with LARGER, on 22 tables with synthetic noise
 LEAST_POOLED = 0.01  # of a fit in the pool; others are left out
+UNSEEN = 0.05  # share of wrong labels that the model allows for: given labels do not show those that features predict
 SCALES = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: of small C, and on soft labels, they are too small
 
 
 class Examined(NamedTuple):
     """The model and labels after an examination; no row is scored by a fit that has seen it."""
 
-    weights: np.ndarray  # (K, d)
+    weights: np.ndarray  # (K, d), shrunk where few labels seem wrong (`cautious`)
     labels: np.ndarray  # q (n, K): P(true label | features, given label)
     probabilities: np.ndarray  # (n, K) of the true label by features alone
     p_wrong: np.ndarray  # (n,) 1 - q of the given label
@@ -92,7 +94,23 @@ def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> 
         progress(2 + done, 1 + EXAMINE_ROUNDS)
     fitted = {each: folds.fit(folds.all, targets, each, folds.weights, folds.starts[each, 0]) for each in shares}
     W = sum(share * fitted[each] for each, share in shares.items())
-    return Examined(W, targets, p, 1.0 - targets[rows, given], alone[rows, given], C)
+    p_wrong = 1.0 - targets[rows, given]
+    return Examined(cautious(p, targets, p_wrong, folds.weights) * W, targets, p, p_wrong, alone[rows, given], C)
+
+
+def cautious(p: np.ndarray, labels: np.ndarray, p_wrong: np.ndarray, weights: np.ndarray) -> float:
+    """The factor of the logits, at most 1, that suits the labels if `UNSEEN` of the given ones are wrong: 1 where as many seem so.
+
+    argmin_t - sum_ik s_i r_ik ln softmax(t ln p_i)_k, r = (1 - u) q + u (1 - q) / (K - 1), where u is what is missing to `UNSEEN`.
+    p: (n, K), held out. labels: q (n, K). p_wrong: (n,). weights: s (n,).
+    """
+    u = UNSEEN - float(np.average(p_wrong, weights=weights))
+    if u <= 0.0:
+        return 1.0
+    log_p = np.log(np.maximum(p, np.finfo(float).tiny))
+    r = weights[:, None] * ((1.0 - u) * labels + u * (1.0 - labels) / (p.shape[1] - 1))
+    loss = minimize_scalar(lambda t: -float(np.vdot(r, log_softmax(t * log_p, axis=1))), bounds=(0.0, 1.0), method="bounded")
+    return float(loss.x)
 
 
 def confidently_wrong(p: np.ndarray, given: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@ import pytest
 from scipy.special import softmax
 
 from models.auto import likely, most_first, surely_wrong
-from models.examine import EVIDENCE, SCALES, Folds, confidently_wrong, evidence, examine, shares_by_evidence
+from models.examine import EVIDENCE, SCALES, UNSEEN, Folds, cautious, confidently_wrong, evidence, examine, shares_by_evidence
 from models.pool import TO_ONE, posterior
 from models.repair import RepairData
 from models.soft_regression import fit_soft, one_hot
@@ -60,6 +60,19 @@ def test_logits_that_are_too_small_are_made_larger() -> None:
     given = np.where(rng.random(2_000) < 0.1, (true + 1) % 3, true)
     logits = 6.0 * np.eye(3)[np.where(rng.random(2_000) < 0.02, (true + 2) % 3, true)]
     assert shares_by_evidence(logits[None] / 3, given, np.ones(2_000))[0] >= 2.0
+
+
+def test_the_model_allows_for_wrong_labels_that_are_not_seen() -> None:
+    """Of two classes whose logits are all a, and no label seems wrong, the best factor has softmax(t a) = 1 - UNSEEN."""
+    a = 8.0
+    p = softmax(np.array([[a, 0.0], [0.0, a]]), axis=1)
+    found = cautious(p, np.eye(2), np.zeros(2), np.ones(2))
+    assert found * a == pytest.approx(np.log((1 - UNSEEN) / UNSEEN), abs=1e-3)
+    # As many as are allowed for seem wrong; logits that are too small; a row without weight.
+    assert cautious(p, np.eye(2), np.full(2, UNSEEN), np.ones(2)) == 1.0
+    assert cautious(softmax(np.eye(2), axis=1), np.eye(2), np.zeros(2), np.ones(2)) == pytest.approx(1.0, abs=1e-4)
+    rows = [p[0], [0.5, 0.5]], np.array([[1.0, 0.0], [0.0, 1.0]])
+    assert cautious(np.array(rows[0]), rows[1], np.zeros(2), np.array([1.0, 0.0])) == pytest.approx(found, abs=1e-3)
 
 
 def problem(trusted: int) -> RepairData:
