@@ -96,7 +96,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
         save_repair(found, flags.result_dir)
         export(found, flags.export or [], flags.result_dir)
     if flags.result_dir or flags.audit:
-        review = with_command(ranked_review(found))
+        review = with_command(ranked_review(found, flags.draw))
         if flags.result_dir:
             save_review(review, flags.result_dir)
         if flags.audit:

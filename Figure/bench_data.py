@@ -172,9 +172,11 @@ def number_features(train: Sequence[dict[str, str]], pool: Sequence[dict[str, st
 def noisy_labels(x: Matrix, labels: np.ndarray, classes: int, kind: str, rng: np.random.Generator) -> np.ndarray:
     """Labels after made noise, (n,).
 
-    symmetric, pairflip: `data.noise`. one-sided: of the upper half of the classes each label, with probability 0.4, becomes that of
-    the lower half: of two classes, 1 becomes 0. dependent: `dependent_labels`.
+    none: as they are. symmetric, pairflip: `data.noise`. dependent: `dependent_labels`. one-sided: of the upper half of the
+    classes each label, with probability 0.4, becomes that of the lower half: of two classes, 1 becomes 0.
     """
+    if kind == "none":
+        return labels
     if kind == "dependent":
         return dependent_labels(x, labels, classes, NOISE_RATES[kind], rng)
     if kind == "one-sided":

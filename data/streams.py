@@ -18,6 +18,7 @@ Stream = Literal[
     "repair",
     "halves",
     "augment",
+    "drawn",
 ]  # append only: a stream's place in the list is its key
 STREAMS: tuple[Stream, ...] = get_args(Stream)
 

@@ -83,6 +83,13 @@ class RepairData(NamedTuple):
         """Soft labels (n, K), those that a person has checked as given."""
         return np.where(self.confirmed()[:, None], one_hot(self.given, self.classes), labels)
 
+    def trusting(self, rows: np.ndarray) -> "RepairData":
+        """These training rows (indices), whose labels a person has checked, as trusted rows too; as training rows they weigh 0."""
+        weights = self.row_weights().copy()
+        weights[rows] = 0.0
+        x_trusted = stacked(self.x[rows], self.x_trusted) if len(self.trusted) else self.x[rows]
+        return self._replace(x_trusted=x_trusted, trusted=np.append(self.given[rows], self.trusted), weights=weights)
+
     def penalty(self, C: float) -> float:
         """C of softmax regression that makes it, for two classes, logistic regression with that C: its penalty counts w twice."""
         return C / 2 if self.classes == 2 else C

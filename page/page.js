@@ -1,6 +1,7 @@
 "use strict";
 // The page of a run. It shows data as text (textContent) or as pictures, never as markup. Samples are stored as columns, the most harmful
-// first, or the most surely wrong: sample i has phi[i], given[i] and so on, and the suspects are the first ones.
+// first, or the most surely wrong: sample i has phi[i], given[i] and so on, and the suspects are the first ones. Of samples that were
+// drawn at random all are to be decided, and count as suspects.
 (() => {
   const KINDS = { f8: Float64Array, f4: Float32Array, u4: Uint32Array, i4: Int32Array, u2: Uint16Array, u1: Uint8Array };
   const CHUNK = 1000; // the decisions of so many rows are stored under one key
@@ -9,7 +10,8 @@
 
   const el = (id) => document.getElementById(id);
   const page = JSON.parse(el("data").textContent);
-  const { facts } = page, { classes } = facts, ranked = facts.order !== "influence"; // then without Phi, alpha and a histogram
+  const { facts } = page, { classes } = facts, drawn = facts.order === "drawn", noun = drawn ? "row" : "suspect";
+  const ranked = facts.order !== "influence"; // then without Phi, alpha and a histogram
   const decode = ([kind, base64]) => new KINDS[kind](Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer);
   const arrays = Object.fromEntries(Object.entries(page.arrays).map(([name, packed]) => [name, decode(packed)]));
   const { rows, phi, eta, given, suggested, p_given, p_suggested, uncertainty, flipped, counts, columns, values, pulls } = arrays;
@@ -61,11 +63,20 @@
   const chunkOf = (i) => Math.floor(rows[i] / CHUNK);
   for (let i = 0; i < n; i++) chunks.has(chunkOf(i)) ? chunks.get(chunkOf(i)).push(i) : chunks.set(chunkOf(i), [i]);
 
+  const ofOthers = (chunk) => { // what is stored of rows that only another page of this run has
+    const own = new Set(chunks.get(chunk).map((i) => rows[i]));
+    try {
+      return JSON.parse(storage.getItem(KEY + chunk) || "[]").filter(([row]) => !own.has(row));
+    } catch {
+      return [];
+    }
+  };
   const store = (places) => {
     unsaved = true;
     try {
       for (const chunk of storage ? new Set(places.map(chunkOf)) : []) {
-        const kept = chunks.get(chunk).filter((i) => decided[i] >= 0).map((i) => [rows[i], decided[i], when[i], by[i]]);
+        const kept = ofOthers(chunk);
+        for (const i of chunks.get(chunk)) if (decided[i] >= 0) kept.push([rows[i], decided[i], when[i], by[i]]);
         kept.length ? storage.setItem(KEY + chunk, JSON.stringify(kept)) : storage.removeItem(KEY + chunk);
       }
     } catch {
@@ -91,7 +102,7 @@
   const VERDICTS = [
     () => "not decided",
     (i) => `✓ accepted: ${classes[decided[i]]}`,
-    (i) => `✗ rejected: stays ${classes[decided[i]]}`,
+    (i) => `${drawn ? "✓ kept" : "✗ rejected: stays"} ${classes[decided[i]]}`,
     (i) => `✎ another label: ${classes[decided[i]]}`,
   ];
   const verdict = (i) => VERDICTS[status(i)](i);
@@ -410,7 +421,7 @@
       facts: make("dl"), flip: part("p", "flip"), file: part("p", "file"), verdict: part("p", "verdict"), accept: make("button", { type: "button" }), reject: make("button", { type: "button" }),
       back: make("button", { type: "button", textContent: "×", title: "Remove this decision", ariaLabel: "Remove this decision" }), other: make("select", { ariaLabel: "Another label" }, [make("option", { value: "", textContent: "another label …" })]) };
     card.accept.append("Accept ", make("kbd", { textContent: "a" }));
-    card.reject.append("Reject ", make("kbd", { textContent: "r" }));
+    card.reject.append(drawn ? "Keep " : "Reject ", make("kbd", { textContent: "r" }));
     card.why = make("details", { className: "why" }, [make("summary", {}, ["Why? Rows like it ", make("kbd", { textContent: "w" })])]);
     card.why.addEventListener("toggle", () => { if (card.why.open !== state.why) showWhy(card.why.open); });
     const change = make("p", { className: "change" }, [card.given, " → ", card.suggested]);
@@ -438,7 +449,7 @@
     const pictured = i < facts.pictures;
     card.sample = i;
     card.given.textContent = classes[given[i]];
-    card.suggested.textContent = given[i] !== suggested[i] ? classes[suggested[i]] : ranked && i < facts.suspects ? "unsure" : "no change";
+    card.suggested.textContent = given[i] !== suggested[i] ? classes[suggested[i]] : facts.order === "wrong" && i < facts.suspects ? "unsure" : "no change";
     card.facts.replaceChildren(...measures(i).flatMap(([name, text]) => [make("dt", { textContent: name }), make("dd", { textContent: text })]));
     card.picture.hidden = !pictured;
     if (pictured) drawPicture(card.picture, i);
@@ -508,7 +519,7 @@
   };
   const showProgress = () => {
     const [, accepted, rejected, other] = tally.states, total = accepted + rejected + other;
-    el("done").textContent = `${count(tally.suspects)} of ${many(above, "suspect")} decided: ${count(accepted)} accepted, ${count(rejected)} rejected` + (classes.length > 2 ? `, ${count(other)} another label` : "")
+    el("done").textContent = `${count(tally.suspects)} of ${many(above, noun)} decided: ${count(accepted)} accepted, ${count(rejected)} ${drawn ? "kept" : "rejected"}` + (classes.length > 2 ? `, ${count(other)} another label` : "")
       + (total > tally.suspects ? ` (${count(total - tally.suspects)} of them not suspects)` : "");
     el("progress").max = Math.max(1, above);
     el("progress").value = tally.suspects;
@@ -617,8 +628,8 @@
   const texts = () => {
     const labels = keyed === classes ? "a digit chooses that label" : keyed.length ? `${keyed.map((key, place) => `${key} ${classes[place]}`).join(", ")} choose a label`
       : "choose other labels from the list in each card";
-    el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r rejects (the given label stays), ${labels}, Delete removes a decision, u or Ctrl+Z undoes` + (alikeOf.size ? ", w shows rows like each sample." : ".");
-    const held = facts.n_train > n ? ` This page holds the first ${count(n)} of ${count(facts.n_train)} samples.` : "";
+    el("keys").textContent = `Keys, in the samples: arrows move, a accepts, r ${drawn ? "keeps the given label" : "rejects (the given label stays)"}, ${labels}, Delete removes a decision, u or Ctrl+Z undoes` + (alikeOf.size ? ", w shows rows like each sample." : ".");
+    const held = facts.n_train > n && !drawn ? ` This page holds the first ${count(n)} of ${count(facts.n_train)} samples.` : "";
     el("notes").textContent = "p: predicted probability of the given → the suggested label."
       + (ranked ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
       + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the first ${count(facts.pictures)} samples.` : "")
@@ -644,6 +655,9 @@
     el("flip-filter").hidden = !known;
     el("order-choice").hidden = !uncertainty.length;
     el("gain").hidden = facts.order !== "wrong";
+    if (drawn) el("decision").options[2].textContent = "kept";
+    el("matrix").parentElement.hidden = drawn;
+    for (const id of ["scope-choice", "accept-page", "accept-list"]) el(id).hidden = drawn; // each row is to be looked at
     if (ranked && !facts.suspects) el("scope").options[1].defaultSelected = true; // with no suspects, all are shown
     state.scope = el("scope").value;
     if (classes.length === 2) el("decision").querySelector("[value='3']").remove();

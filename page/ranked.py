@@ -1,4 +1,4 @@
-"""What the review page shows of a run by the protocol auto: its samples, most surely wrong first."""
+"""What the review page shows of a run by the protocol auto: its samples, most surely wrong first, or some drawn at random."""
 
 import numpy as np
 
@@ -7,22 +7,29 @@ from models.pool import entropy
 from page.alike import ALIKE_SAMPLES, alike, examples
 from page.review import CARRIED_SAMPLES, NO_HISTOGRAM, Review, abouts, explained, of_pictures, of_samples, pictures_of
 from page.sprites import Sprites
+from run.decisions import drawn_order
 from run.records import Record
 from run.repairing import MORE_LIKELY, Found, suggested_places
 
 OF_REPAIR = ("dataset", "fdr", "wrong_labels", "listed", "seed", "n_train", "n_trusted", "n_test", "methods")
 
 
-def ranked_review(found: Found) -> Review:
-    """The review of a run. Its labels are those before a person's decisions, which the browser has kept."""
+def ranked_review(found: Found, draw: int | None = None) -> Review:
+    """The review of a run. Its labels are those before a person's decisions, which the browser has kept.
+
+    draw: show so many training rows in the random order of `run.decisions.drawn_order`.
+    """
     dataset, repaired, given = found.dataset, found.repaired, found.given
-    first = np.argsort(-repaired.p_wrong, kind="stable")[:CARRIED_SAMPLES]
+    if draw:
+        first = drawn_order(len(given.labels), found.record["seed"])[: min(draw, CARRIED_SAMPLES)]
+    else:
+        first = np.argsort(-repaired.p_wrong, kind="stable")[:CARRIED_SAMPLES]
     labels, rows = given.labels[first], dataset.train.rows[first]
     q, likeliest = repaired.labels[first], other_labels(repaired.labels[first], labels)
     suggested = likeliest if q.shape[1] == 2 else suggested_places(found)[first]
-    pictures, uncertainty = pictures_of(dataset, first), entropy(q).astype(np.float32)
+    pictures, uncertainty = pictures_of(dataset, first), np.zeros(0) if draw else entropy(q).astype(np.float32)
     return Review(
-        facts=facts_of_repair(found, pictures),
+        facts=facts_of_repair(found, pictures, len(first) if draw else None),
         phi=np.zeros(0),
         eta=np.zeros(0),
         uncertainty=uncertainty,
@@ -36,7 +43,7 @@ def ranked_review(found: Found) -> Review:
 
 
 def alike_rows(found: Found, first: np.ndarray, uncertainty: np.ndarray, likeliest: np.ndarray) -> dict[str, np.ndarray]:
-    """The fields that show rows like the samples at the top of both orders; none of rows on disk, which are many."""
+    """The fields that show rows like the samples at the top of each order; none of rows on disk, which are many."""
     x, repaired, given = found.dataset.train.x, found.repaired, found.data.given
     if not in_memory(x):
         return {}
@@ -54,13 +61,13 @@ def other_labels(q: np.ndarray, given: np.ndarray) -> np.ndarray:
     return others.argmax(axis=1)
 
 
-def facts_of_repair(found: Found, pictures: Sprites) -> Record:
-    """What the page says of the run."""
+def facts_of_repair(found: Found, pictures: Sprites, drawn: int | None) -> Record:
+    """What the page says of the run. drawn: how many rows it shows that were drawn at random."""
     return {
         **{name: found.record[name] for name in OF_REPAIR},
         **NO_HISTOGRAM,
-        "order": "wrong",
-        "suspects": int((found.repaired.p_wrong > MORE_LIKELY).sum()),
+        "order": "drawn" if drawn else "wrong",
+        "suspects": drawn or int((found.repaired.p_wrong > MORE_LIKELY).sum()),
         "decided": found.record["decided"]["labels"] if found.decided else None,
         "flipped": int(found.given.flipped.sum()),
         "run": found.key,

@@ -1,4 +1,4 @@
-"""What the page says of its run, by its order: by influence, by the probability of a wrong label, or by loss (RDIA-LS.py)."""
+"""What the page says of its run, by its order: influence, the probability of a wrong label, chance, or loss (RDIA-LS.py)."""
 
 import html
 
@@ -24,6 +24,14 @@ BY_PROBABILITY = {
     "suspects": "more likely wrong than right",
     "again": "To repair with them,",
 }
+BY_CHANCE = {
+    **BY_PROBABILITY,
+    "lead": "These training rows were drawn at random. Check the label of each one: in the next run the rows that you decide are"
+    " trusted rows, by which all others are judged.",
+    "decide": "1. Check each label",
+    "order": "drawn at random",
+    "suspects": "drawn at random",
+}
 BY_LOSS = {
     "lead": "A network that was trained by RDIA-LS predicts other labels for some training samples. You decide.",
     "threshold": "hidden",  # nothing is chosen on the page: the suspects are those of suspects.csv
@@ -40,6 +48,7 @@ def texts(facts: Record) -> dict[str, str]:
     of_order = {
         "influence": (BY_INFLUENCE, facts_by_influence, metrics_table),
         "wrong": (BY_PROBABILITY, facts_by_probability, metrics_table),
+        "drawn": (BY_CHANCE, facts_of_draw, metrics_table),
         "loss": (BY_LOSS, facts_by_loss, accuracy_table),
     }
     said, facts_of, table_of = of_order[facts["order"]]
@@ -77,6 +86,12 @@ def facts_by_probability(facts: Record) -> dict[str, str]:
         "Rows": f"{facts['n_train']:,} training, {facts['n_trusted']:,} trusted, {facts['n_test']:,} test",
         "Seed": str(facts["seed"]),
     }
+
+
+def facts_of_draw(facts: Record) -> dict[str, str]:
+    """Wrong labels, noise and sizes of a run by the protocol auto whose page shows rows that were drawn at random."""
+    drawn = f"{facts['suspects']:,} of {facts['n_train']:,} training rows"
+    return {"Drawn": drawn, **{name: facts_by_probability(facts)[name] for name in ("Noise", "Rows", "Seed")}}
 
 
 def facts_by_loss(facts: Record) -> dict[str, str]:

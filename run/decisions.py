@@ -13,8 +13,10 @@ from data.dataset import Dataset
 from data.errors import InputError
 from data.files import refuse_endless
 from data.noise import NoisyLabels
+from data.streams import generator
 from run.identity import difference
 
+LEAST_DECIDED = 0.9  # of the rows that were drawn at random: some are left out, and the last ones may be to come
 DECIDED = "decided"  # also the name of the choice in Label Studio, and so of a column in what it exports
 NEEDED = ("run", "index", "given", DECIDED)  # the page also writes suggested, by and when
 EXPORT = "export it from the review page of this run (--audit)"
@@ -53,6 +55,22 @@ def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) ->
             )
         decided[place], rows[place] = label, True
     return Decided(decided, rows)
+
+
+def drawn_order(count: int, seed: int) -> np.ndarray:
+    """Places of the training rows in the order in which a person gets them at random, (count,)."""
+    return generator(seed, "drawn").permutation(count)
+
+
+def drawn_rows(decided: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Places of the decided rows that stand for all: those in the longest beginning of the random order that is decided.
+
+    decided: (n,) bool. Of the beginning, at most half of the order, `LEAST_DECIDED` are decided.
+    """
+    half = order[: len(order) // 2]
+    begun = np.flatnonzero(np.cumsum(decided[half]) >= LEAST_DECIDED * np.arange(1, len(half) + 1))
+    beginning = half[: begun[-1] + 1] if len(begun) else half[:0]
+    return beginning[decided[beginning]]
 
 
 def count_decisions(decided: Decided, given: NoisyLabels, truth: np.ndarray) -> dict[str, int | None]:

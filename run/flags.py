@@ -15,7 +15,7 @@ from run.script import error_line
 AUTO = "auto"
 MOST_COUNT = 10**9
 SEED_DIGITS = 100
-OF_THE_OUTPUT = {"--audit", "--labels", "--result_dir", "--export", "--resume", "--json", "--quiet"}
+OF_THE_OUTPUT = {"--audit", "--draw", "--labels", "--result_dir", "--export", "--resume", "--json", "--quiet"}
 QUOTED = 40  # characters: an error quotes no more of a value
 DEFAULT = re.compile(r"(?P<meaning>.*) \[(?P<default>[^\]]*)\]")  # a flag's help ends in its default, in brackets
 

@@ -40,6 +40,12 @@ def rdia_parser(description: str | None = None) -> Parser:
     output = flags.add_argument_group("output")
     output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suggestions")
     output.add_argument(
+        "--draw",
+        type=count,
+        metavar="N",
+        help="auto: the page has N training rows, drawn at random; with --labels the decided ones are then trusted rows",
+    )
+    output.add_argument(
         "--labels",
         type=place,
         metavar="DECIDED.csv",
@@ -157,7 +163,11 @@ def check_protocol(flags: argparse.Namespace) -> None:
             raise InputError(f"--fdr {flags.fdr:g}: is for --protocol auto; add that, or leave it out")
         if flags.export:
             raise InputError(f"--export {' '.join(flags.export)}: is for --protocol auto; add that, or leave it out")
+        if flags.draw:
+            raise InputError(f"--draw {flags.draw}: is for --protocol auto; add that, or leave it out")
         return
+    if flags.draw and not flags.audit:
+        raise InputError(f"--draw {flags.draw}: is for the review page; add --audit page.html, or leave it out")
     if flags.export and not flags.result_dir:
         raise InputError(f"--export {' '.join(flags.export)}: needs a --result_dir to write into; add it")
     if flags.model != "linear":

@@ -19,7 +19,7 @@ from models.metrics import evaluate, share
 from models.pool import suggestions
 from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple, can_judge, repair
 from run.corrected import save_corrected
-from run.decisions import Decided, count_decisions, read_decisions
+from run.decisions import Decided, count_decisions, drawn_order, drawn_rows, read_decisions
 from run.identity import run_key
 from run.rdia import Config
 from run.records import Record, append_line, environment, table_of, write_csv
@@ -64,12 +64,15 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         decided = read_decisions(config.labels, key, dataset, given.labels) if config.labels else None
         labels, checked = decided or (given.labels, None)
         data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked, before=given.labels)
+        drawn = drawn_rows(decided.rows, drawn_order(n, config.seed)) if decided else np.arange(0)
+        if len(drawn) >= LEAST_TRUSTED:
+            data = data.trusting(drawn)
     with stages("repair"):
-        rng, judge = generator(config.seed, "repair"), can_judge(trusted.labels)
+        rng, judge = generator(config.seed, "repair"), can_judge(data.trusted)
         repaired = repair(data, rng, stages.within) if judge else examine(data, rng, stages.within)
     with stages("evaluate"):
         found = Found({}, dataset, given, decided, data, repaired, suspected(repaired, config.fdr), key)
-        methods = {name: method_metrics(method, dataset) for name, method in methods_of(repaired).items()}
+        methods = {name: method_metrics(method, dataset, data.trusted) for name, method in methods_of(repaired).items()}
     return found._replace(record={**repair_record(config, found, methods), "seconds": stages.seconds})
 
 
@@ -98,11 +101,11 @@ def own_data(config: Config) -> bool:
     return config.dataset not in ROW_SETS
 
 
-def method_metrics(method: Simple, dataset: Dataset) -> dict[str, Any]:
-    """Metrics on the trusted rows, held out, and on the test rows, if there are any."""
+def method_metrics(method: Simple, dataset: Dataset, trusted: np.ndarray) -> dict[str, Any]:
+    """Metrics on the trusted rows, held out, and on the test rows, if there are any. trusted: (m,) labels."""
     found: dict[str, Any] = {}
     if len(method.held_out):
-        found["trusted"] = evaluate(two_class(method.held_out), dataset.validation.labels)._asdict()
+        found["trusted"] = evaluate(two_class(method.held_out), trusted)._asdict()
     if len(dataset.test.labels):
         found["test"] = evaluate(two_class(dataset.test.x @ method.weights.T), dataset.test.labels)._asdict()
     return found
@@ -132,7 +135,7 @@ def repair_record(config: Config, found: Found, methods: Record) -> Record:
         "seed": config.seed,
         "fdr": None if isinstance(found.repaired, Examined) else config.fdr,
         "n_train": len(given.labels),
-        "n_trusted": len(dataset.validation.labels),
+        "n_trusted": len(found.data.trusted),
         "n_test": len(dataset.test.labels),
         "classes": len(dataset.classes),
         "wrong_labels": wrong_labels(found),
@@ -217,10 +220,13 @@ def repair_notes(found: Found, config: Config) -> list[str]:
     if isinstance(found.repaired, Examined):
         notes.append(
             f"there are {trusted} trusted rows{' of one class' if trusted >= LEAST_TRUSTED else ''}: the labels are examined by"
-            f" cross-fitting alone, and nothing is promised of the suspects; {FEW_TRUSTED} trusted rows as NAME.val.csv, FILE.val,"
-            " x_val and y_val, or in val/ change that"
+            f" cross-fitting alone, and nothing is promised of the suspects; {FEW_TRUSTED} trusted rows change that: check rows"
+            f" drawn at random on a page (--audit page.html --draw {FEW_TRUSTED}), or give them as NAME.val.csv, FILE.val,"
+            " x_val and y_val, or in val/"
         )
         return notes
+    if drawn := trusted - len(found.dataset.validation.labels):
+        notes.append(f"{drawn} of the rows that you decided were drawn at random: they are trusted rows")
     if trusted < FEW_TRUSTED:
         notes.append(
             f"there are {trusted} trusted rows: expect a short list of suspects, and results that change with the rows;"
