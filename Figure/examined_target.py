@@ -24,8 +24,8 @@ from models.soft_regression import fit_soft, one_hot
 from run.records import Record
 from run.repairing import MORE_LIKELY
 
-CHECKED_ROWS = 100  # rows drawn at random
-CHECKED = f"{CHECKED_ROWS} checked"
+ROWS_CHECKED = 100  # rows drawn at random
+CHECKED = f"{ROWS_CHECKED} checked"
 EXAMINED_METHODS = ("ERM", "CleanLearning", "Examined", CHECKED)
 WITH_LISTS = ("CleanLearning", "Examined")  # that call labels wrong
 NOT_NOISY = "none"
@@ -49,7 +49,7 @@ def examined_cell(config: ExaminedOf, data_dir: Path) -> Record:
     cleaned = clean_learning(data.x, data.given, data.classes, found.C, config.seed) if has_cleanlab() else None
     ours = Fitted(found.weights, 0.0, found.C)
     plain = fit_soft(data.x, one_hot(data.given, data.classes), data.penalty(found.C), np.ones(len(data.given)))
-    looked_at = np.random.default_rng([config.seed, 2]).permutation(len(data.given))[:CHECKED_ROWS]
+    looked_at = np.random.default_rng([config.seed, 2]).permutation(len(data.given))[:ROWS_CHECKED]
     checked = np.isin(np.arange(len(data.given)), looked_at)
     told = data._replace(given=np.where(checked, cell.true, data.given), checked=checked, before=data.given)
     after = repair(told := told.trusting(looked_at), np.random.default_rng([config.seed, 3]))
