@@ -86,49 +86,51 @@ def examined_runs(count: int) -> list[Run]:
 
 
 def examined_table(lines: Sequence[Record]) -> str:
-    """Accuracy, log-loss, the lists of wrong labels and how many there are, a row a set and noise."""
-    rows = []
-    for run in examined_runs(1):
-        mine = of_run(lines, run)
-        if mine:
-            rows.append([run.config["dataset"], run.config["noise"], *examined_row(mine)])
-    methods = [f"{metric}, {name}" for metric in ("accuracy", "log-loss") for name in EXAMINED_METHODS]
+    """Two tables, a row a set and noise: the model's accuracy and log-loss; the wrong labels, their lists and rankings."""
+    runs = [(run, mine) for run in examined_runs(1) if (mine := of_run(lines, run))]
+    of = [[run.config["dataset"], run.config["noise"]] for run, _ in runs]
+    models = [f"{metric}, {name}" for metric in ("accuracy", "log-loss") for name in EXAMINED_METHODS]
+    shares = ["wrong labels", "estimate", f"estimate, {CHECKED}"]
+    ranked = ["AP, self-confidence", "AP, `p_wrong`", f"AP, {CHECKED}"]
     lists = [f"{what}, {name}" for what in ("precision", "recall") for name in WITH_LISTS]
-    head = [
-        "set",
-        "noise",
-        "wrong",
-        "estimate",
-        f"estimate, {CHECKED}",
-        *methods,
-        "AP, self-confidence",
-        "AP, `p_wrong`",
-        f"AP, {CHECKED}",
-        *lists,
+    tables = [
+        markdown(["set", "noise", *head], [[*first, *row(mine)] for first, (_, mine) in zip(of, runs, strict=True)])
+        for head, row in ((models, model_cells), ([*shares, *ranked, *lists], label_cells))
     ]
-    return f"Means of {seeds(lines)}.\n\n{markdown(head, rows)}"
+    return "\n\n".join([f"Means of {seeds(lines)}.", *tables])
 
 
-def examined_row(lines: Sequence[Record]) -> list[str]:
-    """The means over the seeds; "-" for a method that was not run or a list that was empty."""
+def model_cells(lines: Sequence[Record]) -> list[str]:
+    """Accuracy and log-loss of each method."""
+    names = [(metric, method) for metric in ("accuracy", "log_loss") for method in EXAMINED_METHODS]
+    return [mean_cell([line["methods"].get(method, {}).get(metric) for line in lines]) for metric, method in names]
 
-    def mean(values: Sequence[float | None]) -> str:
-        numbers = [value for value in values if value is not None]
-        return f"{np.mean(numbers):.3f}" if numbers else "-"
 
-    def metrics(name: str) -> list[str]:
-        return [mean([line["methods"].get(method, {}).get(name) for line in lines]) for method in EXAMINED_METHODS]
+def label_cells(lines: Sequence[Record]) -> list[str]:
+    """What is said of the labels, and how far it is true."""
+    shares = [mean_cell([line[name] / line["n_train"] for line in lines]) for name in ("wrong", "estimate")]
+    after = mean_cell([line["estimated_share"] for line in lines])
+    ranked = [
+        mean_cell([line["average_precision"].get(name) for line in lines]) for name in ("self_confidence", "p_wrong", CHECKED)
+    ]
+    lists = [(place, name) for place in (0, 1) for name in WITH_LISTS]
+    return [
+        *shares,
+        after,
+        *ranked,
+        *(mean_cell([line["lists"].get(name, [None] * 2)[place] for line in lines]) for place, name in lists),
+    ]
 
-    shares = [mean([line[name] / line["n_train"] for line in lines]) for name in ("wrong", "estimate")]
-    ranked = [mean([line["average_precision"].get(name) for line in lines]) for name in ("self_confidence", "p_wrong", CHECKED)]
-    listed = [mean([line["lists"].get(name, [None, None])[place] for line in lines]) for place in (0, 1) for name in WITH_LISTS]
-    shares.append(mean([line["estimated_share"] for line in lines]))
-    return [*shares, *metrics("accuracy"), *metrics("log_loss"), *ranked, *listed]
+
+def mean_cell(values: Sequence[float | None]) -> str:
+    """The mean over the seeds; "-" for a method that was not run or a list that was empty."""
+    numbers = [value for value in values if value is not None]
+    return f"{np.mean(numbers):.3f}" if numbers else "-"
 
 
 TARGETS = {
     "examined": Target(
-        "labels examined without trusted rows, beside CleanLearning, on real and made noise",
+        "labels examined without trusted rows, beside CleanLearning, and with rows drawn and checked, on real and made noise",
         3,
         examined_runs,
         lambda lines, output, _: output.table("examined", examined_table(lines)),

@@ -36,10 +36,8 @@ def line(seed: int, cleaned: bool) -> Record:
 def test_the_table_leaves_out_what_was_not_run() -> None:
     rows = examined_table([line(1, False), line(2, True)]).splitlines()
     assert rows[0] == "Means of n = 2 seeds."
-    cells = [cell.strip() for cell in rows[-1].split("|")[1:-1]]
-    assert cells == [
-        "music", "real", "0.200", "0.150", "0.300", *["0.500"] * 4, *["1.000"] * 4, "0.600", "0.700", "0.900",
-        "0.800", "0.800", "0.250", "0.250",
-    ]  # fmt: skip
+    models, labels = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows if row.startswith("| music"))
+    assert models == ["music", "real", *["0.500"] * 4, *["1.000"] * 4]
+    assert labels == ["music", "real", "0.200", "0.150", "0.300", "0.600", "0.700", "0.900", "0.800", "0.800", "0.250", "0.250"]
     assert "| - |" in examined_table([line(1, False)])
     assert len(examined_runs(1)) == 4 + 16 + 5
