@@ -118,7 +118,7 @@ def _add_method(method: argparse._ArgumentGroup) -> None:
         default="auto",
         help="how the Hessian is inverted: cholesky or cg, for networks cg or lissa, or by the sizes [auto]",
     )
-    method.add_argument("--damping", type=positive, help="added to a network's curvature [a tenth of its largest eigenvalue]")
+    method.add_argument("--damping", type=positive, help="added to a network's curvature [chosen by validation rows]")
     method.add_argument("--n_epoch", type=count, help="epochs of a network, at least as many as 300 steps take [10]")
     method.add_argument("--seed", type=seed, default=1, help="of split, noise, Random, and a network's start and batches [1]")
 

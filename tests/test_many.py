@@ -45,7 +45,7 @@ def test_on_a_network_both_ways_to_relabel_mend_it(tmp_path: Path) -> None:
     assert record["n_train"] == 1_438 - 300
     assert record["precision"] > 0.9
     assert record["recall"] > 0.8
-    assert record["damping"] == pytest.approx(record["largest_eigenvalue"] / 10)
+    assert 0 < record["damping"] <= 0.1 * record["largest_eigenvalue"] * (1 + 1e-9)
 
 
 @pytest.fixture

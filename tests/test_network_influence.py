@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch._dynamo  # the first of torch.func's products does, for seconds: once for all mutants
 from scipy.optimize import minimize
+from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.func import functional_call, grad_and_value, hessian, jacrev
 
@@ -15,6 +16,7 @@ from influence import SoftmaxFit, Solution, SolverError, softmax_influence
 from influence import network as module
 from influence.network import (
     CURVATURES,
+    DAMPINGS,
     Curvature,
     Damped,
     LabelledTensors,
@@ -226,11 +228,48 @@ def test_a_network_of_one_layer_is_softmax_regression() -> None:
     np.testing.assert_allclose(found(network, damping=1.0).scores.eta_labels, expected.eta_labels, rtol=1e-5, atol=1e-6)
 
 
-def test_damping_is_chosen_from_the_largest_eigenvalue_and_float32_networks_are_solved_to_less() -> None:
+def separation_by_hand(network: nn.Module, share: float) -> float:
+    """How well Phi of one half's labels, by u of the other half, tells the right ones from the wrong ones."""
+    train, validation = problem()
+    matrix = dense(network, train)[2]
+    damped = matrix + share * np.linalg.eigvalsh(matrix)[-1] * np.eye(len(matrix))
+    areas = []
+    for own, other in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+        jacobian, p, _ = dense(network, LabelledTensors(validation.x[own], validation.labels[own]))
+        target = np.einsum("nkp,nk->p", jacobian, p - np.eye(K)[validation.labels[own]])
+        jacobian, p, _ = dense(network, LabelledTensors(validation.x[other], validation.labels[other]))
+        along = jacobian @ np.linalg.solve(damped, target)
+        right = np.eye(K, dtype=bool)[validation.labels[other]]
+        phi = np.einsum("kl,nl->nk", np.eye(K), along) - (p * along).sum(1, keepdims=True)
+        areas.append(float(roc_auc_score(~right.ravel(), phi.ravel())))
+    return float(np.mean(areas))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_the_damping_is_the_one_that_tells_held_out_labels_apart(kind: str) -> None:
+    network, (train, validation) = small(kind), problem()
+    expected = [separation_by_hand(network, share) for share in DAMPINGS]
+    best = next((place for place in range(4) if expected[place + 1] <= expected[place]), 4)
+    result = network_influence(network, train, validation, rtol=1e-8)
+    assert result.damping == pytest.approx(DAMPINGS[best] * result.largest)
+    few = LabelledTensors(validation.x[:19], validation.labels[:19])
+    result = network_influence(network, train, few, rtol=1e-8)
+    assert result.damping == pytest.approx(DAMPINGS[0] * result.largest)
+
+
+def test_where_the_hessian_is_not_positive_definite_the_damping_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def indefinite(*_: object) -> float:
+        raise SolverError("not positive definite")
+
+    monkeypatch.setattr(Damped, "separation", indefinite)
+    result = network_influence(small("mlp"), *problem(), rtol=1e-8)
+    assert result.damping == pytest.approx(DAMPINGS[0] * result.largest)
+
+
+def test_float32_networks_are_solved_to_less() -> None:
     network = build("mlp", (1, 8, 8), K, 1)
     train, validation = (LabelledTensors(part.x.float(), part.labels) for part in problem())
     result = network_influence(network, train, validation)
-    assert result.damping == pytest.approx(0.1 * result.largest)
     assert result.scores.solution.residual <= 1e-4
     assert result.scores.phi.shape == (60,)
 

@@ -52,7 +52,8 @@ def test_relabeling_mends_a_network_trained_on_wrong_labels(mode: str) -> None:
     erm = fitted.fit(x, problem.labels)
     scores = fitted.influence(x, problem.labels, x_validation, problem.labels_validation, erm)
     assert scores.largest
-    assert scores.damping == pytest.approx(0.1 * scores.largest)
+    assert scores.damping is not None
+    assert 0 < scores.damping <= 0.1 * scores.largest * (1 + 1e-9)
     assert scores.residual <= 1e-4
     chosen = harmful(scores.phi, 0.0)
     mended = refit(fitted, x, problem.labels, scores, chosen, mode)  # type: ignore[arg-type]

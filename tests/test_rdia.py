@@ -424,7 +424,7 @@ def test_a_network_repairs_built_in_data(solver: str, invoke: Invoke) -> None:
     losses = {name: splits["test"]["log_loss"] for name, splits in record["methods"].items()}
     assert losses["RDIA"] < losses["ERM"] / 1.5
     assert record["precision"] > 0.9
-    assert record["damping"] == pytest.approx(0.1 * record["largest_eigenvalue"])
+    assert any(record["damping"] == pytest.approx(share * record["largest_eigenvalue"]) for share in (0.1, 0.03, 0.01, 0.003))
     assert record["residual"] <= (0.1 if solver == "lissa" else 1e-4)
     assert json.dumps(without_seconds(invoke(*flags)[1])) == json.dumps({k: v for k, v in record.items() if k != "seconds"})
 
