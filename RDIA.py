@@ -91,7 +91,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     """A run by the protocol auto, what it leaves, and what it prints."""
     found = run_repair(config, stages, read)
     stages.close()
-    say(repair_notes(found, config))
+    say(repair_notes(found, config, bool(flags.draw)))
     if flags.result_dir:
         save_repair(found, flags.result_dir)
         export(found, flags.export or [], flags.result_dir)

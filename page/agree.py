@@ -3,7 +3,7 @@
 python -m page.agree alice.csv bob.csv both.csv      # (installed: python -m rdia.page.agree)
 
 It prints how often they agree, Cohen's kappa, and where they differ. both.csv, for --labels, has the decisions on which they agree,
-and those that one of them alone has made.
+and those that one of them alone has made. Settle the others, and add them.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from data.errors import InputError
 from data.files import writable_folder
-from run.decisions import NEEDED, decision_cells
+from run.decisions import AT_RANDOM, NEEDED, decision_cells, is_drawn
 from run.flags import Parser
 from run.records import write_csv
 from run.script import run_script
@@ -74,6 +74,8 @@ def in_words(found: Agreement, first: Decisions, second: Decisions) -> str:
         lines.append(f"  row {index}: given {one['given']}, the first says {one['decided']}, the second {other['decided']}")
     if len(found.differ) > MOST_DIFFERENT:
         lines.append(f"  and {len(found.differ) - MOST_DIFFERENT:,} more")
+    if found.differ:
+        lines.append("these are not in the merged file: settle them, and add them there")
     return "\n".join(lines) + "\n"
 
 
@@ -93,8 +95,10 @@ def main() -> None:
         raise InputError(f"{given.merged}: is there already; give another file to write")
     writable_folder(given.merged.parent, "merged", given.merged)
     kept = {**second, **first}
-    rows = [[kept[index][name] for name in NEEDED] for index in sorted((*found.same, *found.first, *found.second), key=int)]
-    write_csv(given.merged, list(NEEDED), [tuple(row) for row in rows])
+    drawn = {index for each in (first, second) for index, cells in each.items() if is_drawn(cells)}
+    indices = sorted((*found.same, *found.first, *found.second), key=int)
+    rows = [(*(kept[index][name] for name in NEEDED), "1" if index in drawn else "") for index in indices]
+    write_csv(given.merged, [*NEEDED, AT_RANDOM], rows)
     sys.stdout.write(in_words(found, first, second))
 
 

@@ -19,7 +19,7 @@
   const n = rows.length, known = flipped.length > 0, explained = columns.length / page.features;
   const pageSize = page.sheets.length ? 48 : explained ? 24 : 48;
 
-  const decided = new Int32Array(n).fill(-1), when = new Float64Array(n), by = new Array(n).fill("");
+  const decided = new Int32Array(n).fill(-1), chance = new Uint8Array(n).fill(drawn ? 1 : 0), when = new Float64Array(n), by = new Array(n).fill("");
   const past = []; // for undo
   const state = { alpha: facts.alpha, scope: "suspects", decision: "any", flip: "any", pair: null, order: "first", at: 0, why: false };
   let list = new Int32Array(0), above = 0, unsaved = false;
@@ -76,7 +76,7 @@
     try {
       for (const chunk of storage ? new Set(places.map(chunkOf)) : []) {
         const kept = ofOthers(chunk);
-        for (const i of chunks.get(chunk)) if (decided[i] >= 0) kept.push([rows[i], decided[i], when[i], by[i]]);
+        for (const i of chunks.get(chunk)) if (decided[i] >= 0) kept.push([rows[i], decided[i], when[i], by[i], chance[i]]);
         kept.length ? storage.setItem(KEY + chunk, JSON.stringify(kept)) : storage.removeItem(KEY + chunk);
       }
     } catch {
@@ -87,12 +87,13 @@
     const places = new Map(chunks.get(chunk).map((i) => [rows[i], i]));
     for (const i of places.values()) decided[i] = -1;
     try {
-      for (const [row, label, time, name] of JSON.parse(storage.getItem(KEY + chunk) || "[]")) {
+      for (const [row, label, time, name, atRandom] of JSON.parse(storage.getItem(KEY + chunk) || "[]")) {
         const i = places.get(row);
         if (i === undefined || !(label >= 0 && label < classes.length)) continue;
         decided[i] = label;
         when[i] = Number(time);
         by[i] = String(name);
+        if (atRandom === 1) chance[i] = 1;
       }
     } catch {
       warn("Some stored decisions could not be read and were skipped.");
@@ -441,15 +442,15 @@
     return card;
   };
   const cards = Array.from({ length: pageSize }, (_, slot) => newCard(slot));
-  const measures = (i) => ranked ? [["p", `${share(p_given[i])} → ${share(p_suggested[i])}`], ["row", String(rows[i])]] : [
+  const measures = (i) => [
     ["p", given[i] === suggested[i] ? share(p_given[i]) : `${share(p_given[i])} → ${share(p_suggested[i])}`],
-    ["Phi", number(phi[i])], ["eta", number(eta[i])], ["row", String(rows[i])],
+    ...(ranked ? [] : [["Phi", number(phi[i])], ["eta", number(eta[i])]]), ["row", String(rows[i])],
   ];
   const describe = (card, i) => { // the parts of a card that depend on the sample only
     const pictured = i < facts.pictures;
     card.sample = i;
     card.given.textContent = classes[given[i]];
-    card.suggested.textContent = given[i] !== suggested[i] ? classes[suggested[i]] : facts.order === "wrong" && i < facts.suspects ? "unsure" : "no change";
+    card.suggested.textContent = given[i] !== suggested[i] ? classes[suggested[i]] : (drawn ? p_given[i] < 0.5 : facts.order === "wrong" && i < facts.suspects) ? "unsure" : "no change";
     card.facts.replaceChildren(...measures(i).flatMap(([name, text]) => [make("dt", { textContent: name }), make("dd", { textContent: text })]));
     card.picture.hidden = !pictured;
     if (pictured) drawPicture(card.picture, i);
@@ -468,7 +469,7 @@
     if (card.sample !== i) describe(card, i);
     card.verdict.textContent = verdict(i);
     card.back.hidden = decided[i] < 0;
-    card.box.dataset.state = status(i);
+    card.box.dataset.state = drawn && status(i) === REJECTED ? ACCEPTED : status(i); // its colour: to keep a label is no objection
     card.other.value = "";
     card.box.setAttribute("aria-label", `Sample ${count(place + 1)} of ${count(list.length)}, row ${rows[i]}: given ${classes[given[i]]}, suggested ${card.suggested.textContent}, ${verdict(i)}`);
   };
@@ -563,10 +564,10 @@
   const exported = `decided-${facts.dataset.split(/[\\/]/).pop().replace(/[^\w.-]+/g, "_")}.csv`;
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const csv = () => {
-    const lines = [["run", "index", "given", "suggested", "decided", "by", "when"]];
+    const lines = [["run", "index", "given", "suggested", "decided", "by", "when", "drawn"]];
     for (let i = 0; i < n; i++)
       if (decided[i] >= 0)
-        lines.push([facts.run, String(rows[i]), classes[given[i]], classes[suggested[i]], classes[decided[i]], by[i] || el("name").value.trim(), new Date(when[i]).toISOString()]);
+        lines.push([facts.run, String(rows[i]), classes[given[i]], classes[suggested[i]], classes[decided[i]], by[i] || el("name").value.trim(), new Date(when[i]).toISOString(), chance[i] ? "1" : ""]);
     return lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
   };
   const exportDecisions = () => {
@@ -633,7 +634,7 @@
     el("notes").textContent = "p: predicted probability of the given → the suggested label."
       + (ranked ? held : " eta: effect of changing to the suggested label on the validation loss; below 0 it helps.")
       + (facts.pictures && facts.pictures < n ? ` Pictures are shown for the first ${count(facts.pictures)} samples.` : "")
-      + (facts.order === "wrong" ? " Unsure: the given label is probably wrong, and no other is likely enough." : "")
+      + (drawn || facts.order === "wrong" ? " Unsure: the given label is probably wrong, and no other is likely enough." : "")
       + (explained ? ` Pull: the feature's value times the difference of the two labels' weights; above 0 it speaks for the suggested label${facts.order === "wrong" ? ", or the likeliest other one" : ""}.` : "")
       + (alikeOf.size ? ` Why: for the first samples of each order, the rows most like it among those of whose label the repair is sure.` : "")
       + (explained && explained < n ? ` Features are shown for the first ${count(explained)} samples.` : "");
@@ -655,7 +656,7 @@
     el("flip-filter").hidden = !known;
     el("order-choice").hidden = !uncertainty.length;
     el("gain").hidden = facts.order !== "wrong";
-    if (drawn) el("decision").options[2].textContent = "kept";
+    if (drawn) el("decision").options[3].textContent = "kept";
     el("matrix").parentElement.hidden = drawn;
     for (const id of ["scope-choice", "accept-page", "accept-list"]) el(id).hidden = drawn; // each row is to be looked at
     if (ranked && !facts.suspects) el("scope").options[1].defaultSelected = true; // with no suspects, all are shown

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from data.streams import generator
 from influence.rows import in_memory
 from models.pool import entropy
 from page.alike import ALIKE_SAMPLES, alike, examples
 from page.review import CARRIED_SAMPLES, NO_HISTOGRAM, Review, abouts, explained, of_pictures, of_samples, pictures_of
 from page.sprites import Sprites
-from run.decisions import drawn_order
 from run.records import Record
 from run.repairing import MORE_LIKELY, Found, suggested_places
 
@@ -17,11 +17,12 @@ OF_REPAIR = ("dataset", "fdr", "wrong_labels", "listed", "seed", "n_train", "n_t
 def ranked_review(found: Found, draw: int | None = None) -> Review:
     """The review of a run. Its labels are those before a person's decisions, which the browser has kept.
 
-    draw: show so many training rows in the random order of `run.decisions.drawn_order`.
+    draw: show so many training rows, drawn at random; with the same seed a larger draw begins with a smaller one.
     """
     dataset, repaired, given = found.dataset, found.repaired, found.given
     if draw:
-        first = drawn_order(len(given.labels), found.record["seed"])[: min(draw, CARRIED_SAMPLES)]
+        drawn = generator(found.record["seed"], "drawn").permutation(len(given.labels))
+        first = drawn[: min(draw, CARRIED_SAMPLES)]
     else:
         first = np.argsort(-repaired.p_wrong, kind="stable")[:CARRIED_SAMPLES]
     labels, rows = given.labels[first], dataset.train.rows[first]

@@ -26,7 +26,7 @@ BY_PROBABILITY = {
 }
 BY_CHANCE = {
     **BY_PROBABILITY,
-    "lead": "These training rows were drawn at random. Check the label of each one: in the next run the rows that you decide are"
+    "lead": "These training rows were drawn at random. Decide all of them, also those that are hard: in the next run they are"
     " trusted rows, by which all others are judged.",
     "decide": "1. Check each label",
     "order": "drawn at random",
@@ -76,7 +76,7 @@ def facts_by_probability(facts: Record) -> dict[str, str]:
     if facts["fdr"] is not None:
         promise = f"{facts['listed']:,}, of which at most {facts['fdr']:.0%} are right, in expectation"
         shown["Listed with a promise"] = (
-            promise if facts["listed"] else "none: there are too few trusted rows, or the labels are right"
+            promise if facts["listed"] else "none can be: there are few trusted rows, or few wrong labels"
         )
     return {
         "Wrong labels": f"about {wrong['estimate']:,.0f}{between(wrong)}",

@@ -13,12 +13,11 @@ from data.dataset import Dataset
 from data.errors import InputError
 from data.files import refuse_endless
 from data.noise import NoisyLabels
-from data.streams import generator
 from run.identity import difference
 
-LEAST_DECIDED = 0.9  # of the rows that were drawn at random: some are left out, and the last ones may be to come
 DECIDED = "decided"  # also the name of the choice in Label Studio, and so of a column in what it exports
-NEEDED = ("run", "index", "given", DECIDED)  # the page also writes suggested, by and when
+NEEDED = ("run", "index", "given", DECIDED)  # the page also writes suggested, by, when and, of rows drawn at random, 1 as
+AT_RANDOM = "drawn"
 EXPORT = "export it from the review page of this run (--audit)"
 
 
@@ -27,18 +26,19 @@ class Decided(NamedTuple):
 
     labels: np.ndarray  # (n,) the decided label if there is a decision, else the given one
     rows: np.ndarray  # (n,) bool, samples with a decision, which may be to keep the given label
+    drawn: np.ndarray  # (n,) bool, those of them that the person got because they were drawn at random
 
 
 def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) -> Decided:
     """Read the decisions on the samples of a run from a CSV file, or from tasks of Label Studio with the same fields.
 
     Its columns: `run`, the run's key (`run.identity.run_key`); `index`, the 0-based row in the source; `given` and `decided`,
-    labels as the source writes them. given: (n,) the run's training labels. Raises `InputError` if a row belongs to another run
-    or two rows decide the same sample.
+    labels as the source writes them; and `drawn`, which may be missing. given: (n,) the run's training labels. Raises `InputError`
+    if a row belongs to another run or two rows decide the same sample.
     """
     places = {int(row): place for place, row in enumerate(dataset.train.rows)}
     classes = {name: place for place, name in enumerate(dataset.classes)}
-    decided, rows = given.copy(), np.zeros(len(given), dtype=bool)
+    decided, (rows, drawn) = given.copy(), np.zeros((2, len(given)), dtype=bool)
     for where, cells in decision_cells(path):
         if cells["run"] != run:
             raise InputError(
@@ -53,24 +53,13 @@ def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) ->
                 f"{where}: the given label of index {cells['index']} is {cells['given']}, but in the data it is"
                 f" {dataset.classes[given[place]]}; {EXPORT}"
             )
-        decided[place], rows[place] = label, True
-    return Decided(decided, rows)
+        decided[place], rows[place], drawn[place] = label, True, is_drawn(cells)
+    return Decided(decided, rows, drawn)
 
 
-def drawn_order(count: int, seed: int) -> np.ndarray:
-    """Places of the training rows in the order in which a person gets them at random, (count,)."""
-    return generator(seed, "drawn").permutation(count)
-
-
-def drawn_rows(decided: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Places of the decided rows that stand for all: those in the longest beginning of the random order that is decided.
-
-    decided: (n,) bool. Of the beginning, at most half of the order, `LEAST_DECIDED` are decided.
-    """
-    half = order[: len(order) // 2]
-    begun = np.flatnonzero(np.cumsum(decided[half]) >= LEAST_DECIDED * np.arange(1, len(half) + 1))
-    beginning = half[: begun[-1] + 1] if len(begun) else half[:0]
-    return beginning[decided[beginning]]
+def is_drawn(cells: Mapping[str, str]) -> bool:
+    """Whether a decision is on a row that was drawn at random."""
+    return cells.get(AT_RANDOM, "") not in {"", "0"}
 
 
 def count_decisions(decided: Decided, given: NoisyLabels, truth: np.ndarray) -> dict[str, int | None]:

@@ -77,7 +77,7 @@ def prepare(
     )
     key = training_key(config, pictures, given)
     decided = from_first(ranks, lambda: read_decisions(config.labels, key, pictures, given.labels) if config.labels else None)
-    data = tensors(pictures, decided or Decided(given.labels, np.zeros(len(given.labels), dtype=bool)), config, device)
+    data = tensors(pictures, decided or Decided(given.labels, *np.zeros((2, len(given.labels)), dtype=bool)), config, device)
 
     def plain(stream: Stream) -> nn.Module:
         built = build(config.network, shape, data.classes, stream_seed(config.seed, stream))

@@ -8,6 +8,7 @@ from data.errors import InputError
 from data.public import ROW_SETS
 from data.table import LABEL_NAMES, TableColumns
 from influence.logistic import SOLVERS
+from models.repair import LEAST_TRUSTED
 from run.exports import FORMATS_WRITTEN
 from run.flags import (
     Parser,
@@ -43,7 +44,7 @@ def rdia_parser(description: str | None = None) -> Parser:
         "--draw",
         type=count,
         metavar="N",
-        help="auto: the page has N training rows, drawn at random; with --labels the decided ones are then trusted rows",
+        help="auto: the page has N training rows, drawn at random; given to --labels, the decided ones are trusted rows",
     )
     output.add_argument(
         "--labels",
@@ -166,6 +167,8 @@ def check_protocol(flags: argparse.Namespace) -> None:
         if flags.draw:
             raise InputError(f"--draw {flags.draw}: is for --protocol auto; add that, or leave it out")
         return
+    if flags.draw and flags.draw < LEAST_TRUSTED:
+        raise InputError(f"--draw {flags.draw}: so few rows cannot judge the others, expected {LEAST_TRUSTED} or more; give 100")
     if flags.draw and not flags.audit:
         raise InputError(f"--draw {flags.draw}: is for the review page; add --audit page.html, or leave it out")
     if flags.export and not flags.result_dir:

@@ -19,7 +19,7 @@ from models.metrics import evaluate, share
 from models.pool import suggestions
 from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple, can_judge, repair
 from run.corrected import save_corrected
-from run.decisions import Decided, count_decisions, drawn_order, drawn_rows, read_decisions
+from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
 from run.rdia import Config
 from run.records import Record, append_line, environment, table_of, write_csv
@@ -62,11 +62,10 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
         key = repair_key(config, dataset, given)
         decided = read_decisions(config.labels, key, dataset, given.labels) if config.labels else None
-        labels, checked = decided or (given.labels, None)
+        labels, checked, _ = decided or (given.labels, None, None)
         data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked, before=given.labels)
-        drawn = drawn_rows(decided.rows, drawn_order(n, config.seed)) if decided else np.arange(0)
-        if len(drawn) >= LEAST_TRUSTED:
-            data = data.trusting(drawn)
+        if decided and decided.drawn.sum() >= LEAST_TRUSTED and (~decided.rows).sum() >= LEAST_EXAMINED:
+            data = data.trusting(np.flatnonzero(decided.drawn))
     with stages("repair"):
         rng, judge = generator(config.seed, "repair"), can_judge(data.trusted)
         repaired = repair(data, rng, stages.within) if judge else examine(data, rng, stages.within)
@@ -186,8 +185,8 @@ def first_suspects(found: Found) -> list[str]:
     """The first of the ranking, a line each: the row, its label and the suggested one, and of a table or pictures what it is."""
     header, rows = ranking(found)
     about = header[header.index("listed") + 1 :]
-    lines = ["most surely wrong:"]
-    for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS]):
+    lines = ["most surely wrong:"] if found.repaired.p_wrong.any() else []
+    for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS] if lines):
         another = row["suggested_label"] not in {UNSURE, row["label"]}
         instead = f", rather {row['suggested_label']} ({row['p_suggested']:.3f})" if another else ""
         what = shorten(", ".join(f"{name} {row[name]}" for name in about if row[name] != ""), WIDTH, placeholder=" ...")
@@ -209,36 +208,52 @@ def suggested_columns(found: Found) -> dict[str, np.ndarray]:
     return {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
 
 
-def repair_notes(found: Found, config: Config) -> list[str]:
-    """What a user should know of a run that went well."""
+def repair_notes(found: Found, config: Config, drawing: bool = False) -> list[str]:
+    """What a user should know of a run that went well. drawing: a page of rows drawn at random is written."""
     notes, trusted = list(found.dataset.notes), found.record["n_trusted"]
     if config.noise and own_data(config):
         notes.append(f"{config.noise:.0%} of your training labels were flipped on purpose; --noise 0 takes them as they are")
     if len(found.data.given) > FIT_ROWS:
         rows = f"{FIT_ROWS:,} of the {len(found.data.given):,} training rows"
         notes.append(f"the fits of the repair take at most {rows} each, at random; every row is examined")
-    if isinstance(found.repaired, Examined):
-        notes.append(
-            f"there are {trusted} trusted rows{' of one class' if trusted >= LEAST_TRUSTED else ''}: the labels are examined by"
-            f" cross-fitting alone, and nothing is promised of the suspects; {FEW_TRUSTED} trusted rows change that: check rows"
-            f" drawn at random on a page (--audit page.html --draw {FEW_TRUSTED}), or give them as NAME.val.csv, FILE.val,"
-            " x_val and y_val, or in val/"
-        )
-        return notes
     if drawn := trusted - len(found.dataset.validation.labels):
         notes.append(f"{drawn} of the rows that you decided were drawn at random: they are trusted rows")
+    if isinstance(found.repaired, Examined):
+        return [*notes, judged_by_none(trusted, len(found.data.given), drawing)]
     if trusted < FEW_TRUSTED:
         notes.append(
             f"there are {trusted} trusted rows: expect a short list of suspects, and results that change with the rows;"
             f" {FEW_TRUSTED} or more are better"
         )
     if not found.listed.any():
-        notes.append("no label can be listed with this promise; look through the ranking from its top, as far as it pays")
+        likely = int((found.repaired.p_wrong > MORE_LIKELY).sum())
+        notes.append(
+            f"no label can be listed with this promise, but {likely:,} are more likely wrong than right: look through the ranking"
+            " from its top, as far as it pays"
+        )
     losses = {name: method["trusted"]["log_loss"] for name, method in found.record["methods"].items()}
     best = min(losses, key=losses.__getitem__)
     if best != "Repaired":
         notes.append(f"on the trusted rows, held out, {best} has a smaller log-loss than Repaired")
     return notes
+
+
+def judged_by_none(trusted: int, rows: int, drawing: bool) -> str:
+    """The note of an examination, and how to get trusted rows that can judge."""
+    of_one_class, few = trusted >= LEAST_TRUSTED, min(FEW_TRUSTED, rows // 2)
+    if drawing:
+        advice = "decide the rows of the page, and give the file that it exports to --labels"
+    elif of_one_class:
+        advice = "add trusted rows of another class"
+    else:
+        advice = (
+            f"trusted rows show more: check some, drawn at random, on a page (--audit page.html --draw {few}), or give"
+            f" {FEW_TRUSTED} as NAME.val.csv, FILE.val, x_val and y_val, or in val/"
+        )
+    return (
+        f"there are {trusted} trusted rows{' of one class' if of_one_class else ''}: the labels are examined by cross-fitting"
+        f" alone, and nothing is promised of the suspects; {advice}"
+    )
 
 
 def save_repair(found: Found, folder: Path) -> None:

@@ -33,6 +33,7 @@ def test_agreement_kappa_and_what_differs(tmp_path: Path, invoke: Invoke) -> Non
         "decided by both: 4, the same label: 3 (75.0%), Cohen's kappa 0.500",
         "by the first alone: 1, by the second alone: 1",
         "  row 10: given cat, the first says cat, the second dog",
+        "these are not in the merged file: settle them, and add them there",
     ]
     with merged.open() as file:
         rows = list(csv.DictReader(file))
@@ -41,13 +42,23 @@ def test_agreement_kappa_and_what_differs(tmp_path: Path, invoke: Invoke) -> Non
     ]  # fmt: skip
 
 
+def test_rows_drawn_at_random_stay_known_as_such(tmp_path: Path, invoke: Invoke) -> None:
+    first = decided(tmp_path / "a.csv", {1: "cat", 2: "dog"})
+    write_csv(
+        tmp_path / "b.csv", ["run", "index", "given", "decided", "drawn"], [(RUN, 1, "cat", "cat", "1"), (RUN, 3, "cat", "cat", 0)]
+    )
+    assert invoke(first, tmp_path / "b.csv", tmp_path / "c.csv").status == 0
+    with (tmp_path / "c.csv").open() as file:
+        assert [(row["index"], row["drawn"]) for row in csv.DictReader(file)] == [("1", "1"), ("2", ""), ("3", "")]
+
+
 def test_of_one_label_there_is_no_kappa_and_many_differences_are_counted(tmp_path: Path, invoke: Invoke) -> None:
     first, second = decided(tmp_path / "a.csv", {1: "cat"}), decided(tmp_path / "b.csv", {1: "cat", 2: "dog"})
     assert "kappa" not in invoke(first, second, tmp_path / "c.csv").out
     first = decided(tmp_path / "a.csv", dict.fromkeys(range(30), "cat"))
     second = decided(tmp_path / "b.csv", dict.fromkeys(range(30), "dog"))
     lines = invoke(first, second, tmp_path / "d.csv").out.splitlines()
-    assert (len(lines), lines[-1]) == (23, "  and 10 more")
+    assert (len(lines), lines[-2]) == (24, "  and 10 more")
 
 
 def test_what_cannot_be_compared_is_one_line(tmp_path: Path, invoke: Invoke) -> None:

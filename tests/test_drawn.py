@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score
 
 from models.repair import CrossFits, fit_simple
 from models.soft_regression import fit_soft, one_hot
-from run.decisions import drawn_rows
 from run.records import write_csv
 from tests.browser import absent, chromium
 from tests.invoke import Invoke
@@ -39,29 +38,17 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "mine.csv"
 
 
-def decide(html: Path, count: int, path: Path) -> np.ndarray:
-    """Decide the first rows of a page as a person who knows the true labels would. The rows, (count,)."""
+def decide(html: Path, path: Path, drawn: np.ndarray | None = None) -> np.ndarray:
+    """Decide the rows of a page as a person who knows the true labels would. The rows, (m,). drawn: (m,), of the exported file."""
     facts, arrays = shown(html)
-    rows, true = arrays["rows"][:count], true_labels()
-    given = [facts["classes"][label] for label in arrays["given"][:count]]
-    decided = [(facts["run"], row, label, f"class{true[row]}") for row, label in zip(rows, given, strict=True)]
-    write_csv(path, ["run", "index", "given", "decided"], decided)
+    rows, true = arrays["rows"], true_labels()
+    given, flags = (facts["classes"][label] for label in arrays["given"]), np.ones(len(rows)) if drawn is None else drawn
+    decided = [
+        (facts["run"], row, label, f"class{true[row]}", "1" if flag else "")
+        for row, label, flag in zip(rows, given, flags, strict=True)
+    ]
+    write_csv(path, ["run", "index", "given", "decided", "drawn"], decided)
     return rows
-
-
-def test_decided_rows_of_the_beginning_of_the_random_order_stand_for_all() -> None:
-    order = np.array([5, 0, 7, 2, 1, 9, 3, 4, 6, 8, *range(10, 40)])
-    decided = np.zeros(40, dtype=bool)
-    assert drawn_rows(decided, order).tolist() == []
-    decided[[8, 30]] = True  # for other reasons
-    assert drawn_rows(decided, order).tolist() == []
-    decided[[5, 0, 7, 2, 1, 9, 3]] = True
-    assert drawn_rows(decided, order).tolist() == [5, 0, 7, 2, 1, 9, 3]
-    decided[[4, 6, 10]] = True
-    assert drawn_rows(decided, order).tolist() == [5, 0, 7, 2, 1, 9, 3, 4, 6, 8, 10]
-    decided[2] = False  # one in ten may be left out
-    assert drawn_rows(decided, order).tolist() == [5, 0, 7, 1, 9, 3, 4, 6, 8, 10]
-    assert drawn_rows(np.ones(40, dtype=bool), order).tolist() == order[:20].tolist()
 
 
 def test_trusted_training_rows_are_in_fits_as_trusted_rows_alone() -> None:
@@ -84,8 +71,9 @@ def test_trusted_training_rows_are_in_fits_as_trusted_rows_alone() -> None:
 def test_rows_drawn_and_decided_are_trusted_rows_of_the_next_run(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
     html, decided, wrong = tmp_path / "page.html", tmp_path / "decided.csv", []
     first = invoke("--dataset", mine, "--audit", html, "--draw", DRAWN, "--result_dir", tmp_path / "out")
-    assert "check rows drawn at random on a page (--audit page.html --draw 100)" in first.err
-    facts, order = shown(html)[0], decide(html, DRAWN, decided)
+    assert "decide the rows of the page, and give the file that it exports to --labels" in first.err
+    assert "(--audit page.html --draw 100)" in invoke("--dataset", mine).err
+    facts, order = shown(html)[0], decide(html, decided)
     assert (facts["order"], facts["suspects"], len(set(order))) == ("drawn", DRAWN, DRAWN)
     assert abs(np.mean(order) - N / 2) < 40
     again = invoke("--dataset", mine, "--labels", decided, "--json", "--result_dir", tmp_path / "next")
@@ -103,19 +91,33 @@ def test_rows_drawn_and_decided_are_trusted_rows_of_the_next_run(mine: Path, tmp
     assert all(after[row]["label"] == f"class{true_labels()[row]}" and float(after[row]["p_wrong"]) == 0.0 for row in order)
 
 
-def test_few_decided_rows_are_no_trusted_rows(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
+@pytest.mark.parametrize(("drawn", "trusted"), [(0, 0), (9, 0), (10, 10)])
+def test_rows_that_were_decided_for_another_reason_are_no_trusted_rows(
+    drawn: int, trusted: int, mine: Path, tmp_path: Path, invoke: Invoke
+) -> None:
     html, decided = tmp_path / "page.html", tmp_path / "decided.csv"
-    invoke("--dataset", mine, "--audit", html, "--draw", 9)
-    decide(html, 9, decided)
+    invoke("--dataset", mine, "--audit", html, "--draw", DRAWN)
+    decide(html, decided, np.arange(DRAWN) < drawn)
     record = json.loads(invoke("--dataset", mine, "--labels", decided, "--json").out)
-    assert (record["n_trusted"], record["decided"]["labels"]) == (0, 9)
+    assert (record["n_trusted"], record["decided"]["labels"]) == (trusted, DRAWN)
+
+
+def test_where_every_row_is_decided_there_is_nothing_to_judge(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
+    html, decided = tmp_path / "page.html", tmp_path / "decided.csv"
+    invoke("--dataset", mine, "--audit", html, "--draw", 1_000)
+    assert len(decide(html, decided)) == N
+    ended = invoke("--dataset", mine, "--labels", decided)
+    assert ended.status == 0
+    assert "wrong labels: about 0 of the 0 that nobody decided\nsuspects: 0\n" in ended.out
+    assert "most surely wrong" not in ended.out
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--draw", 9), "is for the review page; add --audit page.html"),
-        (("--draw", 9, "--audit", "p.html", "--alpha", 0.1), "is for --protocol auto"),
+        (("--draw", 9, "--audit", "p.html"), "so few rows cannot judge the others, expected 10 or more"),
+        (("--draw", 90), "is for the review page; add --audit page.html"),
+        (("--draw", 90, "--audit", "p.html", "--alpha", 0.1), "is for --protocol auto"),
     ],
 )
 def test_where_nothing_can_be_drawn_one_line_says_so(mine: Path, invoke: Invoke, flags: tuple[object, ...], said: str) -> None:
@@ -150,3 +152,9 @@ def test_two_pages_of_a_run_keep_the_decisions_of_each_other(mine: Path, tmp_pat
         tab.wait_for_selector("html[data-ready]")
         said = f"Export {len(first[drawn] | first[every])} decisions as CSV"
         tab.wait_for_function("said => document.getElementById('export').textContent === said", arg=said)
+        with tab.expect_download() as download:
+            tab.click("#export")
+        download.value.save_as(tmp_path / "decided.csv")
+    found = {int(row["index"]): row["drawn"] for row in rows_of(tmp_path / "decided.csv")}
+    of_page = shown(drawn)[1]["rows"]
+    assert found == {row: "1" if row in of_page else "" for row in first[drawn] | first[every]}

@@ -102,7 +102,7 @@ def test_a_person_reviews_exports_and_fits_on_the_decisions(tmp_path: Path, visi
     page.reload()
     assert "5 of 81 suspects decided: 4 accepted, 1 rejected" in page.inner_text("#done")
     rows = exported(page, decided)
-    assert list(rows[0]) == ["run", "index", "given", "suggested", "decided", "by", "when"]
+    assert list(rows[0]) == ["run", "index", "given", "suggested", "decided", "by", "when", "drawn"]
     assert [row["decided"] == row["suggested"] for row in rows] == [True] * 4 + [False]
     assert rows[4]["decided"] == rows[4]["given"]
     assert {row["by"] for row in rows} == {'Ann "the judge", B.'}
