@@ -21,7 +21,7 @@ from influence.softmax import LabelInfluence, along_labels
 from influence.solvers import Product, Solution, SolverError, conjugate_gradient
 
 DAMPINGS = (0.1, 0.03, 0.01, 0.003, 0.001)  # over the largest eigenvalue of the curvature, as `chosen_damping` tries them
-LEAST_CHOOSING = 20  # validation rows; with fewer, the first is taken
+LEAST_CHOOSING, CHOOSING_ROWS = 20, 1_000  # validation rows, with fewer the first is taken; and training rows in H, at most
 CHOOSING_RTOL = 1e-3  # of the solves for it, of which the order of Phi is used
 POWER_ITERATIONS, POWER_ROWS = 20, 4_096  # on at most that many samples: they determine the largest eigenvalue well
 BATCH = 1_000
@@ -85,12 +85,9 @@ def network_influence(
                 f"{curvature=}, {solver=}, {batch=}, {damping=}: expected a curvature of {CURVATURES}, a solver of"
                 f" {NETWORK_SOLVERS}, a batch of 1 or more and a damping above 0 (or None)"
             )
-        few = thinned(train)
-        of_few = largest_eigenvalue(curvature_product(parts, few, batch, curvature), parts.size)
-        largest = of_few * len(train.x) / len(few.x)
-        if damping is None:
-            share = chosen_damping(Damped(parts, few, batch, curvature, of_few), validation)
-        added = share * largest if damping is None else damping
+        few = thinned(train, POWER_ROWS)
+        largest = largest_eigenvalue(curvature_product(parts, few, batch, curvature), parts.size) * len(train.x) / len(few.x)
+        added = chosen_damping(parts, train, validation, batch, curvature) * largest if damping is None else damping
         target = summed_gradient(parts, validation, batch)
         problem = Damped(parts, train, batch, curvature, added)
         solution = problem.solve(target, solver, RTOLS[solver] if rtol is None else rtol, largest + added, seed)
@@ -167,7 +164,7 @@ class Damped(NamedTuple):
 
     def _phi(self, vector: np.ndarray) -> np.ndarray:
         """Phi of some training samples, by u = vector."""
-        few, direction = thinned(self.train), self.parts.split(vector)
+        few, direction = thinned(self.train, POWER_ROWS), self.parts.split(vector)
         rows = [(jvp(self.parts.logits(x), (self.parts.values,), (direction,))[:2], y) for x, y in few.batches(self.batch)]
         slopes = [(logits.softmax(1) - one_hot(y, logits.shape[1])) * along for (logits, along), y in rows]
         return -torch.cat(slopes).sum(1).double().cpu().numpy()
@@ -199,20 +196,22 @@ class Damped(NamedTuple):
             yield self._product(LabelledTensors(self.train.x[rows], self.train.labels[rows]), n / size)
 
 
-def chosen_damping(undamped: Damped, validation: LabelledTensors) -> float:
+def chosen_damping(
+    parts: Parameters, train: LabelledTensors, validation: LabelledTensors, batch: int, curvature: Curvature
+) -> float:
     """The damping, over H's largest eigenvalue, with which Phi tells right labels from wrong ones best, on held-out rows.
 
     One half of the validation rows gives u, and each label of the other half's rows its Phi; the first of these labels is right.
     What counts is the area under the ROC curve, the mean over both halves. It is tried from the largest damping on until it falls.
-
-    undamped: with the largest eigenvalue in place of the damping.
     """
     best, separation = DAMPINGS[0], 0.0
     if len(validation.labels) < LEAST_CHOOSING:
         return best
+    few = thinned(train, CHOOSING_ROWS)
+    largest = largest_eigenvalue(curvature_product(parts, few, batch, curvature), parts.size)
     halves = [LabelledTensors(validation.x[start::2], validation.labels[start::2]) for start in (0, 1)]
     for share in DAMPINGS:
-        damped = undamped._replace(damping=share * undamped.damping)
+        damped = Damped(parts, few, batch, curvature, share * largest)
         try:
             found = np.mean([damped.separation(own, other) for own, other in (halves, halves[::-1])])
         except SolverError:  # H is not positive definite, or nearly so
@@ -223,9 +222,9 @@ def chosen_damping(undamped: Damped, validation: LabelledTensors) -> float:
     return best
 
 
-def thinned(data: LabelledTensors) -> LabelledTensors:
-    """Every k-th sample, with the least k that leaves at most `POWER_ROWS`."""
-    step = -(-len(data.labels) // POWER_ROWS)
+def thinned(data: LabelledTensors, most: int) -> LabelledTensors:
+    """Every k-th sample, with the least k that leaves at most so many."""
+    step = -(-len(data.labels) // most)
     return LabelledTensors(data.x[::step], data.labels[::step])
 
 

@@ -429,9 +429,8 @@ def test_parameters_that_are_frozen_have_no_part_in_it() -> None:
 
 
 @pytest.mark.parametrize(("n", "kept"), [(4, [0, 1, 2, 3]), (5, [0, 2, 4]), (8, [0, 2, 4, 6]), (9, [0, 3, 6]), (13, [0, 4, 8, 12])])
-def test_samples_are_thinned_at_even_distances(n: int, kept: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POWER_ROWS", 4)
-    thin = thinned(LabelledTensors(torch.arange(n) * 10, torch.arange(n)))
+def test_samples_are_thinned_at_even_distances(n: int, kept: list[int]) -> None:
+    thin = thinned(LabelledTensors(torch.arange(n) * 10, torch.arange(n)), 4)
     assert (thin.x.tolist(), thin.labels.tolist()) == ([10 * place for place in kept], kept)
 
 
