@@ -16,8 +16,8 @@ from data.noise import NoisyLabels
 from run.identity import difference
 
 DECIDED = "decided"  # also the name of the choice in Label Studio, and so of a column in what it exports
-NEEDED = ("run", "index", "given", DECIDED)  # the page also writes suggested, by, when and, of rows drawn at random, 1 as
-AT_RANDOM = "drawn"
+NEEDED = ("run", "index", "given", DECIDED)  # the page also writes suggested, by and when
+AT_RANDOM = "drawn"  # a column that may be missing: 1 for a row that was drawn at random
 EXPORT = "export it from the review page of this run (--audit)"
 
 

@@ -182,11 +182,16 @@ def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
 
 
 def first_suspects(found: Found) -> list[str]:
-    """The first of the ranking, a line each: the row, its label and the suggested one, and of a table or pictures what it is."""
+    """The first of the ranking, a line each: the row, its label and the suggested one, and of a table or pictures what it is.
+
+    None where a person has decided every label.
+    """
     header, rows = ranking(found)
     about = header[header.index("listed") + 1 :]
-    lines = ["most surely wrong:"] if found.repaired.p_wrong.any() else []
-    for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS] if lines):
+    if not found.repaired.p_wrong.any():
+        return []
+    lines = ["most surely wrong:"]
+    for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS]):
         another = row["suggested_label"] not in {UNSURE, row["label"]}
         instead = f", rather {row['suggested_label']} ({row['p_suggested']:.3f})" if another else ""
         what = shorten(", ".join(f"{name} {row[name]}" for name in about if row[name] != ""), WIDTH, placeholder=" ...")
