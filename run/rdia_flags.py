@@ -175,9 +175,11 @@ def check_protocol(flags: argparse.Namespace) -> None:
         raise InputError(f"--export {' '.join(flags.export)}: needs a --result_dir to write into; add it")
     if flags.model != "linear":
         raise InputError(f"--model {flags.model}: --protocol auto is for linear models; leave one of them out")
-    for name in NOT_WITH_AUTO:
-        if getattr(flags, name) is not None:
-            raise InputError(f"--{name} {getattr(flags, name)}: is for --protocol paper; leave one of them out")
+    for name in (*NOT_WITH_AUTO, *DEFAULTS_OF_PAPER):
+        value = getattr(flags, name)
+        if value != DEFAULTS_OF_PAPER.get(name):
+            shown = "auto" if value is None else value  # --alpha auto
+            raise InputError(f"--{name} {shown}: is for --protocol paper; leave one of them out")
 
 
 def refuse_beside(flag: str, flags: argparse.Namespace) -> None:

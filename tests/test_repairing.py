@@ -156,6 +156,8 @@ def test_of_labels_that_seem_right_no_other_is_printed(invoke: Invoke, tmp_path:
     [
         (("--fdr", 0.1), "--fdr 0.1: is for --protocol auto"),
         (("--protocol", "auto", "--C", 1), "--C 1.0: is for --protocol paper"),
+        (("--protocol", "auto", "--alpha", "auto"), "--alpha auto: is for --protocol paper"),
+        (("--protocol", "auto", "--relabel", "best"), "--relabel best: is for --protocol paper"),
         (("--protocol", "auto", "--model", "mlp"), "--model mlp: --protocol auto is for linear models"),
         (("--protocol", "auto", "--fdr", 1), "got '1', expected a share above 0 and below 1"),
     ],
