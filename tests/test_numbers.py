@@ -24,6 +24,7 @@ FILES = {  # of RDIA_DATA, that a data set needs; the others are in scikit-learn
 }
 RELATIVE, OF_TRAINING = 1e-6, 1e-4  # in training on MNIST one suspect of 52,425 comes and goes with the processor
 OF_A_COUNT = 1e-4
+OF_A_RESIDUAL = 0.01  # of a network's solve in float32: it differs so much between one thread and two
 ABSOLUTE = 1e-8  # a residual of a solve below this is rounding
 
 
@@ -40,7 +41,7 @@ def test_a_command_prints_its_old_numbers(name: str, monkeypatch: pytest.MonkeyP
     assert list(found) == list(wanted)
     for path, value in wanted.items():
         if isinstance(value, float):
-            relative = OF_TRAINING if "LS" in name else RELATIVE
+            relative = OF_A_RESIDUAL if path == "/residual" else OF_TRAINING if "LS" in name else RELATIVE
             assert found[path] == pytest.approx(value, rel=relative, abs=ABSOLUTE), path
         elif type(value) is int:
             assert found[path] == pytest.approx(value, rel=OF_A_COUNT, abs=0), path
