@@ -15,8 +15,8 @@ EXAMINE_ROUNDS = 3  # of fits: without what confident learning calls wrong, then
 LARGER = 100.0  # fits on better labels take up to so many times the C of the fit on the given ones
 EVIDENCE = 0.25  # power of the held-out likelihood by which they are pooled; chosen, with LARGER, on 22 tables with synthetic noise
 LEAST_POOLED = 0.01  # of a fit in the pool; others are left out
-# Share of wrong labels that the model allows for: given labels do not show those that features predict. On nine sets that are not in
-# the bench, with made noise, 0.05 to 0.1 is best; on right labels more costs more.
+# Share of wrong labels that the model allows for: given labels do not show those that features predict. On nine sets with made
+# noise that are not in the bench, 0.05 to 0.1 is best; on right labels more costs more.
 UNSEEN = 0.05
 SCALES = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: of small C, and on soft labels, they are too small
 
