@@ -28,7 +28,6 @@ ROWS_CHECKED = 100  # rows drawn at random
 CHECKED = f"{ROWS_CHECKED} checked"
 EXAMINED_METHODS = ("ERM", "CleanLearning", "Examined", CHECKED)
 WITH_LISTS = ("CleanLearning", "Examined")  # that call labels wrong
-NOT_NOISY = "none"
 
 
 class ExaminedOf(NamedTuple):
@@ -51,8 +50,9 @@ def examined_cell(config: ExaminedOf, data_dir: Path) -> Record:
     plain = fit_soft(data.x, one_hot(data.given, data.classes), data.penalty(found.C), np.ones(len(data.given)))
     looked_at = np.random.default_rng([config.seed, 2]).permutation(len(data.given))[:ROWS_CHECKED]
     checked = np.isin(np.arange(len(data.given)), looked_at)
-    told = data._replace(given=np.where(checked, cell.true, data.given), checked=checked, before=data.given)
-    after = repair(told := told.trusting(looked_at), np.random.default_rng([config.seed, 3]))
+    decided = np.where(checked, cell.true, data.given)
+    told = data._replace(given=decided, checked=checked, before=data.given).trusting(looked_at)
+    after = repair(told, np.random.default_rng([config.seed, 3]))
     fitted = {"ERM": ours._replace(weights=plain), **({"CleanLearning": cleaned.fitted} if cleaned else {}), "Examined": ours}
     fitted[CHECKED] = ours._replace(weights=after.weights)
     lists = {"Examined": found.p_wrong > MORE_LIKELY, **({"CleanLearning": cleaned.issues} if cleaned else {})}
@@ -78,7 +78,7 @@ def examined_runs(count: int) -> list[Run]:
         ExaminedOf(dataset, noise, seed)
         for seed in range(1, count + 1)
         for dataset in (*REAL_SETS, *MADE_SETS)
-        for noise in (*noises(dataset), *((NOT_NOISY,) if dataset in MADE_SETS else ()))
+        for noise in (*noises(dataset), *(("none",) if dataset in MADE_SETS else ()))
     ]
     return [
         Run("examined", config._asdict(), partial(examined_cell, config), partial(possible, config.dataset)) for config in configs

@@ -91,12 +91,10 @@ def network_influence(
         target = summed_gradient(parts, validation, batch)
         problem = Damped(parts, train, batch, curvature, added)
         solution = problem.solve(target, solver, RTOLS[solver] if rtol is None else rtol, largest + added, seed)
-        direction = parts.split(solution.vector)
-        rows = [jvp(parts.logits(x), (parts.values,), (direction,))[:2] for x in train.x.split(batch)]
+        logits, along = parts.along(train.x, solution.vector, batch)
     finally:
         for module, mode in modes.items():
             module.training = mode
-    logits, along = (torch.cat(column).double().cpu().numpy() for column in zip(*rows, strict=True))
     return NetworkInfluence(along_labels(along, logits, train.labels.cpu().numpy(), solution), added, largest)
 
 
@@ -142,6 +140,13 @@ class Parameters:
         """parameters -> logits (n, K) of the samples x (n, ...)."""
         return lambda values: functional_call(self._network, values, (x,))
 
+    def along(self, x: Tensor, vector: np.ndarray, batch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of the samples x (n, ...), and their derivatives along the vector (size,), (n, K) each, float64."""
+        direction = self.split(vector)
+        rows = [jvp(self.logits(some), (self.values,), (direction,))[:2] for some in x.split(batch)]
+        logits, along = (torch.cat(column).double().cpu().numpy() for column in zip(*rows, strict=True))
+        return logits, along
+
 
 class Damped(NamedTuple):
     """H = curvature + damping I, and its inverse by one of two solvers."""
@@ -171,14 +176,15 @@ class Damped(NamedTuple):
 
     def separation(self, own: LabelledTensors, other: LabelledTensors) -> float:
         """Area under the ROC curve of Phi of the other rows' wrong labels over their right ones, by u of the own rows."""
-        target = summed_gradient(self.parts, own, self.batch)
-        direction = self.parts.split(self.solve(target, "cg", CHOOSING_RTOL, 0.0, 0).vector)
-        rows = [jvp(self.parts.logits(x), (self.parts.values,), (direction,))[:2] for x in other.x.split(self.batch)]
-        logits, along = (torch.cat(column).double() for column in zip(*rows, strict=True))
-        phi = (along - (logits.softmax(1) * along).sum(1, keepdim=True)).cpu().numpy()
-        is_right = np.eye(phi.shape[1], dtype=bool)[other.labels.cpu().numpy()]
-        right, wrong = np.sort(phi[is_right]), phi[~is_right]
-        return float(np.mean([np.searchsorted(right, wrong, side).mean() for side in ("left", "right")])) / len(right)
+        from sklearn.metrics import roc_auc_score
+
+        solution = self.solve(summed_gradient(self.parts, own, self.batch), "cg", CHOOSING_RTOL, 0.0, 0)
+        logits, along = self.parts.along(other.x, solution.vector, self.batch)
+        labels = other.labels.cpu().numpy()
+        scores = along_labels(along, logits, labels, solution)
+        phi = scores.phi[:, None] + scores.eta_labels  # of every label
+        wrong = ~np.eye(phi.shape[1], dtype=bool)[labels]
+        return float(roc_auc_score(wrong.ravel(), phi.ravel()))
 
     def _batches(self) -> int:
         return -(-len(self.train.labels) // self.batch)

@@ -90,8 +90,8 @@ def facts_by_probability(facts: Record) -> dict[str, str]:
 
 def facts_of_draw(facts: Record) -> dict[str, str]:
     """Wrong labels, noise and sizes of a run by the protocol auto whose page shows rows that were drawn at random."""
-    drawn = f"{facts['suspects']:,} of {facts['n_train']:,} training rows"
-    return {"Drawn": drawn, **{name: facts_by_probability(facts)[name] for name in ("Noise", "Rows", "Seed")}}
+    drawn, of_run = f"{facts['suspects']:,} of {facts['n_train']:,} training rows", facts_by_probability(facts)
+    return {"Drawn": drawn, **{name: of_run[name] for name in ("Noise", "Rows", "Seed")}}
 
 
 def facts_by_loss(facts: Record) -> dict[str, str]:

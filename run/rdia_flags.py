@@ -28,6 +28,7 @@ from run.rdia import MODELS, RELABELS, Config
 
 PROTOCOLS = ("paper", "auto")
 ALPHA, RELABEL = 0.0002, "R"  # [paper]
+NOT_WITH_PAPER = ("fdr", "export", "draw")
 # Flags of the paper's protocol alone: they have no default but None, ...
 NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask")
 DEFAULTS_OF_PAPER = {"alpha": ALPHA, "relabel": RELABEL, "model": "linear", "solver": "auto"}  # ... or this
@@ -153,19 +154,22 @@ def rdia_config(flags: argparse.Namespace) -> Config:
 
 def of_paper(flags: argparse.Namespace) -> bool:
     """Whether a flag is given that only the paper's protocol has."""
-    given = any(getattr(flags, name) is not None for name in (*NOT_WITH_AUTO, "block_rows"))
-    return given or any(getattr(flags, name) != value for name, value in DEFAULTS_OF_PAPER.items())
+    return bool(papers_own(flags)) or flags.block_rows is not None
+
+
+def papers_own(flags: argparse.Namespace) -> list[str]:
+    """The flags that are given and that --protocol auto has not."""
+    return [name for name in (*NOT_WITH_AUTO, *DEFAULTS_OF_PAPER) if getattr(flags, name) != DEFAULTS_OF_PAPER.get(name)]
 
 
 def check_protocol(flags: argparse.Namespace) -> None:
     """Raise `InputError` for a flag of the other protocol."""
     if flags.protocol == "paper":
-        if flags.fdr is not None:
-            raise InputError(f"--fdr {flags.fdr:g}: is for --protocol auto; add that, or leave it out")
-        if flags.export:
-            raise InputError(f"--export {' '.join(flags.export)}: is for --protocol auto; add that, or leave it out")
-        if flags.draw:
-            raise InputError(f"--draw {flags.draw}: is for --protocol auto; add that, or leave it out")
+        for name in NOT_WITH_PAPER:
+            value = getattr(flags, name)
+            if value is not None:
+                shown = " ".join(value) if name == "export" else value
+                raise InputError(f"--{name} {shown}: is for --protocol auto; add that, or leave it out")
         return
     if flags.draw and flags.draw < LEAST_TRUSTED:
         raise InputError(f"--draw {flags.draw}: so few rows cannot judge the others, expected {LEAST_TRUSTED} or more; give 100")
@@ -175,11 +179,10 @@ def check_protocol(flags: argparse.Namespace) -> None:
         raise InputError(f"--export {' '.join(flags.export)}: needs a --result_dir to write into; add it")
     if flags.model != "linear":
         raise InputError(f"--model {flags.model}: --protocol auto is for linear models; leave one of them out")
-    for name in (*NOT_WITH_AUTO, *DEFAULTS_OF_PAPER):
+    for name in papers_own(flags):
         value = getattr(flags, name)
-        if value != DEFAULTS_OF_PAPER.get(name):
-            shown = "auto" if value is None else value  # --alpha auto
-            raise InputError(f"--{name} {shown}: is for --protocol paper; leave one of them out")
+        shown = "auto" if value is None else value  # --alpha auto
+        raise InputError(f"--{name} {shown}: is for --protocol paper; leave one of them out")
 
 
 def refuse_beside(flag: str, flags: argparse.Namespace) -> None:

@@ -105,9 +105,8 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]], 
     begin: what stands before the header.
     """
     lines: list[str] = []
-    writer = csv.writer(
-        SimpleNamespace(write=lines.append), delimiter=separator
-    )  # with its own line ends, \r\n, it quotes cells that hold line ends
+    # With its own line ends, \r\n, the writer quotes cells that hold line ends.
+    writer = csv.writer(SimpleNamespace(write=lines.append), delimiter=separator)
     writer.writerow(map(harmless, header))
     writer.writerows(map(harmless, row) for row in rows)
     write_text(path, begin + "".join(line.removesuffix("\r\n") + "\n" for line in lines))

@@ -162,10 +162,13 @@ def suggested_labels(found: Found) -> tuple[np.ndarray, np.ndarray]:
     return names, labels.max(axis=1)
 
 
-def ranking(found: Found) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of ranking.csv: every training row, most surely wrong first; those that a person decided are last."""
+def ranking(found: Found, most: int | None = None) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of ranking.csv: every training row, most surely wrong first; those that a person decided are last.
+
+    most: so many of its rows.
+    """
     repaired, dataset = found.repaired, found.dataset
-    order = np.argsort(-repaired.p_wrong, kind="stable")
+    order = np.argsort(-repaired.p_wrong, kind="stable")[:most]
     names, p = suggested_labels(found)
     columns = {
         "index": dataset.train.rows[order],
@@ -186,12 +189,12 @@ def first_suspects(found: Found) -> list[str]:
 
     None where a person has decided every label.
     """
-    header, rows = ranking(found)
-    about = header[header.index("listed") + 1 :]
     if not found.repaired.p_wrong.any():
         return []
+    header, rows = ranking(found, FIRST_SUSPECTS)
+    about = header[header.index("listed") + 1 :]
     lines = ["most surely wrong:"]
-    for row in (dict(zip(header, cells, strict=True)) for cells in rows[:FIRST_SUSPECTS]):
+    for row in (dict(zip(header, cells, strict=True)) for cells in rows):
         another = row["suggested_label"] not in {UNSURE, row["label"]}
         instead = f", rather {row['suggested_label']} ({row['p_suggested']:.3f})" if another else ""
         what = shorten(", ".join(f"{name} {row[name]}" for name in about if row[name] != ""), WIDTH, placeholder=" ...")

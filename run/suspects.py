@@ -24,7 +24,7 @@ def suspects(p: np.ndarray, given: np.ndarray, checked: np.ndarray | None = None
     checked: (n,) bool, samples that a person has decided, which are no suspects.
     """
     likeliest = p.argmax(axis=1)
-    differ = np.flatnonzero((likeliest != given) & ~(np.zeros(len(given), dtype=bool) if checked is None else checked))
+    differ = np.flatnonzero(likeliest != given if checked is None else (likeliest != given) & ~checked)
     p_old = p[differ, given[differ]]
     order = np.argsort(p_old, kind="stable")
     places = differ[order]
