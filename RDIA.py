@@ -95,7 +95,7 @@ def auto(config: Config, flags: argparse.Namespace, stages: Stages, read: Read) 
     if flags.result_dir:
         save_repair(found, flags.result_dir)
         export(found, flags.export or [], flags.result_dir)
-    if flags.result_dir or flags.audit:
+    if (flags.result_dir or flags.audit) and is_matrix(found.dataset.train.x):  # not for rows on Dask workers
         review = with_command(ranked_review(found, flags.draw))
         if flags.result_dir:
             save_review(review, flags.result_dir)

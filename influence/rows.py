@@ -107,6 +107,13 @@ def as_numbers(x: AnyRows, vector: RowVector) -> np.ndarray:
     return vector if is_matrix(x) else x.numbers(vector)
 
 
+def rows_here(x: AnyRows, places: np.ndarray) -> Any:
+    """The rows at ascending places (m,) as a matrix on the machine that runs the program; all rows of a matrix as they are."""
+    if is_matrix(x):
+        return x if len(places) == x.shape[0] else x[places]
+    return x[places].matrix()
+
+
 def times(x: Any, vector: np.ndarray) -> Any:
     """x v, the rows' logits where v is a model's weights."""
     return x @ vector

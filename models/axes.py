@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
 from data.matrix import density
-from influence.logistic import Matrix
+from influence.rows import AnyRows, is_matrix
 
 MOST_AXES = 3_000  # beyond them the rotation takes longer than it saves
 LARGEST = 1e100  # entries of which no squares can be summed
@@ -19,11 +19,14 @@ FILLED = 0.12  # share of the entries from which sparse features are faster as d
 MOST_ENTRIES = 100_000_000  # ... if these fit into memory several times
 
 
-def principal_axes(*parts: Matrix) -> np.ndarray | None:
+def principal_axes(*parts: AnyRows) -> np.ndarray | None:
     """Orthonormal axes (d, r) that span all rows of the parts, with r the smaller of d and the rows; None where they do not pay.
 
-    parts: (n, d) each. Of sparse features with few entries there are none: along axes they would be dense.
+    parts: (n, d) each. Of sparse features with few entries there are none: along axes they would be dense. Nor are there for rows
+    on other machines.
     """
+    if not is_matrix(parts[0]):
+        return None
     n, d = sum(part.shape[0] for part in parts), parts[0].shape[1]
     if min(n, d) > MOST_AXES or n * d > MOST_ENTRIES or (sp.issparse(parts[0]) and density(parts[0]) < FILLED):
         return None
@@ -37,6 +40,6 @@ def principal_axes(*parts: Matrix) -> np.ndarray | None:
     return span @ np.linalg.eigh(inner.T @ inner)[1]
 
 
-def short_products(x: Matrix) -> AbstractContextManager[object]:
+def short_products(x: AnyRows) -> AbstractContextManager[object]:
     """BLAS on one thread for many small products: where another process has a core, a second thread that waits costs tenfold."""
-    return threadpool_limits(None if not sp.issparse(x) and x.size > MANY_ENTRIES else 1, "blas")
+    return threadpool_limits(None if isinstance(x, np.ndarray) and x.size > MANY_ENTRIES else 1, "blas")

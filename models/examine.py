@@ -7,6 +7,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from data.telling import Progress, silent
+from influence.rows import rows_here
 from models.pool import TO_ONE, posterior
 from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds, fit_rows
 from models.soft_regression import fit_soft, one_hot, stacked
@@ -19,6 +20,7 @@ LEAST_POOLED = 0.01  # of a fit in the pool; others are left out
 # noise that are not in the bench, 0.05 to 0.1 is best; on right labels more costs more.
 UNSEEN = 0.05
 SCALES = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: of small C, and on soft labels, they are too small
+NO_FOLD = -1
 
 
 class Examined(NamedTuple):
@@ -38,15 +40,20 @@ class Folds:
     def __init__(self, data: RepairData, rng: np.random.Generator) -> None:
         self.data = data
         self.fold = balanced_folds(data.given, min(FOLDS, len(data.given)), rng)
-        self.train = [fit_rows(np.flatnonzero(self.fold != fold), rng) for fold in range(self.fold.max() + 1)]
-        self.all = fit_rows(np.arange(len(data.given)), rng)
+        self.own = [np.flatnonzero(self.fold == fold) for fold in range(self.fold.max() + 1)]
+        self.x_own = [data.x[rows] for rows in self.own]
+        self.some = fit_rows(np.arange(len(data.given)), rng)  # in the fits
+        self.x_some = rows_here(data.x, self.some)
         self.targets_trusted = one_hot(data.trusted, data.classes)
         self.weights = data.row_weights()
         self.starts: dict[tuple[float, int], np.ndarray | None] = {}
 
-    def fit(self, rows: np.ndarray, targets: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None) -> np.ndarray:
-        """Weights (K, d) of a fit on some rows (indices), with targets (n, K) and weights (n,), and on the trusted rows."""
-        x, t, s = self.data.x[rows], targets[rows], weights[rows]
+    def fit(
+        self, targets: np.ndarray, C: float, weights: np.ndarray, start: np.ndarray | None, without: int = NO_FOLD
+    ) -> np.ndarray:
+        """Weights (K, d) of a fit with targets (n, K) and weights (n,) on all folds but one, and on the trusted rows."""
+        taken = np.flatnonzero(self.fold[self.some] != without)
+        x, t, s = self.x_some[taken], targets[self.some[taken]], weights[self.some[taken]]
         if len(self.data.trusted):
             x, t = stacked(x, self.data.x_trusted), np.vstack([t, self.targets_trusted])
             s = np.append(s, np.ones(len(self.data.trusted)))
@@ -55,11 +62,10 @@ class Folds:
     def held_out(self, targets: np.ndarray, C: float, weights: np.ndarray) -> np.ndarray:
         """Logits of every row by the fit without its fold, (n, K)."""
         logits = np.zeros(targets.shape)
-        for fold, train in enumerate(self.train):
-            own = np.flatnonzero(self.fold == fold)
+        for fold, own in enumerate(self.own):
             before = self.starts.get((C, fold), self.starts.get((C / 10, fold)))
-            W = self.starts[C, fold] = self.fit(train, targets, C, weights, before)
-            logits[own] = self.data.x[own] @ W.T
+            W = self.starts[C, fold] = self.fit(targets, C, weights, before, fold)
+            logits[own] = self.x_own[fold] @ W.T
         return logits
 
 
@@ -94,7 +100,7 @@ def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> 
         p = softmax(sum(share * logits[each] for each, share in shares.items()), axis=1)
         targets = data.with_confirmed(data.posterior(p).labels)
         progress(2 + done, 1 + EXAMINE_ROUNDS)
-    fitted = {each: folds.fit(folds.all, targets, each, folds.weights, folds.starts[each, 0]) for each in shares}
+    fitted = {each: folds.fit(targets, each, folds.weights, folds.starts[each, 0]) for each in shares}
     W = sum(share * fitted[each] for each, share in shares.items())
     p_wrong = 1.0 - targets[rows, given]
     return Examined(cautious(p, targets, p_wrong, folds.weights) * W, targets, p, p_wrong, alone[rows, given], C)

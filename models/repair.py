@@ -15,6 +15,7 @@ from scipy.special import log_softmax, softmax
 
 from data.telling import Progress, silent
 from influence.logistic import Matrix
+from influence.rows import AnyRows, in_memory, rows_here
 from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
 from models.axes import principal_axes, short_products
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
@@ -56,7 +57,7 @@ class CandidateFit(NamedTuple):
 class RepairData(NamedTuple):
     """Training rows with their given labels, and trusted rows."""
 
-    x: Matrix  # (n, d)
+    x: AnyRows  # (n, d)
     given: np.ndarray  # (n,)
     x_trusted: Matrix  # (m, d)
     trusted: np.ndarray  # (m,)
@@ -179,7 +180,9 @@ class CrossFits:
         self.train = [fit_rows(np.flatnonzero(self.part != h), rng) for h in range(self.parts)]
         self.own = [np.flatnonzero(self.part == h) for h in range(self.parts)]
         self.kept = [np.flatnonzero(self.fold != f) for f in range(FOLDS + 1)]
-        self.x_train, self.x_own = ([data.x[rows] for rows in of] for of in (self.train, self.own))
+        self.some = np.arange(n) if in_memory(data.x) else fit_rows(np.arange(n), rng)  # of the simple methods
+        self.x_train, self.x_some = [rows_here(data.x, rows) for rows in self.train], rows_here(data.x, self.some)
+        self.x_own = [data.x[rows] for rows in self.own]
         self.x_kept = [data.x_trusted[rows] for rows in self.kept]
         self.targets, self.targets_trusted = one_hot(data.given, K), one_hot(data.trusted, K)
         self.weights = data.row_weights()
@@ -457,11 +460,12 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
 
 
 def simple_method(fits: CrossFits, family: str) -> Simple:
-    """A candidate of a family on all rows, at its best C; of "both" with each trusted row once."""
-    data = fits.data
+    """A candidate of a family at its best C, on all rows that are in memory; of "both" with each trusted row once."""
+    data, some = fits.data, fits.some
     chosen = min((each for each in fits.final if each.family == family and each.trusted_weight == 1.0), key=fits.loss)
-    training, trusted = (data.x, fits.targets, fits.weights), (data.x_trusted, fits.targets_trusted, np.ones(len(data.trusted)))
-    both = (stacked(data.x, data.x_trusted), np.vstack([training[1], trusted[1]]), np.append(training[2], trusted[2]))
+    training = (fits.x_some, fits.targets[some], fits.weights[some])
+    trusted = (data.x_trusted, fits.targets_trusted, np.ones(len(data.trusted)))
+    both = (stacked(fits.x_some, data.x_trusted), np.vstack([training[1], trusted[1]]), np.append(training[2], trusted[2]))
     x, targets, weights = {"train": training, "trusted": trusted, "both": both}[family]
     W = fit_soft(x, targets, fits.data.penalty(chosen.C), weights, fits.final[chosen])
     return Simple(W, fits.trusted_logits[chosen])

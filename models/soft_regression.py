@@ -13,6 +13,7 @@ from models.softmax_regression import FitPoint, minimised
 ROUGH_TOLERANCE = 5e-4  # of |grad J(V)| / |grad J(0)|: held-out losses then change in the fourth digit
 STEEPEST = 1e100  # gradient at zero from which nothing can be fitted
 FITTED = 0.3  # variance of a class's indicator at a fit, as a share of that at W = 0
+MANY_COLUMNS = 100_000  # from which those that no row has are left out of a fit
 PLAIN = Preconditioner(lambda residual: residual, np.inf)
 
 
@@ -42,7 +43,13 @@ def fit_soft(x: Matrix, targets: np.ndarray, C: float, weights: np.ndarray, star
 
     x: (n, d). targets: t (n, K), rows that sum to 1. weights: s (n,), 0 or more. Raises `SolverError`.
     """
-    classes, scale = targets.shape[1], C * weights[:, None]
+    classes, columns, scale = targets.shape[1], x.shape[1], C * weights[:, None]
+    if columns > MANY_COLUMNS and sp.issparse(x):
+        used = np.flatnonzero(np.bincount(x.indices, minlength=columns))
+        if len(used) < columns:
+            W = np.zeros((classes, columns))  # a column without values has the weight 0
+            W[:, used] = fit_soft(x[:, used], targets, C, weights, None if start is None else start[:, used])
+            return W
     scaled, dense = scale * targets, not sp.issparse(x)
     largest = float(np.abs(transposed(x, scale / classes - scaled)).max(initial=0.0))
     if not largest < STEEPEST:

@@ -30,7 +30,7 @@ PROTOCOLS = ("paper", "auto")
 ALPHA, RELABEL = 0.0002, "R"  # [paper]
 NOT_WITH_PAPER = ("fdr", "export", "draw")
 # Flags of the paper's protocol alone: they have no default but None, ...
-NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu", "dask")
+NOT_WITH_AUTO = ("validation", "n_validation", "C", "damping", "n_epoch", "gpu")
 DEFAULTS_OF_PAPER = {"alpha": ALPHA, "relabel": RELABEL, "model": "linear", "solver": "auto"}  # ... or this
 
 
@@ -153,8 +153,8 @@ def rdia_config(flags: argparse.Namespace) -> Config:
 
 
 def of_paper(flags: argparse.Namespace) -> bool:
-    """Whether a flag is given that only the paper's protocol has."""
-    return bool(papers_own(flags)) or flags.block_rows is not None
+    """Whether a flag is given that only the paper's protocol has, or one for more rows than memory holds."""
+    return bool(papers_own(flags) or flags.block_rows or flags.dask)
 
 
 def papers_own(flags: argparse.Namespace) -> list[str]:

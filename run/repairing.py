@@ -14,6 +14,7 @@ from data.libsvm_parts import Read
 from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
+from influence.rows import in_memory, is_matrix, rows_here
 from models.examine import Examined, examine
 from models.metrics import evaluate, share
 from models.pool import suggestions
@@ -44,7 +45,7 @@ class Found(NamedTuple):
     data: RepairData  # with the labels that were decided in place of the given ones
     repaired: Repaired | Examined  # without trusted rows
     listed: np.ndarray  # (n,) bool, the suspects at the level --fdr
-    key: str  # of the run, for decisions on its labels
+    key: str  # of the run, for decisions on its labels; of rows on Dask workers, for which there are none, empty
 
 
 def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Found:
@@ -60,10 +61,11 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
                 f"--dataset {config.dataset}: {n} training rows leave no folds, expected {LEAST_EXAMINED} or more; add rows"
             )
         given = flip_share(dataset.train.labels, config.noise, generator(config.seed, "noise"), classes)
-        key = repair_key(config, dataset, given)
+        key = repair_key(config, dataset, given) if is_matrix(dataset.train.x) else ""
         decided = read_decisions(config.labels, key, dataset, given.labels) if config.labels else None
         labels, checked, _ = decided or (given.labels, None, None)
-        data = RepairData(dataset.train.x, labels, trusted.x, trusted.labels, classes, checked=checked, before=given.labels)
+        x_trusted = rows_here(trusted.x, np.arange(len(trusted.labels)))
+        data = RepairData(dataset.train.x, labels, x_trusted, trusted.labels, classes, checked=checked, before=given.labels)
         if decided and decided.drawn.sum() >= LEAST_TRUSTED and (~decided.rows).sum() >= LEAST_EXAMINED:
             data = data.trusting(np.flatnonzero(decided.drawn))
     with stages("repair"):
@@ -223,7 +225,8 @@ def repair_notes(found: Found, config: Config, drawing: bool = False) -> list[st
         notes.append(f"{config.noise:.0%} of your training labels were flipped on purpose; --noise 0 takes them as they are")
     if len(found.data.given) > FIT_ROWS:
         rows = f"{FIT_ROWS:,} of the {len(found.data.given):,} training rows"
-        notes.append(f"the fits of the repair take at most {rows} each, at random; every row is examined")
+        beside = "" if in_memory(found.dataset.train.x) else " and of the methods beside it"
+        notes.append(f"the fits of the repair{beside} take at most {rows} each, at random; every row is examined")
     if drawn := trusted - len(found.dataset.validation.labels):
         notes.append(f"{drawn} of the rows that you decided were drawn at random: they are trusted rows")
     if isinstance(found.repaired, Examined):

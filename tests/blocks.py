@@ -33,6 +33,15 @@ def with_three_classes(path: Path) -> Path:
     return path
 
 
+def with_trusted_rows(path: Path, count: int) -> Path:
+    """The same files, the first rows of the test file as validation rows."""
+    lines = path.with_name("a.svm.t").read_text().splitlines(keepends=True)
+    if count:
+        path.with_name("a.svm.val").write_text("".join(lines[:count]))
+        path.with_name("a.svm.t").write_text("".join(lines[count:]))
+    return path
+
+
 def matrix(x: Any) -> np.ndarray:
     """The rows as one dense array."""
     if hasattr(x, "blocks"):
@@ -56,6 +65,35 @@ def rdia(invoke: Invoke, path: Path, out: Path, *flags: object) -> Run:
         return Run(record, list(csv.DictReader(file)))
 
 
+def auto(invoke: Invoke, path: Path, out: Path, *flags: object) -> tuple[dict[str, Any], np.ndarray]:
+    """A run of RDIA.py by the protocol auto, without its seconds, and the numbers of its ranking.csv by training row."""
+    ended = invoke("--dataset", path, "--protocol", "auto", "--result_dir", out, "--json", "--quiet", *flags)
+    assert (ended.status, ended.err) == (0, "")
+    record = json.loads(ended.out)
+    del record["seconds"]
+    with (out / "ranking.csv").open() as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: int(row["index"]))
+    names = ("index", "p_wrong", *(["phi"] if "phi" in rows[0] else []), "self_confidence", "p_suggested", "listed")
+    return record, np.array([[float(row[name]) for name in names] for row in rows])
+
+
+def or_zero(numbers: dict[str, float | None]) -> list[float]:
+    """The numbers, 0 for those that are not known."""
+    return [value or 0.0 for value in numbers.values()]
+
+
+def assert_alike(one: tuple[dict[str, Any], np.ndarray], other: tuple[dict[str, Any], np.ndarray]) -> None:
+    """Equal but for the digits behind the rough stop of the repair's fits."""
+    (first, mine), (second, its) = one, other
+    np.testing.assert_allclose(mine, its, rtol=0, atol=1e-4)
+    methods, wrong = ([run.pop(name) for run in (first, second)] for name in ("methods", "wrong_labels"))
+    for name, splits in methods[0].items():
+        for split, metrics in splits.items():
+            assert or_zero(metrics) == pytest.approx(or_zero(methods[1][name][split]), rel=1e-3)
+    assert or_zero(wrong[0]) == pytest.approx(or_zero(wrong[1]), rel=1e-3)
+    assert first == second
+
+
 def assert_same(one: Run, other: Run) -> None:
     """Equal but for the digits behind the stop of a fit, 1e-7 of the gradient."""
     first, second = ({name: value for name, value in run.record.items() if name != "residual"} for run in (one, other))
@@ -65,7 +103,7 @@ def assert_same(one: Run, other: Run) -> None:
         for split, metrics in splits.items():
             its = methods[1][name][split]
             assert [value is None for value in metrics.values()] == [value is None for value in its.values()]  # no AUC of 3 classes
-            assert [value or 0 for value in metrics.values()] == pytest.approx([value or 0 for value in its.values()], rel=1e-5)
+            assert or_zero(metrics) == pytest.approx(or_zero(its), rel=1e-5)
     assert len(curves[0]) == len(curves[1])
     for mine, its in zip(*curves, strict=True):
         assert (mine["relabel"], mine["changed"]) == (its["relabel"], its["changed"])

@@ -20,7 +20,7 @@ from influence.rows import as_row_vector, each, times
 from models.devices.on_dask import cluster, connect
 from models.logistic_regression import fit_logistic, gradient
 from tests.benchmarks.generate import write_avazu_like
-from tests.blocks import assert_same, labelled_file, matrix, rdia, with_three_classes
+from tests.blocks import assert_alike, assert_same, auto, labelled_file, matrix, rdia, with_three_classes, with_trusted_rows
 from tests.cluster import Running, running
 from tests.invoke import ROOT, Ended, Invoke
 from tests.problems import C, weighted_fit
@@ -102,6 +102,15 @@ def test_more_than_two_classes_on_two_workers_are_fitted_as_in_memory(
     )
     assert memory.record["classes"] == 3
     assert_same(spread, memory)
+
+
+@pytest.mark.parametrize("trusted", [0, 60])
+def test_the_protocol_auto_on_two_workers_is_the_one_in_memory(trusted: int, dask: Running, tmp_path: Path, invoke: Invoke) -> None:
+    path = with_three_classes(labelled_file(tmp_path, 303)) if trusted else labelled_file(tmp_path, 303)
+    with_trusted_rows(path, trusted)
+    memory, spread = (auto(invoke, path, tmp_path / str(len(more)), *more) for more in ((), ("--dask", dask.address)))
+    assert memory[0]["n_trusted"] == trusted
+    assert_alike(spread, memory)
 
 
 def test_bad_input_on_workers_is_one_line(dask: Running, tmp_path: Path, invoke: Invoke) -> None:

@@ -19,7 +19,7 @@ from data.on_disk import DiskMatrix, on_disk
 from influence.logistic import hessian_diagonal
 from models.logistic_regression import fit_logistic, gradient
 from page.review import load_review
-from tests.blocks import assert_same, labelled_file, matrix, rdia, with_three_classes
+from tests.blocks import assert_alike, assert_same, auto, labelled_file, matrix, rdia, with_three_classes, with_trusted_rows
 from tests.invoke import ROOT, Invoke
 from tests.problems import C, weighted_fit
 
@@ -207,6 +207,14 @@ def test_more_than_two_classes_are_fitted_on_disk_as_in_memory(
     assert memory.record["classes"] == 3
     assert memory.record["relabeled"] > 30
     assert_same(disk, memory)
+
+
+@pytest.mark.parametrize("trusted", [0, 60])
+def test_the_protocol_auto_on_disk_is_the_one_in_memory(trusted: int, tmp_path: Path, invoke: Invoke) -> None:
+    path = with_trusted_rows(labelled_file(tmp_path, 300), trusted)
+    memory, disk = (auto(invoke, path, tmp_path / str(len(more)), *more) for more in ((), ("--block_rows", 100)))
+    assert memory[0]["n_trusted"] == trusted
+    assert_alike(disk, memory)
 
 
 def test_a_report_of_a_run_on_disk_is_the_one_in_memory(tmp_path: Path, invoke: Invoke) -> None:

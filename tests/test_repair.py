@@ -307,7 +307,8 @@ def test_fits_take_some_of_many_rows_and_all_rows_are_scored(monkeypatch: pytest
     monkeypatch.setattr("models.examine.fit_soft", fitted)
     seen.clear()
     assert len(examine(data, np.random.default_rng(0)).p_wrong) == 200
-    assert set(seen) == {120}  # 60 and the trusted rows
+    assert max(seen) == 120  # 60 and the trusted rows
+    assert min(seen) > 60 + 40  # of them without a fold
 
 
 def test_simple_methods_are_fits_on_all_rows_with_their_weights() -> None:

@@ -112,3 +112,13 @@ def test_parts_that_are_stored_differently_are_stacked_as_the_first() -> None:
     assert isinstance(first, np.ndarray)
     np.testing.assert_array_equal(first, expected)
     np.testing.assert_array_equal(stacked(sparse, dense).toarray(), np.roll(expected, 1, axis=0))
+
+
+@pytest.mark.usefixtures("_to_the_last_digit")
+def test_columns_that_no_row_has_are_left_out_and_weigh_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide = sp.csr_array(np.insert(Soft.x, [0, 1, 1, 4], 0.0, axis=1))  # at 0, 2, 3 and 7
+    start = np.ones((3, 8))
+    monkeypatch.setattr(soft_regression, "MANY_COLUMNS", 7)
+    found = fit_soft(wide, Soft.targets, Soft.C, Soft.weights, start)
+    np.testing.assert_array_equal(found[:, [0, 2, 3, 7]], 0.0)
+    np.testing.assert_allclose(found[:, [1, 4, 5, 6]], fit_soft(Soft.x, Soft.targets, Soft.C, Soft.weights), atol=1e-6)

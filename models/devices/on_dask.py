@@ -19,6 +19,8 @@ import scipy.sparse as sp
 from data.errors import InputError
 from data.libsvm import OPENERS, LibsvmFile, in_order, joined, line_ranges, read_range
 from data.libsvm_parts import Read, Renumber, least_column, renumbered, used_columns
+from data.matrix import Features, compact
+from influence.rows import times
 
 Future: TypeAlias = Any  # distributed.Future
 CONNECT = 10  # seconds to wait for a scheduler
@@ -133,6 +135,14 @@ class OnDask:
         sent = [self.cluster.submit(same, value) if isinstance(value, np.ndarray) else value for value in shared]
         pieces = [vector.pieces if isinstance(vector, Spread) else [vector] * len(self.blocks) for vector in vectors]
         return [self.cluster.submit(part, block, *given, *sent) for block, *given in zip(self.blocks, *pieces, strict=True)]
+
+    def matrix(self) -> Features:
+        """The rows as one matrix on this machine."""
+        return compact(sp.csr_array(sp.vstack(self.cluster.client.gather(list(self.blocks)))[self.order]))
+
+    def __matmul__(self, columns: np.ndarray) -> np.ndarray:
+        """The product with a matrix (d, k) on this machine, (n, k)."""
+        return self.numbers(self.each(times, (), (columns,)))
 
     def vector(self, numbers: np.ndarray) -> Spread:
         stored = np.empty_like(numbers)
