@@ -49,10 +49,13 @@ def ready_folder(folder: Path, resume: bool, ending: ExitStack) -> None:
         remove(folder / REVIEW)
 
 
-def write_review(found: Trained, page: Path | None, folder: Path | None) -> None:
-    """What the review page is made from, in the result directory, and the page itself. Raises `InputError`."""
+def write_review(found: Trained, page: Path | None, folder: Path | None, draw: int | None) -> None:
+    """What the review page is made from, in the result directory, and the page itself. Raises `InputError`.
+
+    draw: show so many samples, drawn at random.
+    """
     if page or folder:
-        review = with_command(training_review(found))
+        review = with_command(training_review(found, draw))
         if folder:
             save_review(review, folder)
         if page:
@@ -78,7 +81,7 @@ def main(ranks: Ranks) -> None:
         if ranks.rank == 0:
             if folder:
                 save_training(found.record, config, f"{ranks.world} x {device.type}" if ranks.world > 1 else str(device), folder)
-            write_review(found, flags.audit, folder)
+            write_review(found, flags.audit, folder, flags.draw)
     if ranks.rank == 0:
         page = f"{page_line(flags.audit)}\n" if flags.audit else ""
         sys.stdout.write(json_line(found.record) if flags.json else training_summary(found.record) + page)

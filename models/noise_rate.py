@@ -80,6 +80,20 @@ def at_least(rate: NoiseRate, misses: float, differs: float, m: int) -> NoiseRat
     return NoiseRate(least, max(0.0, least - margin), min(1.0, max(rate.high, least + margin)))
 
 
+def within_drawn(rate: NoiseRate, wrong: int, count: int) -> NoiseRate:
+    """The rate as far as it agrees with samples that were drawn at random, of which a person found so many wrong.
+
+    Their share has a 90% interval of its own (Wilson 1927), into which the rate is brought; where the two intervals do not meet,
+    the networks have learned wrong labels, and it is theirs.
+    """
+    share, spread = wrong / count, QUANTILE**2 / count
+    middle, half = share + spread / 2, math.sqrt(spread * share * (1 - share) + spread**2 / 4)
+    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    if rate.low > high or rate.high < low:
+        return NoiseRate(share, low, high)
+    return NoiseRate(*(min(max(bound, low), high) for bound in rate))
+
+
 def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> NoiseRate:
     """The share of wrong labels, from what is given among the surest samples of each predicted class.
 

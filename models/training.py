@@ -33,6 +33,7 @@ class Tensors(NamedTuple):
     classes: int
     trusted: Trusted | None = None  # m samples that are trained on as well, with x as that of the others
     checked: Tensor | None = None  # (n,) bool, samples of whose label a person decided; None: none
+    drawn: Tensor | None = None  # (n,) bool on the CPU, those of them that have the part of trusted samples in batches; None: none
     moves: Tensor | None = None  # (n + m, 3) how the training pictures are moved in this epoch (`models.augment`)
 
 
@@ -141,12 +142,13 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_
         state.companion.estimate(predict(state.network, data.x, settings), data.labels)
     state.network.train()
     state.companion.train()
-    n, m, size, device = len(data.labels), len(data.trusted.labels) if data.trusted else 0, settings.batch_size, data.labels.device
-    own = size - trusted_in_batch(n, m, size)
+    samples, trusted = places_of(data)
+    size, device = settings.batch_size, data.labels.device
+    own = size - trusted_in_batch(len(samples), len(trusted), size)
     settings = with_shares(settings, own / size)
-    batches = batch_places(n, m, size, own, state.order).to(device)
+    batches = batch_places(samples, trusted, size, own, state.order).to(device)
     if settings.augment != "none":
-        data = data._replace(moves=drawn_moves(settings.augment, n + m, state.moves).to(device))
+        data = data._replace(moves=drawn_moves(settings.augment, len(samples) + len(trusted), state.moves).to(device))
     weight = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
 
     def step(batch: Tensor) -> tuple[Tensor, ...]:
@@ -170,15 +172,37 @@ def with_shares(settings: Settings, part: float) -> Settings:
     return settings._replace(forget_rate=part * settings.forget_rate, discard_rate=part * settings.discard_rate)
 
 
-def batch_places(n: int, m: int, size: int, own: int, order: torch.Generator) -> Tensor:
-    """Places of an epoch's batches, (batches, size): `own` of the n samples, each once, then some of the m trusted, in turn."""
+def places_of(data: Tensors) -> tuple[Tensor, Tensor]:
+    """Places of the samples of whose labels there is doubt, and of those that are trusted, in ascending order."""
+    everything = torch.arange(len(data.labels) + (len(data.trusted.labels) if data.trusted else 0))
+    trusted = everything >= len(data.labels)
+    if data.drawn is not None:
+        trusted[: len(data.labels)] = data.drawn
+    return everything[~trusted], everything[trusted]
+
+
+def all_trusted(data: Tensors) -> Trusted | None:
+    """The trusted samples, with those that were drawn at random, with their decided labels; None if there are none."""
+    if data.drawn is None:
+        return data.trusted
+    own = data.drawn.to(data.labels.device)
+    drawn = Trusted(data.x[own], data.labels[own])
+    return Trusted(*map(torch.cat, zip(drawn, data.trusted, strict=True))) if data.trusted else drawn
+
+
+def batch_places(samples: Tensor, trusted: Tensor, size: int, own: int, order: torch.Generator) -> Tensor:
+    """Places of an epoch's batches, (batches, size): `own` of the samples, each once, then some of the trusted ones, in turn.
+
+    samples, trusted: their places.
+    """
+    n, m = len(samples), len(trusted)
     batches = n // own
-    places = torch.randperm(n, generator=order)[: batches * own].view(batches, own)
+    places = samples[torch.randperm(n, generator=order)[: batches * own]].view(batches, own)
     if own == size:
         return places
     turns = math.ceil(batches * (size - own) / m)
-    trusted = torch.cat([n + torch.randperm(m, generator=order) for _ in range(turns)])[: batches * (size - own)]
-    return torch.cat([places, trusted.view(batches, size - own)], 1)
+    others = torch.cat([trusted[torch.randperm(m, generator=order)] for _ in range(turns)])[: batches * (size - own)]
+    return torch.cat([places, others.view(batches, size - own)], 1)
 
 
 def as_pixels(x: Tensor) -> Tensor:

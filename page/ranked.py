@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from data.streams import generator
 from influence.rows import in_memory
 from models.pool import entropy
 from page.alike import ALIKE_SAMPLES, alike, examples
-from page.review import CARRIED_SAMPLES, NO_HISTOGRAM, Review, abouts, explained, of_pictures, of_samples, pictures_of
+from page.review import CARRIED_SAMPLES, NO_HISTOGRAM, Review, abouts, at_random, explained, of_pictures, of_samples, pictures_of
 from page.sprites import Sprites
 from run.records import Record
 from run.repairing import MORE_LIKELY, Found, suggested_places
@@ -17,12 +16,11 @@ OF_REPAIR = ("dataset", "fdr", "wrong_labels", "listed", "seed", "n_train", "n_t
 def ranked_review(found: Found, draw: int | None = None) -> Review:
     """The review of a run. Its labels are those before a person's decisions, which the browser has kept.
 
-    draw: show so many training rows, drawn at random; with the same seed a larger draw begins with a smaller one.
+    draw: show so many training rows, drawn at random.
     """
     dataset, repaired, given = found.dataset, found.repaired, found.given
     if draw:
-        drawn = generator(found.record["seed"], "drawn").permutation(len(given.labels))
-        first = drawn[: min(draw, CARRIED_SAMPLES)]
+        first = at_random(len(given.labels), draw, found.record["seed"])
     else:
         first = np.argsort(-repaired.p_wrong, kind="stable")[:CARRIED_SAMPLES]
     labels, rows = given.labels[first], dataset.train.rows[first]

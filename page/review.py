@@ -155,6 +155,11 @@ def review_of(
     )
 
 
+def at_random(n: int, count: int, seed: int) -> np.ndarray:
+    """Places of so many of n training rows, drawn at random, as many as a page holds; a larger draw begins with a smaller one."""
+    return generator(seed, "drawn").permutation(n)[: min(count, CARRIED_SAMPLES)]
+
+
 def of_samples(
     rows: np.ndarray, given: np.ndarray, suggested: np.ndarray, p: np.ndarray, flipped: np.ndarray, first: np.ndarray
 ) -> dict[str, np.ndarray]:

@@ -49,9 +49,10 @@ def texts(facts: Record) -> dict[str, str]:
         "influence": (BY_INFLUENCE, facts_by_influence, metrics_table),
         "wrong": (BY_PROBABILITY, facts_by_probability, metrics_table),
         "drawn": (BY_CHANCE, facts_of_draw, metrics_table),
+        "drawn, loss": (BY_CHANCE | {"again": BY_LOSS["again"]}, facts_of_training_draw, accuracy_table),
         "loss": (BY_LOSS, facts_by_loss, accuracy_table),
     }
-    said, facts_of, table_of = of_order[facts["order"]]
+    said, facts_of, table_of = of_order["drawn, loss" if facts["order"] == "drawn" and "method" in facts else facts["order"]]
     items = "\n".join(
         f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts_of(facts).items()
     )
@@ -94,6 +95,12 @@ def facts_of_draw(facts: Record) -> dict[str, str]:
     return {"Drawn": drawn, **{name: of_run[name] for name in ("Noise", "Rows", "Seed")}}
 
 
+def facts_of_training_draw(facts: Record) -> dict[str, str]:
+    """The same of a run of RDIA-LS.py."""
+    drawn, of_run = f"{facts['suspects']:,} of {facts['n_train']:,} training samples", facts_by_loss(facts)
+    return {"Drawn": drawn, **{name: of_run[name] for name in ("Method", "Noise", "Samples", "Seed")}}
+
+
 def facts_by_loss(facts: Record) -> dict[str, str]:
     """Method, noise and sizes of a run of RDIA-LS.py."""
     source = "estimated from the labels" if facts["estimated"] else "as given"
@@ -102,7 +109,7 @@ def facts_by_loss(facts: Record) -> dict[str, str]:
         "Wrong labels": f"{facts['noise_rate']:.1%}, {source}",
         "Suspects": f"{facts['suspects']:,} of {facts['n_train']:,} training labels",
         "Noise": injected(facts),
-        "Samples": f"{facts['n_train']:,} training, {facts['n_test']:,} test",
+        "Samples": f"{facts['n_train']:,} training, {facts['n_trusted']:,} trusted, {facts['n_test']:,} test",
         "Seed": str(facts["seed"]),
     }
 

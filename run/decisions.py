@@ -29,6 +29,11 @@ class Decided(NamedTuple):
     drawn: np.ndarray  # (n,) bool, those of them that the person got because they were drawn at random
 
 
+def undecided(labels: np.ndarray) -> Decided:
+    """Given labels (n,), none of them decided."""
+    return Decided(labels, *np.zeros((2, len(labels)), dtype=bool))
+
+
 def read_decisions(path: Path, run: str, dataset: Dataset, given: np.ndarray) -> Decided:
     """Read the decisions on the samples of a run from a CSV file, or from tasks of Label Studio with the same fields.
 

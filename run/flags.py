@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from data.errors import InputError
 from run.records import ROOT
 from run.script import error_line
 
@@ -132,6 +133,20 @@ def add_data_dir(flags: argparse._ArgumentGroup) -> None:
 def add_size(flags: argparse._ArgumentGroup) -> None:
     """The flag --size."""
     flags.add_argument("--size", type=count, help="bring the pictures of a folder to so many pixels a side [as they are]")
+
+
+def add_draw(flags: argparse._ArgumentGroup, prefix: str = "") -> None:
+    """The flag --draw."""
+    what = "the page has N training rows, drawn at random; given to --labels, the decided ones are trusted rows"
+    flags.add_argument("--draw", type=count, metavar="N", help=prefix + what)
+
+
+def check_draw(flags: argparse.Namespace, least: int) -> None:
+    """Raise `InputError` for a --draw of fewer rows than are trusted, or without a page."""
+    if flags.draw and flags.draw < least:
+        raise InputError(f"--draw {flags.draw}: so few rows cannot judge the others, expected {least} or more; give 100")
+    if flags.draw and not flags.audit:
+        raise InputError(f"--draw {flags.draw}: is for the review page; add --audit page.html, or leave it out")
 
 
 def command_again(argv: Sequence[str]) -> str:

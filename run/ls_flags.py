@@ -5,13 +5,16 @@ import argparse
 from data.errors import InputError
 from data.noise import NOISE_TYPES
 from data.public import PICTURE_SETS
+from models.repair import LEAST_TRUSTED
 from models.settings import AUGMENTS, METHODS, NETWORKS, OBJECTIVES, OPTIMIZERS, RECIPES, WARMUPS, Settings
 from run.flags import (
     AUTO,
     Parser,
     add_data_dir,
+    add_draw,
     add_output,
     add_size,
+    check_draw,
     count,
     fraction,
     non_negative,
@@ -43,6 +46,7 @@ def ls_parser(description: str | None = None) -> Parser:
     _add_training(method)
     output = flags.add_argument_group("output")
     output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suspects")
+    add_draw(output)
     output.add_argument("--labels", type=place, metavar="DECIDED.csv", help="train on the decisions exported from that page")
     output.add_argument("--result_dir", type=place, help="folder for suspects, result lines, checkpoint and curve")
     output.add_argument("--resume", action="store_true", help="continue from the checkpoint in --result_dir")
@@ -95,6 +99,7 @@ def _add_training(method: argparse._ArgumentGroup) -> None:
 
 def ls_config(flags: argparse.Namespace) -> TrainingConfig:
     """The configuration of the flags: the settings of the recipe, unless a flag sets them. Raises `InputError`."""
+    check_draw(flags, LEAST_TRUSTED)
     own = flags.dataset not in PICTURE_SETS
     if flags.noise_type is None:
         flags.noise_type = "none" if own else "symmetric"

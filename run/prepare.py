@@ -19,17 +19,19 @@ from models.augment import PADDING
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
-from models.noise_rate import NoiseRate, estimated_noise_rate
+from models.noise_rate import NoiseRate, estimated_noise_rate, within_drawn
+from models.repair import LEAST_TRUSTED
 from models.settings import Settings, with_rate
-from models.training import State, Tensors, as_pixels, start
+from models.training import State, Tensors, all_trusted, as_pixels, places_of, start
 from models.trusted import Trusted
-from run.decisions import Decided, count_decisions, read_decisions
+from run.decisions import Decided, count_decisions, read_decisions, undecided
 from run.identity import run_key
 from run.records import Record
 from run.training_config import TrainingConfig
 
 ESTIMATED = "about {0:.0%} of the labels are wrong, between {1:.0%} and {2:.0%}, estimated from {3}; --noise_rate sets it"
 TRAINED_ON = "validation rows are trained on as well, and their labels are taken as right: {0:,}"
+DRAWN_ROWS = "rows that you decided were drawn at random, and are trained on as trusted ones: {0:,}"
 UNUSED = "validation rows are not used, as only --method rdia-ls uses them: {0:,}"
 Counting: TypeAlias = Callable[[str, int, int], None]  # called with what is counted, how many are done, and of how many
 LEAST_CROPPED = 16  # pixels of a side
@@ -77,7 +79,7 @@ def prepare(
     )
     key = training_key(config, pictures, given)
     decided = from_first(ranks, lambda: read_decisions(config.labels, key, pictures, given.labels) if config.labels else None)
-    data = tensors(pictures, decided or Decided(given.labels, *np.zeros((2, len(given.labels)), dtype=bool)), config, device)
+    data = tensors(pictures, decided or undecided(given.labels), config, device)
 
     def plain(stream: Stream) -> nn.Module:
         built = build(config.network, shape, data.classes, stream_seed(config.seed, stream))
@@ -90,7 +92,7 @@ def prepare(
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     seeds = stream_seed(config.seed, "order"), stream_seed(config.seed, "augment")
     state = start(network("initialisation"), beside, config.settings, *seeds)
-    arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels,) if decided else ()))
+    arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels, decided.drawn) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
     rate, settings, notes = None, config.settings, trusted_notes(pictures, data)
@@ -98,15 +100,16 @@ def prepare(
         first = partial(plain, "initialisation")
         rate = known or from_first(ranks, lambda: estimated(config, data, given.labels, first, progress))
         settings = with_rate(settings, rate.estimate)
-        notes = (ESTIMATED.format(*rate, "the labels and the validation rows" if data.trusted else "the labels"), *notes)
+        notes = (ESTIMATED.format(*rate, "the labels and the rows that you trust" if all_trusted(data) else "the labels"), *notes)
     notes, counts = (*pictures.notes, *notes), count_decisions(decided, given, train.labels) if decided else None
     return Prepared(data, state, settings, rate, read, pictures.classes, train.rows, files, given, counts, key, notes)
 
 
 def trusted_notes(pictures: Dataset, data: Tensors) -> tuple[str, ...]:
-    """What the validation rows are used for, if there are any."""
+    """What the validation rows, and those that were drawn at random, are used for, if there are any."""
     count = len(pictures.validation.labels)
-    return ((TRAINED_ON if data.trusted else UNUSED).format(count),) if count else ()
+    of_validation = ((TRAINED_ON if data.trusted else UNUSED).format(count),) if count else ()
+    return of_validation if data.drawn is None else (*of_validation, DRAWN_ROWS.format(int(data.drawn.sum())))
 
 
 def estimated(
@@ -114,14 +117,21 @@ def estimated(
 ) -> NoiseRate:
     """The noise rate of given labels, by networks that are begun as `network` makes them, less the share that a person changed.
 
-    Of decided labels it could not be estimated: samples of which a network is surest tell it, and those are decided first.
+    Of decided labels it could not be estimated: samples of which a network is surest tell it, and those are decided first. Those
+    that were drawn at random are trusted ones in the estimate too.
     """
     halves, seed = generator(config.seed, "halves"), stream_seed(config.seed, "order")
     of_estimate = partial(progress, "epochs of the estimate of the noise rate")
-    before = data._replace(labels=torch.from_numpy(given).to(data.labels.device))
-    changed = float((data.labels != before.labels).double().mean())
+    own, _ = places_of(data)
+    own = own.to(data.labels.device)
+    before = Tensors(data.x[own], torch.from_numpy(given).to(own.device)[own], None, data.x_test, data.labels_test, data.classes)
+    before = before._replace(trusted=all_trusted(data))
+    changed = data.labels.cpu().numpy() != given
     found = estimated_noise_rate(before, network, halves, seed, config.settings.amp, of_estimate)
-    return NoiseRate(*(max(0.0, share - changed) for share in found))
+    if data.drawn is not None:
+        found = within_drawn(found, int(changed[data.drawn].sum()), int(data.drawn.sum()))
+    share = float(changed[own.cpu()].mean())
+    return NoiseRate(*(max(0.0, bound - share) for bound in found))
 
 
 def training_key(config: TrainingConfig, pictures: Dataset, given: NoisyLabels) -> str:
@@ -159,4 +169,10 @@ def tensors(pictures: Dataset, decided: Decided, config: TrainingConfig, device:
     given, labels_test, trusted = (torch.from_numpy(of).to(device) for of in (decided.labels, test.labels, other.labels))
     known = Trusted(x_trusted, trusted) if len(trusted) and config.settings.method == "rdia-ls" else None
     checked = torch.from_numpy(decided.rows).to(device) if decided.rows.any() else None
-    return Tensors(x, given, correct, x_test, labels_test, len(pictures.classes), known, checked)
+    drawn = torch.from_numpy(decided.drawn) if can_trust(decided.drawn, config.settings) else None
+    return Tensors(x, given, correct, x_test, labels_test, len(pictures.classes), known, checked, drawn)
+
+
+def can_trust(drawn: np.ndarray, settings: Settings) -> bool:
+    """Whether the samples that were drawn at random and decided, (n,) bool, are trusted ones: some, and enough others are left."""
+    return settings.method == "rdia-ls" and drawn.sum() >= LEAST_TRUSTED and (~drawn).sum() >= settings.batch_size

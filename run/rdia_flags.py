@@ -13,8 +13,10 @@ from run.exports import FORMATS_WRITTEN
 from run.flags import (
     Parser,
     add_data_dir,
+    add_draw,
     add_output,
     add_size,
+    check_draw,
     count,
     level,
     number_or_auto,
@@ -41,12 +43,7 @@ def rdia_parser(description: str | None = None) -> Parser:
     _add_method(flags.add_argument_group("method"))
     output = flags.add_argument_group("output")
     output.add_argument("--audit", type=place, metavar="PAGE.html", help="write a page where a person reviews the suggestions")
-    output.add_argument(
-        "--draw",
-        type=count,
-        metavar="N",
-        help="auto: the page has N training rows, drawn at random; given to --labels, the decided ones are trusted rows",
-    )
+    add_draw(output, "auto: ")
     output.add_argument(
         "--labels",
         type=place,
@@ -171,10 +168,7 @@ def check_protocol(flags: argparse.Namespace) -> None:
                 shown = " ".join(value) if name == "export" else value
                 raise InputError(f"--{name} {shown}: is for --protocol auto; add that, or leave it out")
         return
-    if flags.draw and flags.draw < LEAST_TRUSTED:
-        raise InputError(f"--draw {flags.draw}: so few rows cannot judge the others, expected {LEAST_TRUSTED} or more; give 100")
-    if flags.draw and not flags.audit:
-        raise InputError(f"--draw {flags.draw}: is for the review page; add --audit page.html, or leave it out")
+    check_draw(flags, LEAST_TRUSTED)
     if flags.export and not flags.result_dir:
         raise InputError(f"--export {' '.join(flags.export)}: needs a --result_dir to write into; add it")
     if flags.model != "linear":

@@ -12,7 +12,7 @@ import torch
 from data.errors import InputError
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
-from models.training import Epoch, State, forward, predict, restore, snapshot, train
+from models.training import Epoch, State, forward, places_of, predict, restore, snapshot, train
 from run.checkpoint import Checkpoint, damaged, load_checkpoint, rate_of_before, save_checkpoint
 from run.prepare import Counting, Prepared, prepare, uncounted
 from run.records import Record, append_line, remove, write_csv, write_lines
@@ -77,7 +77,8 @@ def run_training(
 def prepared_record(ready: Prepared) -> Record:
     """What was estimated, trusted and decided before the training, as far as it was."""
     estimated = {"noise_rate": ready.settings.forget_rate, "estimated_noise_rate": ready.rate._asdict()} if ready.rate else {}
-    trusted = {"trusted_rows": len(ready.data.trusted.labels)} if ready.data.trusted else {}
+    count = len(places_of(ready.data)[1])
+    trusted = {"trusted_rows": count} if count else {}
     return {**estimated, **trusted, **({"decided": ready.decided} if ready.decided else {})}
 
 

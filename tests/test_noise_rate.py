@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from models.architectures import build
-from models.noise_rate import estimated_noise_rate, rate_among_the_surest
+from models.noise_rate import NoiseRate, estimated_noise_rate, rate_among_the_surest, within_drawn
 from models.training import Tensors
 from tests.invoke import Invoke
 
@@ -123,3 +123,23 @@ def test_flags_that_do_not_go_with_an_estimate_are_refused(flags: tuple[object, 
     ended = invoke(*flags)
     assert (ended.status, ended.err.count("\n")) == (2, 1)
     assert named in ended.err
+
+
+@pytest.mark.parametrize(
+    ("estimated", "found"),
+    [
+        ((0.2, 0.1, 0.3), (0.2, 0.143, 0.275)),  # within
+        ((0.1, 0.0, 0.2), (0.143, 0.143, 0.2)),  # they meet
+        ((0.0, 0.0, 0.02), (0.2, 0.143, 0.275)),  # they do not
+        ((0.6, 0.5, 0.7), (0.2, 0.143, 0.275)),
+    ],
+)
+def test_a_rate_is_brought_to_what_samples_drawn_at_random_say(estimated: tuple[float, ...], found: tuple[float, ...]) -> None:
+    """Of 100 samples 20 wrong: Wilson's 90% interval is .143 to .274."""
+    assert within_drawn(NoiseRate(*estimated), 20, 100) == pytest.approx(found, abs=0.002)
+
+
+def test_the_interval_of_drawn_samples_covers_the_share_in_nine_of_ten_draws() -> None:
+    wrong = np.random.default_rng(0).binomial(100, 0.3, 2000)
+    covered = [within_drawn(NoiseRate(0.99, 0.98, 1.0), count, 100) for count in wrong.tolist()]
+    assert 0.87 < np.mean([each.low <= 0.3 <= each.high for each in covered]) < 0.93

@@ -8,7 +8,21 @@ import torch
 from models.architectures import build
 from models.methods import companion
 from models.settings import METHODS, Method, Settings, forget_rate, learning_rate
-from models.training import State, Tensors, batch_places, follow, labels_at, restore, rows_at, set_schedule, snapshot, start, train
+from models.training import (
+    State,
+    Tensors,
+    all_trusted,
+    batch_places,
+    follow,
+    labels_at,
+    places_of,
+    restore,
+    rows_at,
+    set_schedule,
+    snapshot,
+    start,
+    train,
+)
 from models.trusted import Trusted
 
 SETTINGS = Settings(n_epoch=8, init_epoch=3, num_gradual=3, epoch_decay_start=5, batch_size=16, forget_rate=0.5, discard_rate=0.25)
@@ -38,7 +52,7 @@ def with_trusted() -> Tensors:
 
 
 def test_a_batch_has_some_of_the_samples_and_some_trusted_ones_each_as_often_as_the_others() -> None:
-    places = batch_places(100, 7, 16, 12, torch.Generator().manual_seed(0))
+    places = batch_places(torch.arange(100), torch.arange(100, 107), 16, 12, torch.Generator().manual_seed(0))
     assert places.shape == (8, 16)
     own, trusted = places[:, :12].flatten().tolist(), places[:, 12:].flatten().tolist()
     assert len(set(own)) == 96
@@ -46,7 +60,27 @@ def test_a_batch_has_some_of_the_samples_and_some_trusted_ones_each_as_often_as_
     assert sorted(trusted) == sorted([*range(100, 107)] * 4 + trusted[28:])
     assert sorted(set(trusted[28:])) == sorted(trusted[28:])
     order = torch.randperm(100, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(batch_places(100, 0, 16, 16, torch.Generator().manual_seed(0)), torch.stack(order.split(16)[:6]))
+    alone = batch_places(torch.arange(100), torch.arange(0), 16, 16, torch.Generator().manual_seed(0))
+    assert torch.equal(alone, torch.stack(order.split(16)[:6]))
+
+
+def test_samples_that_were_drawn_have_the_part_of_trusted_ones() -> None:
+    drawn = torch.zeros(100, dtype=torch.bool)
+    drawn[[5, 50]] = True
+    given = with_trusted()._replace(drawn=drawn)
+    samples, trusted = places_of(given)
+    assert samples.tolist() == [place for place in range(100) if place not in {5, 50}]
+    assert trusted.tolist() == [5, 50, *range(100, 140)]
+    batches = batch_places(samples, trusted, 16, 8, torch.Generator().manual_seed(0))
+    assert not set(batches[:, :8].flatten().tolist()) & {5, 50}
+    assert {5, 50} <= set(batches[:, 8:].flatten().tolist())
+    for known in (given, given._replace(trusted=None)):
+        found = all_trusted(known)
+        assert found is not None
+        assert torch.equal(found.x[:2], given.x[[5, 50]])
+        assert torch.equal(found.labels[:2], given.labels[[5, 50]])
+        assert len(found.labels) == (42 if known.trusted else 2)
+    assert all_trusted(given._replace(drawn=None)) is given.trusted
 
 
 def test_rows_at_places_are_those_of_both_parts_together() -> None:

@@ -59,7 +59,7 @@ def test_trusted_rows_show_a_rule_and_are_trained_on(mine: Path, invoke: Invoke)
     wrong = 0.2  # of the labels: 30% have the feature, and two in three of them another class
     assert found["estimated_noise_rate"]["estimate"] == pytest.approx(wrong, abs=0.07)
     assert (found["noise_rate"], found["gamma"]) == (found["estimated_noise_rate"]["estimate"], 0.5)
-    assert ended.err.count("estimated from the labels and the validation rows; --noise_rate sets it") == 1
+    assert ended.err.count("estimated from the labels and the rows that you trust; --noise_rate sets it") == 1
     assert ended.err.count("validation rows are trained on as well, and their labels are taken as right: 100") == 1
     told = record(invoke("--dataset", mine, *FLAGS, "--noise_rate", found["noise_rate"], "--gamma", 0.5).out)
     assert told["test_accuracy"] == found["test_accuracy"]
