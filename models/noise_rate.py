@@ -81,17 +81,16 @@ def at_least(rate: NoiseRate, misses: float, differs: float, m: int) -> NoiseRat
 
 
 def within_drawn(rate: NoiseRate, wrong: int, count: int) -> NoiseRate:
-    """The rate as far as it agrees with samples that were drawn at random, of which a person found so many wrong.
+    """The rate, if it agrees with samples that were drawn at random, of which a person found so many wrong; else their share.
 
-    Their share has a 90% interval of its own (Wilson 1927), into which the rate is brought; where the two intervals do not meet,
-    the networks have learned wrong labels, and it is theirs.
+    It agrees within the 90% interval of the share (Wilson 1927), which is the interval unless the rate's own lies within it.
     """
     share, spread = wrong / count, QUANTILE**2 / count
     middle, half = share + spread / 2, math.sqrt(spread * share * (1 - share) + spread**2 / 4)
     low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
-    if rate.low > high or rate.high < low:
-        return NoiseRate(share, low, high)
-    return NoiseRate(*(min(max(bound, low), high) for bound in rate))
+    if low <= rate.low and rate.high <= high:
+        return rate
+    return NoiseRate(rate.estimate if low <= rate.estimate <= high else share, low, high)
 
 
 def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> NoiseRate:

@@ -181,15 +181,6 @@ def places_of(data: Tensors) -> tuple[Tensor, Tensor]:
     return everything[~trusted], everything[trusted]
 
 
-def all_trusted(data: Tensors) -> Trusted | None:
-    """The trusted samples, with those that were drawn at random, with their decided labels; None if there are none."""
-    if data.drawn is None:
-        return data.trusted
-    own = data.drawn.to(data.labels.device)
-    drawn = Trusted(data.x[own], data.labels[own])
-    return Trusted(*map(torch.cat, zip(drawn, data.trusted, strict=True))) if data.trusted else drawn
-
-
 def batch_places(samples: Tensor, trusted: Tensor, size: int, own: int, order: torch.Generator) -> Tensor:
     """Places of an epoch's batches, (batches, size): `own` of the samples, each once, then some of the trusted ones, in turn.
 

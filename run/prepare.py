@@ -22,7 +22,7 @@ from models.methods import companion
 from models.noise_rate import NoiseRate, estimated_noise_rate, within_drawn
 from models.repair import LEAST_TRUSTED
 from models.settings import Settings, with_rate
-from models.training import State, Tensors, all_trusted, as_pixels, places_of, start
+from models.training import State, Tensors, as_pixels, places_of, start
 from models.trusted import Trusted
 from run.decisions import Decided, count_decisions, read_decisions, undecided
 from run.identity import run_key
@@ -95,14 +95,20 @@ def prepare(
     arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels, decided.drawn) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
     read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
-    rate, settings, notes = None, config.settings, trusted_notes(pictures, data)
+    rate, settings = None, config.settings
     if config.noise_rate is None:
         first = partial(plain, "initialisation")
         rate = known or from_first(ranks, lambda: estimated(config, data, given.labels, first, progress))
         settings = with_rate(settings, rate.estimate)
-        notes = (ESTIMATED.format(*rate, "the labels and the rows that you trust" if all_trusted(data) else "the labels"), *notes)
-    notes, counts = (*pictures.notes, *notes), count_decisions(decided, given, train.labels) if decided else None
+    notes = (*pictures.notes, *rate_notes(rate, data), *trusted_notes(pictures, data))
+    counts = count_decisions(decided, given, train.labels) if decided else None
     return Prepared(data, state, settings, rate, read, pictures.classes, train.rows, files, given, counts, key, notes)
+
+
+def rate_notes(rate: NoiseRate | None, data: Tensors) -> tuple[str, ...]:
+    """The noise rate, if it was estimated, and from what."""
+    source = "the labels and the rows that you trust" if len(places_of(data)[1]) else "the labels"
+    return (ESTIMATED.format(*rate, source),) if rate else ()
 
 
 def trusted_notes(pictures: Dataset, data: Tensors) -> tuple[str, ...]:
@@ -118,14 +124,13 @@ def estimated(
     """The noise rate of given labels, by networks that are begun as `network` makes them, less the share that a person changed.
 
     Of decided labels it could not be estimated: samples of which a network is surest tell it, and those are decided first. Those
-    that were drawn at random are trusted ones in the estimate too.
+    that were drawn at random do not train these networks: they tell the share of wrong labels themselves.
     """
     halves, seed = generator(config.seed, "halves"), stream_seed(config.seed, "order")
     of_estimate = partial(progress, "epochs of the estimate of the noise rate")
-    own, _ = places_of(data)
-    own = own.to(data.labels.device)
-    before = Tensors(data.x[own], torch.from_numpy(given).to(own.device)[own], None, data.x_test, data.labels_test, data.classes)
-    before = before._replace(trusted=all_trusted(data))
+    own = places_of(data)[0].to(data.labels.device)
+    labels = torch.from_numpy(given).to(own.device)[own]
+    before = Tensors(data.x[own], labels, None, data.x_test, data.labels_test, data.classes, data.trusted)
     changed = data.labels.cpu().numpy() != given
     found = estimated_noise_rate(before, network, halves, seed, config.settings.amp, of_estimate)
     if data.drawn is not None:

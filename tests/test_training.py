@@ -11,7 +11,6 @@ from models.settings import METHODS, Method, Settings, forget_rate, learning_rat
 from models.training import (
     State,
     Tensors,
-    all_trusted,
     batch_places,
     follow,
     labels_at,
@@ -74,13 +73,6 @@ def test_samples_that_were_drawn_have_the_part_of_trusted_ones() -> None:
     batches = batch_places(samples, trusted, 16, 8, torch.Generator().manual_seed(0))
     assert not set(batches[:, :8].flatten().tolist()) & {5, 50}
     assert {5, 50} <= set(batches[:, 8:].flatten().tolist())
-    for known in (given, given._replace(trusted=None)):
-        found = all_trusted(known)
-        assert found is not None
-        assert torch.equal(found.x[:2], given.x[[5, 50]])
-        assert torch.equal(found.labels[:2], given.labels[[5, 50]])
-        assert len(found.labels) == (42 if known.trusted else 2)
-    assert all_trusted(given._replace(drawn=None)) is given.trusted
 
 
 def test_rows_at_places_are_those_of_both_parts_together() -> None:
