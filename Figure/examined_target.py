@@ -17,12 +17,11 @@ from Figure.deep_targets import of_run
 from Figure.lines import Run
 from Figure.tables import markdown, seeds
 from Figure.target import Target
-from models.examine import examine
+from models.examine import MORE_LIKELY, examine
 from models.metrics import share
 from models.repair import repair
 from models.soft_regression import fit_soft, one_hot
 from run.records import Record
-from run.repairing import MORE_LIKELY
 
 ROWS_CHECKED = 100  # rows drawn at random
 CHECKED = f"{ROWS_CHECKED} checked"

@@ -134,4 +134,4 @@ def draw_looks(lines: list[Record], path: Path) -> None:
     save_figure(figure, path)
 
 
-TARGETS = {"looks": Target("what a person's looks bring, by their order", 1, looks_runs, show_looks)}
+TARGETS = {"looks": Target("what a person's looks bring, by their order", 3, looks_runs, show_looks)}

@@ -300,7 +300,7 @@ def by_part(path: Path, frame: Any, name: str) -> dict[str, Any]:
 
 def with_labels(where: str, frame: Any, label: str, written: Any, notes: list[str]) -> Any:
     """The rows with a label; a note counts the others, and says what is `written` there. Raises `InputError` if all lack one."""
-    missing = frame[label].isna()
+    missing = frame[label].isna() | (frame[label].astype(str).str.strip() == "")
     if missing.all():
         raise InputError(f"{where}: the column {label} is empty, expected a label in each row; add them")
     if missing.any():

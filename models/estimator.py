@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from data.matrix import Features, apart, rows_among, short_indices
 from influence.logistic import SOLVERS, Solver
 from influence.relabel import harmful
-from models.auto import examined_or_repaired, most_first
+from models.auto import learned, most_first
 from models.choose import LEAST_ROWS, settle
 from models.linear import LinearModel
 from models.model import MODES, Scores, refit
@@ -40,8 +40,8 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
         protocol: "auto" (default) or "paper".
         fit_intercept: whether a column of ones is added to X, whose weights are penalised as the others are; None (default): by
             "auto" yes, by "paper" no.
-        fdr: of the rows in `suspects_`, by "auto", the share that has a right label in expectation; with 10 trusted rows or
-            more, if these are as the training rows are, that is a promise, otherwise the model's own estimate.
+        fdr: of the rows in `suspects_`, by "auto" with 10 trusted rows or more, the largest share that has a right label, in
+            expectation, if the trusted rows are as the training rows are. With fewer it is not used: nothing can be promised.
         random_state: seed of folds and splits.
         alpha, relabel, C, solver, validation_fraction: of the protocol "paper" alone. Samples with Phi above alpha are changed;
             "auto" chooses it on half of the validation set. relabel is "R", "best" (the label k with the least eta_i(k)), "drop",
@@ -50,13 +50,15 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes:
         classes_: (K,). coef_: (1, d) or (K, d). intercept_: (1,) or (K,), zeros if none is fitted.
-        influence_: (n,) Phi of each row of X, in the unit of `influence.logistic_influence`; nan without trusted rows, and for
-            rows taken for validation.
+        influence_: (n,) Phi of each row of X; nan without trusted rows, and for rows taken for validation. By "paper" in the
+            unit of `influence.logistic_influence`; by "auto" its sign and order count, as C is chosen, and is half as large there
+            for two classes.
         labels_: (n,) labels after the repair: by "auto" the likeliest where its probability is a half or more, else the given one;
             by "paper" dropped rows have their best label. relabeled_: (n,) bool, the rows that were changed.
-        suspects_: rows, most surely wrong first: by "auto" listed at the level `fdr`, by "paper" those above alpha.
+        suspects_: rows, most surely wrong first: by "auto" listed at the level `fdr`, without trusted rows those that are more
+            likely wrong than right; by "paper" those above alpha.
         By "auto": soft_labels_: (n, K) P(true label | features, given label). p_wrong_: (n,) that the given label is wrong.
-            wrong_labels_: how many are, (estimate, low, high).
+            wrong_labels_: how many are, (estimate, low, high); without trusted rows low and high are nan.
         By "paper": alpha_, relabel_: as given or chosen. curve_: the candidates they were chosen from.
     """
 
@@ -114,7 +116,7 @@ class RDIAClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         X_val, labels_val = trusted or (X[:0], labels[:0])
         data = RepairData(self._columns(X), labels, self._columns(X_val), labels_val, len(self.classes_), weights)
-        found = examined_or_repaired(data, self.fdr, rng)
+        found = learned(data, self.fdr, rng)
         self._take(found.weights if len(self.classes_) > 2 else found.weights[1] - found.weights[0])
         self.influence_, self.soft_labels_, self.p_wrong_ = found.influence, found.soft_labels, found.p_wrong
         self.suspects_, self.wrong_labels_ = found.suspects, found.wrong_labels

@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 from data.telling import Progress, silent
 from influence.rows import rows_here
 from models.pool import TO_ONE, posterior
+from models.promise import WrongLabels
 from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds, fit_rows
 from models.soft_regression import fit_soft, one_hot, stacked
 
@@ -20,6 +21,7 @@ LEAST_POOLED = 0.01  # of a fit in the pool; others are left out
 # noise that are not in the bench, 0.05 to 0.1 is best; on right labels more costs more.
 UNSEEN = 0.05
 SCALES = (1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)  # factors of a fit's logits: of small C, and on soft labels, they are too small
+MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect
 NO_FOLD = -1
 
 
@@ -32,6 +34,14 @@ class Examined(NamedTuple):
     p_wrong: np.ndarray  # (n,) 1 - q of the given label
     self_confidence: np.ndarray  # (n,) probability of the given label by fits on the given labels of other rows
     C: float  # of the fits on the given labels, by their held-out loss
+
+    def suspects(self, _level: float) -> np.ndarray:
+        """Labels that are more likely wrong than right, (n,) bool: without trusted rows no level can be promised."""
+        return self.p_wrong > MORE_LIKELY
+
+    def wrong_labels(self, _data: RepairData) -> WrongLabels:
+        """How many given labels are wrong, but for those that a person has checked; without an interval."""
+        return WrongLabels(float(self.p_wrong.sum()), np.nan, np.nan)
 
 
 class Folds:

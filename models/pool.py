@@ -91,12 +91,13 @@ class Noisy(NamedTuple):
 
     logits: np.ndarray  # (M, n, K) held out
     to_given: np.ndarray  # (n, K): P(given label | true label k)
+    weights: np.ndarray  # s (n,) in the mean
 
 
 def pool_weights(logits: np.ndarray, labels: np.ndarray, prior: np.ndarray, noisy: Noisy | None = None) -> np.ndarray:
     """a = t b, b on the simplex, (M,), by penalised held-out likelihood:
 
-        min  - sum_j ln p_j[y_j] - kappa mean_i ln sum_k p_i[k] T_i[k] + lambda KL(b | prior) + tau / 2 (ln t)^2
+        min  - sum_j ln p_j[y_j] - kappa sum_i s_i ln (sum_k p_i[k] T_i[k]) / sum_i s_i + lambda KL(b | prior) + tau / 2 (ln t)^2
 
     with p = softmax(sum_m a_m z_m) and T_i[k] = P(given label of i | true label k). logits: z (M, m, K) of the trusted rows, held
     out. labels: y (m,). prior: (M,), sums to 1.
@@ -135,6 +136,6 @@ def _noisy_likelihood(noisy: Noisy, b: np.ndarray, t: float) -> _Slope:
     z = (t * b @ flat).reshape(noisy.to_given.shape)
     p = softmax(z)
     both = p * noisy.to_given
-    total, share = both.sum(axis=1, keepdims=True), TRAINING_WORTH / len(p)
+    total, share = both.sum(axis=1, keepdims=True), TRAINING_WORTH * noisy.weights[:, None] / noisy.weights.sum()
     slope = share * (p - both / total)
-    return _Slope(-share * float(np.log(total).sum()), t * (flat @ slope.ravel()), float(np.vdot(slope, z)))
+    return _Slope(-float(np.vdot(share, np.log(total))), t * (flat @ slope.ravel()), float(np.vdot(slope, z)))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-QUANTILE = 1.645  # of the normal distribution: an interval that covers 90%
+QUANTILE = 1.645  # of the normal distribution: 90% of it is within so many standard deviations
 
 
 def p_values(scores: np.ndarray, trusted: np.ndarray) -> np.ndarray:
@@ -32,7 +32,7 @@ def benjamini_hochberg(p: np.ndarray, q: float) -> np.ndarray:
 
 
 class WrongLabels(NamedTuple):
-    """How many training labels are wrong."""
+    """How many training labels are wrong, with an interval that is meant to cover 90%; nan where there are no trusted rows."""
 
     estimate: float
     low: float
@@ -57,7 +57,7 @@ def row_noise(p: np.ndarray, given: np.ndarray, by_given: np.ndarray, steps: int
 
 
 def count_wrong(p: np.ndarray, labels: np.ndarray, given: np.ndarray, by_given: np.ndarray, held_out: np.ndarray) -> WrongLabels:
-    """How many given labels are wrong, with an interval that covers 90%.
+    """How many given labels are wrong, with an interval that is meant to cover 90%: in the bench 83% to 100%, by kind of noise.
 
     p: (n, K) of the true label by features alone. labels: q (n, K), with the given label. by_given: as in `row_noise`. held_out:
     (m,) held-out probabilities of the trusted rows' labels. Three readings: Q, noise that depends on the class; B, `row_noise`; D,

@@ -2,8 +2,8 @@
 
 Two-way folds: fit (f, h) is made on the trusted rows without fold f (f = F: on all of them) and the training rows without part h.
 It scores trusted rows of fold f and training rows of part h, so that no row is ever scored by a fit that has seen it. The pool of a
-fold is weighted by trusted rows of the other folds alone; its labels have a trace in it all the same, as the fits that score those
-folds were made on them, and as C is chosen by all trusted rows.
+fold is weighted by trusted rows of the other folds alone. Its labels still have an indirect effect: the fits that score the other
+folds were made on them, and C is chosen by all trusted rows.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from scipy.special import log_softmax, softmax
 from data.telling import Progress, silent
 from influence.logistic import Matrix
 from influence.rows import AnyRows, in_memory, rows_here
-from influence.softmax import LabelInfluence, SoftmaxFit, softmax_influence
+from influence.softmax import SoftmaxFit, softmax_influence
 from models.axes import principal_axes, short_products
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
 from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
@@ -125,8 +125,6 @@ class Repaired(NamedTuple):
     held_out: np.ndarray  # (m, K) probabilities of the trusted rows
     scores: np.ndarray  # (n,) p_wrong, each by a pool made without one fold, as for the trusted rows; -inf for checked rows
     trusted_scores: np.ndarray  # (m,) the same of the trusted rows' labels
-    candidates: list[CandidateFit]
-    shares: np.ndarray  # a (M,) of the candidates in the pool
     methods: dict[str, Simple]  # "Repaired", and what a user would do otherwise, each at its best C
 
     def suspects(self, q: float) -> np.ndarray:
@@ -159,7 +157,8 @@ def unknown_classes(data: RepairData) -> np.ndarray:
 
     Of a class that is rare, or given in error, few trusted rows have none.
     """
-    shares = np.bincount(data.given, minlength=data.classes) / len(data.given)
+    weights = data.row_weights()
+    shares = np.bincount(data.given, weights, data.classes) / weights.sum()
     by_chance = (1.0 - shares) ** len(data.trusted)
     return np.setdiff1d(np.flatnonzero(by_chance < CHANCE), data.trusted)
 
@@ -237,7 +236,7 @@ class CrossFits:
         return W
 
     def loss(self, candidate: CandidateFit) -> float:
-        """Summed log-loss of the trusted rows, held out, and of the given labels, as much as `TRAINING_WORTH` rows of it."""
+        """Summed held-out log-loss of the trusted rows, plus `TRAINING_WORTH` times the mean one of the given labels."""
         trusted = -log_softmax(self.trusted_logits[candidate], axis=1)[np.arange(len(self.data.trusted)), self.data.trusted]
         noisy = -log_softmax(self.train_logits[candidate][FOLDS], axis=1)[np.arange(len(self.data.given)), self.data.given]
         return float(trusted.sum() + TRAINING_WORTH * np.average(noisy, weights=self.weights))
@@ -290,17 +289,15 @@ def fit_around_best(fits: CrossFits, starts: Starts) -> None:
         todo = {best - 1, best + 1} & set(range(len(GRID))) - fitted
 
 
-def influences(fits: CrossFits, key: Key, C: float, W: np.ndarray) -> LabelInfluence:
-    """Influence of the training rows of a fit on its trusted rows' loss.
+def solution_of(fits: CrossFits, h: int, C: float, W: np.ndarray) -> np.ndarray:
+    """H^-1 C grad l of the trusted rows' loss l, (K, d), at the fit W on the training rows without part h.
 
-    A row of weight s is one whose features are sqrt(s) times as large, at the same logits: the curvature is the weighted fit's,
-    Phi and eta are those of weight 1 times sqrt(s), of the same sign.
+    A row of weight s is one whose features are sqrt(s) times as large, at the same logits: the curvature is that of the fit.
     """
-    f, h = key
     x, root = fits.x_train[h], np.sqrt(fits.weights[fits.train[h]])
     train = SoftmaxFit(times_rows(x, root), fits.data.given[fits.train[h]], x @ W.T)
-    trusted = SoftmaxFit(fits.x_kept[f], fits.data.trusted[fits.kept[f]], fits.x_kept[f] @ W.T)
-    return softmax_influence(train, trusted, fits.data.penalty(C), PHI_RTOL)
+    trusted = SoftmaxFit(fits.data.x_trusted, fits.data.trusted, fits.data.x_trusted @ W.T)
+    return softmax_influence(train, trusted, fits.data.penalty(C), PHI_RTOL).solution.vector.reshape(W.shape)
 
 
 def times_rows(x: Matrix, factors: np.ndarray) -> Matrix:
@@ -340,7 +337,7 @@ def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
     used = np.array([not (fits.unchecked.any() and candidate.family in BY_TRUSTED) for candidate in fits.final])
     candidates = [candidate for candidate, is_used in zip(fits.final, used, strict=True) if is_used]
     prior, seen = prior_of(candidates, C), np.setdiff1d(np.arange(data.classes), unknown_classes(data))
-    some = rng.permutation(np.flatnonzero(~data.confirmed()))[:POOL_ROWS]
+    some = rng.permutation(np.flatnonzero(~data.confirmed() & (fits.weights > 0)))[:POOL_ROWS]
     logits, labels = np.array([fits.trusted_logits[each][:, seen] for each in candidates]), np.searchsorted(seen, data.trusted)
     groups = fits.train_logits[alone][FOLDS].argmax(axis=1)
     views = []
@@ -348,7 +345,7 @@ def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
         rows, train = fits.kept[f], np.array([fits.train_logits[candidate][f] for candidate in candidates])
         first = pool_weights(logits[:, rows], labels[rows], prior)
         said = data.posterior(softmax(np.tensordot(first, train, 1), axis=1), groups)
-        noisy = Noisy(train[:, some].astype(np.float64), said.to_given(data.given, groups)[some])
+        noisy = Noisy(train[:, some].astype(np.float64), said.to_given(data.given, groups)[some], fits.weights[some])
         weights = pool_weights(logits[:, rows], labels[rows], prior, noisy if len(some) else None)
         p = softmax(np.tensordot(weights, train, 1), axis=1)
         every = np.zeros(len(used))
@@ -414,7 +411,7 @@ def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
     phi = np.zeros(len(fits.data.given))
     for h in range(fits.parts):
         W, x, own = starts[C, h], fits.x_own[h], fits.own[h]
-        solution = influences(fits, (FOLDS, h), C, W).solution.vector.reshape(W.shape)
+        solution = solution_of(fits, h, C, W)
         slope = softmax(x @ W.T, axis=1) - fits.targets[own]
         phi[own] = -fits.data.penalty(C) * (slope * (x @ solution.T)).sum(axis=1)
     return phi
@@ -452,15 +449,16 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
         held_out=held_out,
         scores=np.where(data.confirmed(), -np.inf, 1.0 - scores),
         trusted_scores=1.0 - null[places, data.trusted],
-        candidates=candidates,
-        shares=last.weights,
         methods={name: simple_method(fits, family) for name, family in SIMPLE_FAMILIES.items()}
         | {"Repaired": Simple(weights, log_held_out)},
     )
 
 
 def simple_method(fits: CrossFits, family: str) -> Simple:
-    """A candidate of a family at its best C, on all rows that are in memory; of "both" with each trusted row once."""
+    """A candidate of a family at its best C, on all training rows, or `FIT_ROWS` if they are not in memory.
+
+    C was chosen by fits on parts of them. Of "both" each trusted row counts once.
+    """
     data, some = fits.data, fits.some
     chosen = min((each for each in fits.final if each.family == family and each.trusted_weight == 1.0), key=fits.loss)
     training = (fits.x_some, fits.targets[some], fits.weights[some])

@@ -535,7 +535,7 @@
   const errorOf = (places) => Math.sqrt(places.reduce((sum, i) => sum + p_given[i] * (1 - p_given[i]), 0));
   const gains = () => {
     const open = Array.from(list).filter((i) => decided[i] < 0), next = open.slice(0, BLOCK), done = [];
-    for (let i = 0; i < n; i++) if (decided[i] >= 0) done.push(i);
+    for (let i = 0; i < n; i++) if (decided[i] >= 0 && p_given[i] > 0 && p_given[i] < 1) done.push(i); // 0 and 1: this run had the decision
     const found = done.filter((i) => decided[i] !== given[i]).length, coming = expectedWrong(next);
     el("gain-text").textContent = (done.length ? `Of ${many(done.length, "label")} that you decided ${count(found)} ${found === 1 ? "was" : "were"} wrong; the run expected ${expectedWrong(done).toFixed(1)} ± ${errorOf(done).toFixed(1)}. ` : "")
       + (next.length ? `Of the next ${next.length} it expects ${coming.toFixed(1)} ± ${errorOf(next).toFixed(1)}.` : "All that is listed is decided.")

@@ -3,12 +3,13 @@
 import numpy as np
 
 from influence.rows import in_memory
+from models.examine import MORE_LIKELY
 from models.pool import entropy
 from page.alike import ALIKE_SAMPLES, alike, examples
 from page.review import CARRIED_SAMPLES, NO_HISTOGRAM, Review, abouts, at_random, explained, of_pictures, of_samples, pictures_of
 from page.sprites import Sprites
 from run.records import Record
-from run.repairing import MORE_LIKELY, Found, suggested_places
+from run.repairing import Found, most_suspect, suggested_places
 
 OF_REPAIR = ("dataset", "fdr", "wrong_labels", "listed", "seed", "n_train", "n_trusted", "n_test", "methods")
 
@@ -19,10 +20,7 @@ def ranked_review(found: Found, draw: int | None = None) -> Review:
     draw: show so many training rows, drawn at random.
     """
     dataset, repaired, given = found.dataset, found.repaired, found.given
-    if draw:
-        first = at_random(len(given.labels), draw, found.record["seed"])
-    else:
-        first = np.argsort(-repaired.p_wrong, kind="stable")[:CARRIED_SAMPLES]
+    first = at_random(len(given.labels), draw, found.record["seed"]) if draw else most_suspect(found)[:CARRIED_SAMPLES]
     labels, rows = given.labels[first], dataset.train.rows[first]
     q, likeliest = repaired.labels[first], other_labels(repaired.labels[first], labels)
     suggested = likeliest if q.shape[1] == 2 else suggested_places(found)[first]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from data.dataset import Dataset, with_descriptions
+from models.examine import MORE_LIKELY
 from run.decisions import DECIDED
 from run.records import table_of, write_csv, write_text
-from run.repairing import MORE_LIKELY, Found, suggested_labels
+from run.repairing import Found, most_suspect, suggested_labels
 
 FORMATS_WRITTEN = ("cleanlab", "label_studio")
 LOCAL_FILES = "/data/local-files/?d="  # where Label Studio serves the files of its document root
@@ -46,9 +47,9 @@ def cleanlab_columns(found: Found) -> tuple[list[str], list[tuple[object, ...]]]
 def tasks(found: Found) -> list[dict[str, Any]]:
     """A task for each suspect, most surely wrong first, with the suggested label as a prediction, if there is one."""
     dataset, p_wrong = found.dataset, found.repaired.p_wrong
-    places = np.argsort(-p_wrong, kind="stable")[: int((p_wrong > MORE_LIKELY).sum())]
+    places = most_suspect(found)[: int((p_wrong > MORE_LIKELY).sum())]
     seen = with_descriptions(dataset, {"index": dataset.train.rows[places]})
-    (suggested, p), names = suggested_labels(found), np.array(dataset.classes)
+    suggested, names = suggested_labels(found), np.array(dataset.classes)
     made = []
     for task, place in enumerate(places):
         row = {name: str(values[task]) for name, values in seen.items() if name != "index"}
@@ -58,8 +59,8 @@ def tasks(found: Found) -> list[dict[str, Any]]:
         data["sample"] = (
             row.get("text") or ", ".join(f"{name} {value}" for name, value in row.items() if value) or f"row {data['index']}"
         )
-        known = str(suggested[place]) in dataset.classes
-        made.append({"data": data, "predictions": [prediction(str(suggested[place]), float(p[place]))] if known else []})
+        said = [] if suggested.unsure[place] else [prediction(str(suggested.names[place]), float(suggested.p[place]))]
+        made.append({"data": data, "predictions": said})
     return made
 
 

@@ -1,6 +1,7 @@
 """A run of RDIA by the protocol auto: everything is chosen by cross-fitting over trusted rows, and every training row is ranked."""
 
 import importlib
+from math import isnan
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ from data.noise import NoisyLabels, flip_share
 from data.public import ROW_SETS
 from data.streams import generator
 from influence.rows import in_memory, is_matrix, rows_here
-from models.examine import Examined, examine
+from models.auto import repaired_or_examined
+from models.examine import MORE_LIKELY, Examined
 from models.metrics import evaluate, share
 from models.pool import suggestions
-from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple, can_judge, repair
+from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple
 from run.corrected import save_corrected
 from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
@@ -29,7 +31,6 @@ from run.stages import Stages
 REPAIR_STAGES = ("import", "load", "repair", "evaluate")
 UNSURE = "unsure"
 RANKING = "ranking.csv"
-MORE_LIKELY = 0.5  # probability of being wrong above which a label is a suspect where there are no trusted rows
 FIRST_SUSPECTS, WIDTH = 5, 90  # suspects that are printed, and characters of what each is
 LEAST_EXAMINED = 10  # training rows
 FEW_TRUSTED = 100  # rows below which a note says what can be expected
@@ -69,10 +70,9 @@ def run_repair(config: Config, stages: Stages, read: Read = read_libsvm) -> Foun
         if decided and decided.drawn.sum() >= LEAST_TRUSTED and (~decided.rows).sum() >= LEAST_EXAMINED:
             data = data.trusting(np.flatnonzero(decided.drawn))
     with stages("repair"):
-        rng, judge = generator(config.seed, "repair"), can_judge(data.trusted)
-        repaired = repair(data, rng, stages.within) if judge else examine(data, rng, stages.within)
+        repaired = repaired_or_examined(data, generator(config.seed, "repair"), stages.within)
     with stages("evaluate"):
-        found = Found({}, dataset, given, decided, data, repaired, suspected(repaired, config.fdr), key)
+        found = Found({}, dataset, given, decided, data, repaired, repaired.suspects(config.fdr), key)
         methods = {name: method_metrics(method, dataset, data.trusted) for name, method in methods_of(repaired).items()}
     return found._replace(record={**repair_record(config, found, methods), "seconds": stages.seconds})
 
@@ -81,13 +81,6 @@ def repair_key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
     """The key of the run: its data, and the settings that its suggestions depend on."""
     settings = {name: getattr(config, name) for name in ("protocol", "noise", "seed")}
     return run_key({"dataset": Path(config.dataset).resolve().name, **settings}, dataset, given.labels)
-
-
-def suspected(repaired: Repaired | Examined, fdr: float) -> np.ndarray:
-    """The suspects, (n,) bool: at the level `fdr`; without trusted rows, those whose label is more likely wrong than right."""
-    if isinstance(repaired, Examined):
-        return repaired.p_wrong > MORE_LIKELY
-    return repaired.suspects(fdr)
 
 
 def methods_of(repaired: Repaired | Examined) -> dict[str, Simple]:
@@ -117,17 +110,10 @@ def two_class(logits: np.ndarray) -> np.ndarray:
     return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
 
 
-def wrong_labels(found: Found) -> dict[str, float | None]:
-    """How many training labels are wrong that no person has decided; without trusted rows without an interval."""
-    if isinstance(found.repaired, Examined):
-        return {"estimate": float(found.repaired.p_wrong.sum()), "low": None, "high": None}
-    return found.repaired.wrong_labels(found.data)._asdict()
-
-
 def repair_record(config: Config, found: Found, methods: Record) -> Record:
     """What --json prints, but for the seconds."""
     dataset, given, listed = found.dataset, found.given, found.listed
-    known, best = bool(given.flipped.any()), found.repaired.labels.argmax(axis=1)
+    known, best, wrong = bool(given.flipped.any()), found.repaired.labels.argmax(axis=1), found.repaired.wrong_labels(found.data)
     decided = {"decided": count_decisions(found.decided, given, dataset.train.labels)} if found.decided else {}
     return {
         "protocol": "auto",
@@ -139,7 +125,7 @@ def repair_record(config: Config, found: Found, methods: Record) -> Record:
         "n_trusted": len(found.data.trusted),
         "n_test": len(dataset.test.labels),
         "classes": len(dataset.classes),
-        "wrong_labels": wrong_labels(found),
+        "wrong_labels": {name: None if isnan(value) else value for name, value in wrong._asdict().items()},
         "listed": int(listed.sum()),
         "precision": share(given.flipped, listed) if known else None,
         "recall": share(listed, given.flipped),
@@ -156,22 +142,32 @@ def suggested_places(found: Found) -> np.ndarray:
     return np.where(other < 0, data.given, other)
 
 
-def suggested_labels(found: Found) -> tuple[np.ndarray, np.ndarray]:
-    """The suggested label of each training row, by name or `UNSURE`, and the probability of the likeliest one."""
+class Suggested(NamedTuple):
+    """What is suggested for each of n training rows."""
+
+    names: np.ndarray  # (n,) the suggested label, or the present one, or `UNSURE`
+    another: np.ndarray  # (n,) bool: a label other than the present one
+    unsure: np.ndarray  # (n,) bool: the present label is not the likeliest, and no other is likely enough
+    p: np.ndarray  # (n,) probability of the likeliest label
+
+
+def suggested_labels(found: Found) -> Suggested:
+    """The suggestions, by name."""
     labels, now, suggested = found.repaired.labels, found.data.given, suggested_places(found)
-    names = np.array(found.dataset.classes, dtype=object)[suggested]
-    names[(suggested == now) & (labels.argmax(axis=1) != now)] = UNSURE
-    return names, labels.max(axis=1)
+    names, another = np.array(found.dataset.classes, dtype=object)[suggested], suggested != now
+    unsure = ~another & (labels.argmax(axis=1) != now)
+    names[unsure] = UNSURE
+    return Suggested(names, another, unsure, labels.max(axis=1))
+
+
+def most_suspect(found: Found) -> np.ndarray:
+    """The places of the training rows, most surely wrong first; those that a person decided are last."""
+    return np.argsort(-found.repaired.p_wrong, kind="stable")
 
 
 def ranking(found: Found, most: int | None = None) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Header and rows of ranking.csv: every training row, most surely wrong first; those that a person decided are last.
-
-    most: so many of its rows.
-    """
-    repaired, dataset = found.repaired, found.dataset
-    order = np.argsort(-repaired.p_wrong, kind="stable")[:most]
-    names, p = suggested_labels(found)
+    """Header and rows of ranking.csv, every training row. most: so many of its rows."""
+    repaired, dataset, order, suggested = found.repaired, found.dataset, most_suspect(found)[:most], suggested_labels(found)
     columns = {
         "index": dataset.train.rows[order],
         "label": np.array(dataset.classes)[found.data.given[order]],
@@ -179,8 +175,8 @@ def ranking(found: Found, most: int | None = None) -> tuple[list[str], list[tupl
         **({} if isinstance(repaired, Examined) else {"phi": repaired.phi[order]}),
         "self_confidence": repaired.self_confidence[order],
         **({} if isinstance(repaired, Examined) else {"trusted_confidence": repaired.trusted_confidence[order]}),
-        "suggested_label": names[order],
-        "p_suggested": p[order],
+        "suggested_label": suggested.names[order],
+        "p_suggested": suggested.p[order],
         "listed": found.listed[order].astype(int),
     }
     return table_of(with_descriptions(dataset, columns))
@@ -195,9 +191,8 @@ def first_suspects(found: Found) -> list[str]:
         return []
     header, rows = ranking(found, FIRST_SUSPECTS)
     about = header[header.index("listed") + 1 :]
-    lines = ["most surely wrong:"]
-    for row in (dict(zip(header, cells, strict=True)) for cells in rows):
-        another = row["suggested_label"] not in {UNSURE, row["label"]}
+    lines, others = ["most surely wrong:"], suggested_labels(found).another[most_suspect(found)]
+    for another, row in zip(others, (dict(zip(header, cells, strict=True)) for cells in rows), strict=False):
         instead = f", rather {row['suggested_label']} ({row['p_suggested']:.3f})" if another else ""
         what = shorten(", ".join(f"{name} {row[name]}" for name in about if row[name] != ""), WIDTH, placeholder=" ...")
         lines.append(f"  row {row['index']}: {row['label']}{instead}   {what}".rstrip())
@@ -210,12 +205,11 @@ def suggested_columns(found: Found) -> dict[str, np.ndarray]:
     decision: "change" for a suspect with another label to suggest, if there are trusted rows to promise by; "look" for other labels
     that are suspects or more likely wrong than right; else "keep"; of a label that a person decided "keep" or "change" by that.
     """
-    names, _ = suggested_labels(found)
-    changed, now = found.data.given != found.given.labels, np.array(found.dataset.classes, dtype=object)[found.data.given]
+    suggested, changed = suggested_labels(found), found.data.given != found.given.labels
     promised = found.listed & (not isinstance(found.repaired, Examined))
-    change = changed | (promised & (names != UNSURE) & (names != now))
+    change = changed | (promised & suggested.another)
     decision = np.where(change, "change", np.where(found.listed | (found.repaired.p_wrong > MORE_LIKELY), "look", "keep"))
-    return {"suggested_label": names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
+    return {"suggested_label": suggested.names, "p_wrong": np.where(changed, 1.0, found.repaired.p_wrong), "decision": decision}
 
 
 def repair_notes(found: Found, config: Config, drawing: bool = False) -> list[str]:

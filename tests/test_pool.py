@@ -59,7 +59,7 @@ class Pool:
     rng = np.random.default_rng(3)
     logits, labels = 2 * rng.standard_normal((3, 12, 4)), rng.integers(4, size=12)
     prior = np.array([0.5, 0.3, 0.2])
-    noisy = Noisy(2 * rng.standard_normal((3, 15, 4)), rng.dirichlet(np.ones(4), 15))
+    noisy = Noisy(2 * rng.standard_normal((3, 15, 4)), rng.dirichlet(np.ones(4), 15), rng.integers(0, 3, 15).astype(float))
 
     @classmethod
     def objective(cls, v: np.ndarray, noisy: bool) -> float:
@@ -68,7 +68,8 @@ class Pool:
         value = -sum(log_softmax(t * b @ cls.logits[:, j])[label] for j, label in enumerate(cls.labels))
         if noisy:
             p = [softmax(t * b @ cls.noisy.logits[:, i]) for i in range(15)]
-            value -= TRAINING_WORTH * np.mean([np.log(p_i @ T_i) for p_i, T_i in zip(p, cls.noisy.to_given, strict=True)])
+            logs = [np.log(p_i @ T_i) for p_i, T_i in zip(p, cls.noisy.to_given, strict=True)]
+            value -= TRAINING_WORTH * np.average(logs, weights=cls.noisy.weights)
         return float(value + TO_PRIOR * b @ np.log(b / cls.prior) + TO_ONE / 2 * v[-1] ** 2)
 
 
@@ -121,8 +122,8 @@ def test_noisy_labels_count_behind_their_transition() -> None:
     true = (z[0] + rng.gumbel(size=(4000, 2))).argmax(axis=1)
     given = np.where(rng.random(4000) < 0.8, 1 - true, true)
     none, prior = (np.zeros((2, 0, 2)), np.zeros(0, dtype=int)), np.array([0.5, 0.5])
-    behind = pool_weights(*none, prior, Noisy(z, np.array([[0.2, 0.8], [0.8, 0.2]])[given]))
-    taken_at_their_word = pool_weights(*none, prior, Noisy(z, np.eye(2)[given]))
+    behind = pool_weights(*none, prior, Noisy(z, np.array([[0.2, 0.8], [0.8, 0.2]])[given], np.ones(4000)))
+    taken_at_their_word = pool_weights(*none, prior, Noisy(z, np.eye(2)[given], np.ones(4000)))
     assert behind[0] > 3 * behind[1]
     assert taken_at_their_word[1] > 1.5 * taken_at_their_word[0]
 
