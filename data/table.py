@@ -23,10 +23,6 @@ LABEL_NAMES = ("label", "target", "class", "y")
 AS_A_TABLE: dict[str, Any] = {"index_col": False, "encoding": "utf-8-sig"}  # for pandas' reader of CSV
 LARGEST_LABEL = 2.0**53  # larger numbers are taken as text
 LONGEST_LINE = 300  # characters of a row that a page shows
-SMALL_TABLE = 2**30  # bytes up to which any table is unpacked, ...
-MOST_PACKED = 300  # ... and beyond them so many times its size
-CHUNK = 2**24  # bytes that are unpacked at a time
-MOST_CELLS = 2_000_000_000  # of a Parquet file
 LONGEST_HEADER = 10_000_000  # characters
 SHOWN = 10  # columns or rows that a message lists
 
@@ -149,7 +145,6 @@ def read_table(path: Path) -> Any:
 
     suffix = table_suffix(path)
     try:
-        refuse_bombs(path)
         if suffix == PARQUET:
             frame = pd.read_parquet(path).reset_index(drop=True)
         elif suffix == ".jsonl":
@@ -172,26 +167,6 @@ def read_table(path: Path) -> Any:
         raise InputError(f"{path}: has no rows, expected a header and a row for each sample; add rows")
     frame = frame.set_axis([str(name).replace("\0", "") for name in frame], axis=1)
     return frame if suffix in SEPARATORS else with_vectors(path, frame)
-
-
-def refuse_bombs(path: Path) -> None:
-    """Raise `InputError` for a small file that would fill the memory: packed a thousandfold, or Parquet of endless repetitions."""
-    from pandas.io.common import get_handle
-
-    if path.suffix.lower() in PACKED:
-        size, most = 0, max(SMALL_TABLE, MOST_PACKED * path.stat().st_size)
-        with get_handle(path, "rb", compression="infer", is_text=False) as opened:
-            while chunk := opened.handle.read(CHUNK):
-                size += len(chunk)
-                if size > most:
-                    raise InputError(f"{path}: unpacks to more than {MOST_PACKED} times its size; unpack it, and look at it")
-    elif table_suffix(path) == PARQUET:
-        from pyarrow.parquet import read_metadata
-
-        known = read_metadata(path)
-        if known.num_rows * known.num_columns > MOST_CELLS:
-            what = f"has {known.num_rows:,} rows of {known.num_columns:,} columns"
-            raise InputError(f"{path}: {what}, which do not fit into memory; use a part of it")
 
 
 def with_vectors(path: Path, frame: Any) -> Any:

@@ -49,10 +49,10 @@ def smallest(losses: Tensor, count: int) -> Tensor:
 
 
 def smallest_of_each_label(losses: Tensor, labels: Tensor, classes: int, count: int) -> Tensor:
-    """Places of the `count` samples that come first when each is ranked by its loss within its given label.
+    """Places of the `count` samples with the smallest keys: a sample's rank by loss within its given label, over the label's count.
 
-    Rank over the label's count in the batch, then one cut over the batch: each label keeps the same share, so that no
-    label is lost however badly it starts. Of equal ranks the smaller loss comes first, before all ranks the loss `FIRST`.
+    Each label keeps the same share, so that no label is lost however badly it starts. Of equal keys the smaller loss comes first;
+    the loss `FIRST` comes before all keys.
     losses: (B,), labels: (B,) integers below `classes`.
     """
     order = torch.argsort(losses, stable=True)

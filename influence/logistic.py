@@ -123,19 +123,20 @@ def hessian_diagonal(x: AnyRows, c: RowVector) -> np.ndarray:
     return 1.0 + total(x, squared_columns, c)
 
 
-def inverse_hvp(x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "auto", rtol: float = RTOL) -> Solution:
+def inverse_hvp(
+    x: AnyRows, c: RowVector, vector: np.ndarray, solver: Solver = "auto", rtol: float = RTOL, remedy: str = SCALE
+) -> Solution:
     """u = H^-1 v with |v - H u| <= rtol |v|: conjugate gradients with the preconditioner that `solver` names.
 
     "cholesky" factors H summed over the samples that account for most of it, and needs a few iterations; "cg" forms no matrix and
     needs more iterations; "auto" takes the faster one by `choose_solver`, and "cg" for rows that are not in memory. x: (n, d),
-    c: (n,) of `curvature`, vector: v (d,). Raises `SolverError` where the inequality cannot be reached.
+    c: (n,) of `curvature`, vector: v (d,). Raises `SolverError` where the inequality cannot be reached, which says the remedy.
     """
     diagonal = hessian_diagonal(x, c)
     if solver == "auto" and in_memory(x):
         used = int(np.count_nonzero(diagonal > 1))  # in the other columns H is the identity
         solver = choose_solver(len(c), used, x.size)  # of CSR the stored values
     precondition = cholesky_preconditioner if solver == "cholesky" else mean_preconditioner
-    remedy = SCALE if solver == "cholesky" else f"{SCALE}, or solve by Cholesky (--solver cholesky)"
     return conjugate_gradient(logistic_hvp(x, c), vector, precondition(x, c, diagonal), rtol, remedy=remedy)
 
 
@@ -214,6 +215,7 @@ def logistic_influence(train: Fit, validation: Fit, C: float, solver: Solver = "
         check_labels(part.labels, 2)
     validation_gradient = C * total(validation.x, loss_gradient, validation.labels, validation.logits)  # (d,)
     c = each(train.x, row_curvature, train.logits, shared=(C,))
-    solution = inverse_hvp(train.x, c, validation_gradient, solver, rtol)
+    remedy = SCALE if solver == "cholesky" or not in_memory(train.x) else f"{SCALE}, or solve by Cholesky (--solver cholesky)"
+    solution = inverse_hvp(train.x, c, validation_gradient, solver, rtol, remedy)
     phi, eta = each(train.x, phi_and_eta, train.labels, train.logits, shared=(solution.vector, C))
     return Influence(phi, eta, solution)

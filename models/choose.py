@@ -95,5 +95,5 @@ def thresholds(scores: Scores) -> list[float]:
     """Falling values of alpha, such that the samples above them are the `TRIED_SHARES` of those with Phi > 0."""
     positive = np.sort(scores.phi[scores.phi > 0])[::-1]
     places = sorted({round(share * len(positive)) for share in TRIED_SHARES})
-    values = [float(positive[0]), *map(float, positive[1:]), 0.0] if len(positive) else [0.0]
+    values = [*map(float, positive), 0.0]
     return [values[place] for place in places]

@@ -18,8 +18,8 @@ EPOCHS, STEPS, BATCH_OF_HALF = 4, 600, 64  # epochs of a half, or so many as the
 AVERAGE = 0.0005  # step of the averaged weights
 LEAST_LIKELY = 1 / 3  # of the classes beside the predicted one
 # Chosen on halves of 1,000 to 20,000 samples of CIFAR-10 (of which an MLP gets a third right), MNIST and the digits, and on tables:
-LEAKED = 1 / 4  # of the network's errors, as many as this share of evenly spread ones have a label that it finds least likely
-FALL = 1 / 2  # errors among the surest, over what there are more among all
+LEAKED = 1 / 4  # the network's errors have a label that it finds least likely so many times as often as evenly spread ones
+FALL = 1 / 2  # share of errors among the surest, over how much larger it is among all
 MODEL_ERROR = 0.02  # of the estimate, beside that of counting
 
 

@@ -18,7 +18,7 @@ TO_ONE = 20.0  # tau: inverse variance of ln t
 LARGEST_LN_T = 5.0  # beyond it a step of the search would overflow
 POOL_GRADIENT = 1e-4  # nats, at which the likelihood of a pool is taken as largest
 SWEEPS = 3  # of EM over the transition
-SHARED_ROWS = 10.0  # rows that the transition of all groups counts as, in that of each
+SHARED_ROWS = 10.0  # rows as which the shared transition enters that of each group
 SUGGESTED_FROM = 0.7  # probability, by features alone and with the given label, from which another label is suggested
 
 

@@ -149,7 +149,7 @@ def train_epoch(state: State, data: Tensors, settings: Settings, epoch: int, of_
     batches = batch_places(samples, trusted, size, own, state.order).to(device)
     if settings.augment != "none":
         data = data._replace(moves=drawn_moves(settings.augment, len(samples) + len(trusted), state.moves).to(device))
-    weight = max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches)))
+    weight = min(1.0, max(settings.average, SHORTEST_AVERAGE / (settings.n_epoch * len(batches))))
 
     def step(batch: Tensor) -> tuple[Tensor, ...]:
         loss, split = take_step(of_batch(state, data, batch, settings), settings, epoch)

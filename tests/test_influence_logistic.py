@@ -269,9 +269,12 @@ def test_features_too_large_for_a_hessian_are_an_error_of_the_solver() -> None:
 
 def test_an_error_says_what_else_there_is() -> None:
     x = np.array([[1e200, 1.0], [1.0, 1e200]])
+    labels, logits = np.array([0, 1]), np.zeros(2)
     unfactored = r"^the Hessian has no Cholesky factor \(.+\): the features are too large; scale them$"
     with np.errstate(all="ignore"):
         with pytest.raises(SolverError, match=r"to similar ranges, or solve by Cholesky \(--solver cholesky\)$"):
+            logistic_influence(Fit(x, labels, logits), Fit(x, labels, logits), C, "cg")
+        with pytest.raises(SolverError, match=r"; scale the features to similar ranges$"):
             inverse_hvp(x, np.full(2, C / 4), np.ones(2), "cg")
         with pytest.raises(SolverError, match=unfactored):
             inverse_hvp(x, np.full(2, C / 4), np.ones(2), "cholesky")

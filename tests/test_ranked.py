@@ -41,6 +41,23 @@ def ranked(folder: Path) -> list[dict[str, str]]:
     return rows_of(folder / "ranking.csv")
 
 
+def test_a_class_may_be_named_unsure(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
+    """It is suggested, changed and exported as under any other name."""
+    files = {path: path.read_text() for path in (mine, mine.with_name("mine.val.csv"))}
+    decisions, predicted = [], []
+    for name in ("unsure", "unsurf"):
+        for path, text in files.items():
+            path.write_text(text.replace(",dog", f",{name}"))
+        out = ("--result_dir", tmp_path / name, "--export", "label_studio")
+        assert invoke("--dataset", mine, "--fdr", 0.3, *out).status == 0
+        decisions.append([row["decision"] for row in rows_of(tmp_path / name / "corrected.csv")])
+        tasks = json.loads((tmp_path / name / "label_studio.json").read_text())
+        predicted.append([len(task["predictions"]) for task in tasks])
+    assert decisions[0] == decisions[1]
+    assert decisions[0].count("change") > 5
+    assert predicted[0] == predicted[1]
+
+
 def test_the_page_has_the_ranking_in_its_order(
     mine: Path, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +187,10 @@ def test_a_person_decides_and_the_repair_uses_it(mine: Path, tmp_path: Path, inv
         with tab.expect_download() as download:
             tab.click("#export")
         download.value.save_as(tmp_path / "decided.csv")
+        again = tmp_path / "again.html"
+        ended = invoke("--dataset", mine, "--labels", tmp_path / "decided.csv", "--json", "--audit", again)
+        tab.goto(again.as_uri())
+        assert tab.inner_text("#gain-text").startswith("Of the next 20 it expects")  # of what it was told it expects nothing
+        assert "3 decisions" in tab.inner_text("#export")
     assert said == []
-    found = json.loads(invoke("--dataset", mine, "--labels", tmp_path / "decided.csv", "--json").out)["decided"]
-    assert found["labels"] == 3
+    assert json.loads(ended.out)["decided"]["labels"] == 3

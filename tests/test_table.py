@@ -1,10 +1,8 @@
 """A user's own tables: what is read, what the columns become, what is said, and what is refused."""
 
-import bz2
 import csv
 import gzip
 import json
-import lzma
 import re
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from data.encoding import TableEncoder, commas_of, kind_of, numbers_of, prepared
 from data.errors import InputError
 from data.table import Table, TableColumns, corrected_parquet, is_table, read_table
 from models.estimator import RDIAClassifier
+from run.records import write_csv
 from tests.invoke import Invoke
 
 N = 60
@@ -494,26 +493,12 @@ def test_the_page_shows_a_row_and_its_features_by_their_names(tmp_path: Path, in
     assert re.fullmatch(r"id: u\d+, age: .*, review: (broken, I want a refund|works very well, thanks) \d+, only: 7", about[0])
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
-def test_a_table_that_is_packed_a_thousandfold_is_one_line(
-    suffix: str, tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("data.table.SMALL_TABLE", 2**20)
-    path, content = tmp_path / f"a.csv{suffix}", b"size,label\n" + b"1,a\n1,b\n" * 2**20
-    packed = {".gz": gzip.compress(content), ".bz2": bz2.compress(content), ".xz": lzma.compress(content)}
-    path.write_bytes(packed[suffix])
-    ended = invoke("--dataset", path)
-    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-    assert "unpacks to more than 300 times its size" in ended.err
-
-
-def test_parquet_of_endless_repetitions_is_one_line(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data.table.MOST_CELLS", 10_000)
-    path = tmp_path / "a.parquet"
-    pd.DataFrame({"size": [1] * 9_000, "label": ["a", "b"] * 4_500}).to_parquet(path)
-    ended = invoke("--dataset", path)
-    assert (ended.status, ended.out, ended.err.count("\n")) == (2, "", 1)
-    assert "has 9,000 rows of 2 columns, which do not fit into memory" in ended.err
+def test_a_label_of_blanks_is_missing(tmp_path: Path, invoke: Invoke) -> None:
+    rows = [(row, "ab"[row % 2] if row else "  ") for row in range(40)]
+    write_csv(tmp_path / "a.csv", ["size", "label"], rows)
+    ended = invoke("--dataset", tmp_path / "a.csv", "--json")
+    assert json.loads(ended.out)["n_train"] == 39
+    assert "1 rows have no label and are left out: 0 (counted from 0)" in ended.err
 
 
 def test_a_first_line_without_an_end_is_one_line(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
