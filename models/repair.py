@@ -96,7 +96,7 @@ class RepairData(NamedTuple):
         return C / 2 if self.classes == 2 else C
 
 
-class View(NamedTuple):
+class FoldPool(NamedTuple):
     """What a pool says, made without the trusted rows of one fold."""
 
     weights: np.ndarray  # a (M,)
@@ -105,7 +105,7 @@ class View(NamedTuple):
     posterior: Posterior  # with a transition for each class that a fit on the given labels says
 
 
-class Simple(NamedTuple):
+class FittedMethod(NamedTuple):
     """A fitted model, and its held-out logits of the trusted rows."""
 
     weights: np.ndarray  # (K, d)
@@ -124,12 +124,12 @@ class Repaired(NamedTuple):
     trusted_confidence: np.ndarray  # (n,) the same by the trusted rows alone
     held_out: np.ndarray  # (m, K) probabilities of the trusted rows
     scores: np.ndarray  # (n,) p_wrong, each by a pool made without one fold, as for the trusted rows; -inf for checked rows
-    trusted_scores: np.ndarray  # (m,) the same of the trusted rows' labels
-    methods: dict[str, Simple]  # "Repaired", and what a user would do otherwise, each at its best C
+    calibration_scores: np.ndarray  # (m,) the same of the trusted rows' labels
+    methods: dict[str, FittedMethod]  # "Repaired", and what a user would do otherwise, each at its best C
 
     def suspects(self, q: float) -> np.ndarray:
         """Labels listed as wrong, of which in expectation at most a share q is right, (n,) bool."""
-        return benjamini_hochberg(p_values(self.scores, self.trusted_scores), q)
+        return benjamini_hochberg(p_values(self.scores, self.calibration_scores), q)
 
     def wrong_labels(self, data: RepairData) -> WrongLabels:
         """How many given labels are wrong, but for those that a person has checked."""
@@ -175,7 +175,7 @@ class CrossFits:
         n, m, K = len(data.given), len(data.trusted), data.classes
         self.data, self.parts = data, 4 if n <= SMALL else 2
         self.fold, self.part = balanced_folds(data.trusted, FOLDS, rng), balanced_folds(data.given, self.parts, rng)
-        self.null_part = rng.integers(self.parts, size=m)  # whose fits alone score a trusted row as training rows are scored
+        self.calibration_part = rng.integers(self.parts, size=m)  # whose fits alone score a trusted row as training rows are scored
         self.train = [fit_rows(np.flatnonzero(self.part != h), rng) for h in range(self.parts)]
         self.own = [np.flatnonzero(self.part == h) for h in range(self.parts)]
         self.kept = [np.flatnonzero(self.fold != f) for f in range(FOLDS + 1)]
@@ -189,7 +189,7 @@ class CrossFits:
         self.as_given = self.unchecked | data.confirmed()  # (n,) bool, whose label no fit leaves out or changes
         self.final: dict[CandidateFit, np.ndarray] = {}  # (K, d) with all trusted rows, the mean over the parts
         self.trusted_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), the mean over the parts
-        self.null_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
+        self.calibration_logits: dict[CandidateFit, np.ndarray] = {}  # (m, K), by one part
         self.train_logits: dict[CandidateFit, np.ndarray] = {}  # (F + 1, n, K) float32
         self._shape = (n, m, K)
 
@@ -202,7 +202,7 @@ class CrossFits:
         (f, h), (n, m, K) = key, self._shape
         if candidate not in self.final:
             self.final[candidate] = np.zeros_like(W)
-            self.trusted_logits[candidate], self.null_logits[candidate] = np.zeros((2, m, K))
+            self.trusted_logits[candidate], self.calibration_logits[candidate] = np.zeros((2, m, K))
             self.train_logits[candidate] = np.zeros((FOLDS + 1, n, K), dtype=np.float32)
         self.train_logits[candidate][f, self.own[h]] = self.x_own[h] @ W.T
         if f == FOLDS:
@@ -211,13 +211,13 @@ class CrossFits:
         rows = np.flatnonzero(self.fold == f)
         logits = self.data.x_trusted[rows] @ W.T
         self.trusted_logits[candidate][rows] += logits / self.parts
-        mine = self.null_part[rows] == h
-        self.null_logits[candidate][rows[mine]] = logits[mine]
+        mine = self.calibration_part[rows] == h
+        self.calibration_logits[candidate][rows[mine]] = logits[mine]
 
     def forget(self, family: str) -> None:
         """Remove the candidates of a family: they are fitted again."""
         for candidate in [candidate for candidate in self.final if candidate.family == family]:
-            for kept in (self.final, self.trusted_logits, self.null_logits, self.train_logits):
+            for kept in (self.final, self.trusted_logits, self.calibration_logits, self.train_logits):
                 del kept[candidate]
 
     def fit_both(
@@ -313,7 +313,7 @@ def fit_agreeing(fits: CrossFits, near: Sequence[float], starts: Starts, trusted
             fits.fit_both(CandidateFit("agree", C), key, fits.targets, starts[C, key[1]], agree)
 
 
-def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], starts: Starts, last: SureStarts) -> None:
+def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[FoldPool], starts: Starts, last: SureStarts) -> None:
     """Both parts, but of the training rows only those of whose label the fold's pool is sure, with that label.
 
     last: of the round before, empty in the first one; becomes this round's.
@@ -327,7 +327,7 @@ def fit_sure(fits: CrossFits, near: Sequence[float], views: Sequence[View], star
             last[C, key] = fits.fit_both(CandidateFit("sure", C), key, targets, start, sure)
 
 
-def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
+def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[FoldPool]:
     """The pool for each fold, made without its trusted rows, and for f = F with all. C: about which the prior is.
 
     Of `unknown_classes` the trusted rows say nothing: what is made by them alone is then not in the pool, and they are scored
@@ -350,7 +350,7 @@ def pool(fits: CrossFits, C: float, rng: np.random.Generator) -> list[View]:
         p = softmax(np.tensordot(weights, train, 1), axis=1)
         every = np.zeros(len(used))
         every[used] = weights
-        views.append(View(every, p, data.posterior(p).labels, data.posterior(p, groups)))
+        views.append(FoldPool(every, p, data.posterior(p).labels, data.posterior(p, groups)))
     return views
 
 
@@ -417,19 +417,19 @@ def phi_of(fits: CrossFits, starts: Starts, C: float) -> np.ndarray:
     return phi
 
 
-def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random.Generator) -> Repaired:
+def repaired(fits: CrossFits, views: list[FoldPool], phi: np.ndarray, rng: np.random.Generator) -> Repaired:
     """The result, from the last pools."""
     data, candidates, last, alone = fits.data, list(fits.final), views[FOLDS], fits.best(["train"])
     rows, places = np.arange(len(data.given)), np.arange(len(data.trusted))
     fold = rng.integers(FOLDS, size=len(rows))  # a training row's score, too, is by a pool made without one fold
     scores = np.array([view.posterior.labels[rows, data.given] for view in views])[fold, rows]
-    held_out, null = np.zeros((2, len(places), data.classes))
+    held_out, calibration = np.zeros((2, len(places), data.classes))
     for f, view in enumerate(views[:FOLDS]):
         mine = np.flatnonzero(fits.fold == f)
         held_out[mine] = softmax(pooled(view.weights, fits.trusted_logits, mine), axis=1)
-        to_given = view.posterior.to_given(data.trusted[mine], fits.null_logits[alone][mine].argmax(axis=1))
-        joint = softmax(pooled(view.weights, fits.null_logits, mine), axis=1) * to_given
-        null[mine] = joint / joint.sum(axis=1, keepdims=True)
+        to_given = view.posterior.to_given(data.trusted[mine], fits.calibration_logits[alone][mine].argmax(axis=1))
+        joint = softmax(pooled(view.weights, fits.calibration_logits, mine), axis=1) * to_given
+        calibration[mine] = joint / joint.sum(axis=1, keepdims=True)
 
     def confidence(family: str) -> np.ndarray:
         logits = fits.train_logits[fits.best([family])][FOLDS].astype(float)
@@ -448,13 +448,13 @@ def repaired(fits: CrossFits, views: list[View], phi: np.ndarray, rng: np.random
         trusted_confidence=confidence("trusted"),
         held_out=held_out,
         scores=np.where(data.confirmed(), -np.inf, 1.0 - scores),
-        trusted_scores=1.0 - null[places, data.trusted],
+        calibration_scores=1.0 - calibration[places, data.trusted],
         methods={name: simple_method(fits, family) for name, family in SIMPLE_FAMILIES.items()}
-        | {"Repaired": Simple(weights, log_held_out)},
+        | {"Repaired": FittedMethod(weights, log_held_out)},
     )
 
 
-def simple_method(fits: CrossFits, family: str) -> Simple:
+def simple_method(fits: CrossFits, family: str) -> FittedMethod:
     """A candidate of a family at its best C, on all training rows, or `FIT_ROWS` if they are not in memory.
 
     C was chosen by fits on parts of them. Of "both" each trusted row counts once.
@@ -466,7 +466,7 @@ def simple_method(fits: CrossFits, family: str) -> Simple:
     both = (stacked(fits.x_some, data.x_trusted), np.vstack([training[1], trusted[1]]), np.append(training[2], trusted[2]))
     x, targets, weights = {"train": training, "trusted": trusted, "both": both}[family]
     W = fit_soft(x, targets, fits.data.penalty(chosen.C), weights, fits.final[chosen])
-    return Simple(W, fits.trusted_logits[chosen])
+    return FittedMethod(W, fits.trusted_logits[chosen])
 
 
 def pooled(weights: np.ndarray, logits: dict[CandidateFit, np.ndarray], rows: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from models.auto import repaired_or_examined
 from models.examine import MORE_LIKELY, Examined
 from models.metrics import evaluate, share
 from models.pool import suggestions
-from models.repair import FIT_ROWS, LEAST_TRUSTED, RepairData, Repaired, Simple
+from models.repair import FIT_ROWS, LEAST_TRUSTED, FittedMethod, RepairData, Repaired
 from run.corrected import save_corrected
 from run.decisions import Decided, count_decisions, read_decisions
 from run.identity import run_key
@@ -83,10 +83,10 @@ def repair_key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
     return run_key({"dataset": Path(config.dataset).resolve().name, **settings}, dataset, given.labels)
 
 
-def methods_of(repaired: Repaired | Examined) -> dict[str, Simple]:
+def methods_of(repaired: Repaired | Examined) -> dict[str, FittedMethod]:
     """The fitted models by name, with their held-out logits of the trusted rows; of an examination it has none."""
     if isinstance(repaired, Examined):
-        return {"Repaired": Simple(repaired.weights, np.zeros((0, len(repaired.weights))))}
+        return {"Repaired": FittedMethod(repaired.weights, np.zeros((0, len(repaired.weights))))}
     return repaired.methods
 
 
@@ -95,7 +95,7 @@ def own_data(config: Config) -> bool:
     return config.dataset not in ROW_SETS
 
 
-def method_metrics(method: Simple, dataset: Dataset, trusted: np.ndarray) -> dict[str, Any]:
+def method_metrics(method: FittedMethod, dataset: Dataset, trusted: np.ndarray) -> dict[str, Any]:
     """Metrics on the trusted rows, held out, and on the test rows, if there are any. trusted: (m,) labels."""
     found: dict[str, Any] = {}
     if len(method.held_out):
@@ -224,6 +224,10 @@ def repair_notes(found: Found, config: Config, drawing: bool = False) -> list[st
     if drawn := trusted - len(found.dataset.validation.labels):
         notes.append(f"{drawn} of the rows that you decided were drawn at random: they are trusted rows")
     if isinstance(found.repaired, Examined):
+        if config.fdr != Config._field_defaults["fdr"]:
+            notes.append(
+                f"--fdr {config.fdr:g} is not used, as it needs trusted rows: the suspects are more likely wrong than right"
+            )
         return [*notes, judged_by_none(trusted, len(found.data.given), drawing)]
     if trusted < FEW_TRUSTED:
         notes.append(

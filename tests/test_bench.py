@@ -325,8 +325,8 @@ def repaired_of(**parts: Any) -> Repaired:
 def test_a_list_counts_what_is_listed_and_wrong() -> None:
     scores, trusted = np.array([0.9, 0.8, 0.1, 0.95]), np.linspace(0.0, 0.5, 19)
     wrong = np.array([True, False, True, True])
-    assert listed(repaired_of(scores=scores, trusted_scores=trusted), wrong, 0.1) == {"listed": 3, "wrong": 2}
-    assert listed(repaired_of(scores=scores, trusted_scores=trusted), wrong, 0.05) == {"listed": 0, "wrong": 0}
+    assert listed(repaired_of(scores=scores, calibration_scores=trusted), wrong, 0.1) == {"listed": 3, "wrong": 2}
+    assert listed(repaired_of(scores=scores, calibration_scores=trusted), wrong, 0.05) == {"listed": 0, "wrong": 0}
 
 
 # tables, from lines made by hand

@@ -153,7 +153,7 @@ def test_with_trusted_rows_it_is_the_repair() -> None:
     np.testing.assert_array_equal(found.soft_labels_, expected.labels)
     np.testing.assert_array_equal(found.influence_, expected.phi)
     np.testing.assert_array_equal(found.p_wrong_, 1 - expected.labels[np.arange(150), given[:150]])
-    listed = benjamini_hochberg(p_values(expected.scores, expected.trusted_scores), 0.2)
+    listed = benjamini_hochberg(p_values(expected.scores, expected.calibration_scores), 0.2)
     np.testing.assert_array_equal(np.sort(found.suspects_), np.flatnonzero(listed))
     np.testing.assert_allclose(found.predict_proba(x_test), softmax(x_test @ expected.weights.T, axis=1), atol=1e-12)
 

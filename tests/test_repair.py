@@ -142,7 +142,7 @@ def test_a_trusted_row_is_scored_by_fits_that_have_not_seen_it() -> None:
     other = first_stage(data._replace(trusted=labels)).fits
     fits, fold = stage().fits, 7 % FOLDS
     for candidate in stage().before:
-        for kept, again in ((fits.trusted_logits, other.trusted_logits), (fits.null_logits, other.null_logits)):
+        for kept, again in ((fits.trusted_logits, other.trusted_logits), (fits.calibration_logits, other.calibration_logits)):
             np.testing.assert_array_equal(kept[candidate][fits.fold == fold], again[candidate][fits.fold == fold])
         np.testing.assert_array_equal(fits.train_logits[candidate][fold], other.train_logits[candidate][fold])
         if candidate.family != "train":  # what has seen it does move
@@ -237,8 +237,8 @@ def test_a_repair_is_as_good_as_what_a_user_would_do_otherwise(make: Callable[[]
     assert found.p_wrong[~wrong].mean() < 0.1
     assert (found.labels.argmax(axis=1) == case.true).mean() > 0.9
     assert (found.held_out.argmax(axis=1) == data.trusted).mean() > 0.85
-    assert (found.trusted_scores.shape, found.scores.shape) == ((m,), (n,))
-    assert np.mean(found.trusted_scores) == pytest.approx(found.scores[~wrong].mean(), abs=0.06)
+    assert (found.calibration_scores.shape, found.scores.shape) == ((m,), (n,))
+    assert np.mean(found.calibration_scores) == pytest.approx(found.scores[~wrong].mean(), abs=0.06)
 
 
 def test_probabilities_sum_to_one_and_agree_with_each_other() -> None:

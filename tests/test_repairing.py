@@ -176,6 +176,8 @@ def test_without_trusted_rows_every_row_is_examined_and_nothing_is_promised(invo
     assert ended.status == 0
     assert "there are 0 trusted rows: the labels are examined by cross-fitting alone" in ended.err
     assert "expectation" not in ended.out
+    assert "--fdr" not in ended.err
+    assert "--fdr 0.05 is not used, as it needs trusted rows" in invoke("--dataset", tmp_path / "mine.npz", "--fdr", 0.05).err
     rows = rows_of(tmp_path / "ranking.csv")
     assert len(rows) == 240
     assert not {"phi", "trusted_confidence"} & set(rows[0])
