@@ -167,13 +167,15 @@ def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> P
     """r -> M^-1 r by Cholesky, for M = H summed over the samples that account for most of it, with the diagonal of all of H.
 
     A sample accounts for c_i sum_j x_ij^2 / H_jj, its shares of the features' curvatures: at a good fit a few samples account for
-    nearly all, and the product over the others is not worth its time. diagonal: diag H (d,).
+    nearly all, and the product over the others is not worth its time. Where it takes half of them, all are summed: M is H.
+    diagonal: diag H (d,).
     """
     carried = c * (squares(x) @ (1.0 / diagonal))  # (n,)
     order = np.argsort(-carried)
     count = int(np.searchsorted(np.cumsum(carried[order]), CARRIED * carried.sum())) + 1
-    rows, used = np.sort(order[:count]), np.flatnonzero(diagonal > 1)  # in the other columns H is the identity
-    hessian = logistic_hessian(x[rows][:, used], c[rows])
+    used = np.flatnonzero(diagonal > 1)  # in the other columns H is the identity
+    rows = np.arange(len(c)) if 2 * count > len(c) else np.sort(order[:count])
+    hessian = logistic_hessian(selected(x, rows, used), c[rows])
     np.fill_diagonal(hessian, diagonal[used])
     try:
         factor = scipy.linalg.cho_factor(hessian, overwrite_a=True)
@@ -186,6 +188,12 @@ def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> P
         return solution
 
     return solve
+
+
+def selected(x: Matrix, rows: np.ndarray, columns: np.ndarray) -> Matrix:
+    """These rows and columns, ascending; without a copy where they are all."""
+    x = x if len(rows) == x.shape[0] else x[rows]
+    return x if len(columns) == x.shape[1] else x[:, columns]
 
 
 def squares(x: Matrix) -> Matrix:
