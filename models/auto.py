@@ -7,7 +7,7 @@ import numpy as np
 
 from data.telling import Progress, silent
 from models.examine import Examined, examine
-from models.promise import WrongLabels
+from models.promise import Estimate
 from models.repair import LEAST_TRUSTED, RepairData, Repaired, can_judge, repair
 
 LIKELY = 0.5  # probability from which the likeliest label takes the place of the given one
@@ -22,7 +22,7 @@ class Learned(NamedTuple):
     p_wrong: np.ndarray  # (n,)
     influence: np.ndarray  # Phi (n,); nan without trusted rows
     suspects: np.ndarray  # rows, most surely wrong first
-    wrong_labels: WrongLabels
+    wrong_labels: Estimate
 
 
 def repaired_or_examined(data: RepairData, rng: np.random.Generator, progress: Progress = silent) -> Repaired | Examined:

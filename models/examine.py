@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from data.telling import Progress, silent
 from influence.rows import rows_here
 from models.pool import TO_ONE, posterior
-from models.promise import WrongLabels
+from models.promise import Estimate
 from models.repair import FOLDS, GRID, RepairData, along_axes, balanced_folds, fit_rows
 from models.soft_regression import fit_soft, one_hot, stacked
 
@@ -29,6 +29,7 @@ class Examined(NamedTuple):
     """The model and labels after an examination; no row is scored by a fit that has seen it."""
 
     weights: np.ndarray  # (K, d), shrunk where few labels seem wrong (`cautious`)
+    plain: np.ndarray  # (K, d) of the fit on the given labels
     labels: np.ndarray  # q (n, K): P(true label | features, given label)
     probabilities: np.ndarray  # (n, K) of the true label by features alone
     p_wrong: np.ndarray  # (n,) 1 - q of the given label
@@ -39,9 +40,9 @@ class Examined(NamedTuple):
         """Labels that are more likely wrong than right, (n,) bool: without trusted rows no level can be promised."""
         return self.p_wrong > MORE_LIKELY
 
-    def wrong_labels(self, _data: RepairData) -> WrongLabels:
+    def wrong_labels(self, _data: RepairData) -> Estimate:
         """How many given labels are wrong, but for those that a person has checked; without an interval."""
-        return WrongLabels(float(self.p_wrong.sum()), np.nan, np.nan)
+        return Estimate(float(self.p_wrong.sum()), np.nan, np.nan)
 
 
 class Folds:
@@ -85,7 +86,7 @@ def examine(data: RepairData, rng: np.random.Generator, progress: Progress = sil
     progress: called with how many of the stages are done, and their number.
     """
     found, back = along_axes(data, lambda turned: _examine(turned, rng, progress))
-    return found if back is None else found._replace(weights=found.weights @ back)
+    return found if back is None else found._replace(weights=found.weights @ back, plain=found.plain @ back)
 
 
 def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> Examined:
@@ -113,7 +114,8 @@ def _examine(data: RepairData, rng: np.random.Generator, progress: Progress) -> 
     fitted = {each: folds.fit(targets, each, folds.weights, folds.starts[each, 0]) for each in shares}
     W = sum(share * fitted[each] for each, share in shares.items())
     p_wrong = 1.0 - targets[rows, given]
-    return Examined(cautious(p, targets, p_wrong, folds.weights) * W, targets, p, p_wrong, alone[rows, given], C)
+    plain = folds.fit(one_hot(given, data.classes), C, folds.weights, fitted.get(C))
+    return Examined(cautious(p, targets, p_wrong, folds.weights) * W, plain, targets, p, p_wrong, alone[rows, given], C)
 
 
 def cautious(p: np.ndarray, labels: np.ndarray, p_wrong: np.ndarray, weights: np.ndarray) -> float:

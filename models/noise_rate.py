@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from data.telling import Progress, silent
-from models.promise import QUANTILE
+from models.promise import QUANTILE, Estimate
 from models.settings import Settings
 from models.training import Tensors, predict, start, train
 
@@ -23,14 +22,6 @@ FALL = 1 / 2  # share of errors among the surest, over how much larger it is amo
 MODEL_ERROR = 0.02  # of the estimate, beside that of counting
 
 
-class NoiseRate(NamedTuple):
-    """The share of wrong labels, with an interval that is meant to cover 90%."""
-
-    estimate: float
-    low: float
-    high: float
-
-
 def estimated_noise_rate(
     data: Tensors,
     network: Callable[[], nn.Module],
@@ -38,7 +29,7 @@ def estimated_noise_rate(
     order_seed: int,
     amp: bool = False,
     progress: Progress = silent,
-) -> NoiseRate:
+) -> Estimate:
     """Train on one half of the samples at a time, briefly, and ask of the other half: how often is the label another one?
 
     Counted are the samples of each predicted class of which the network is surest: the fewest predictions are wrong there. If
@@ -67,7 +58,7 @@ def estimated_noise_rate(
     return at_least(rate, misses, float((p.argmax(axis=1) != given).mean()), len(trusted.labels)) if trusted else rate
 
 
-def at_least(rate: NoiseRate, misses: float, differs: float, m: int) -> NoiseRate:
+def at_least(rate: Estimate, misses: float, differs: float, m: int) -> Estimate:
     """The rate, raised where networks agree with the given labels more often than with trusted ones: they learned wrong labels.
 
     By the triangle inequality P(given != true) >= P(predicted != true) - P(predicted != given) = misses - differs. It counts where
@@ -77,23 +68,10 @@ def at_least(rate: NoiseRate, misses: float, differs: float, m: int) -> NoiseRat
     if least - error <= rate.estimate:
         return rate
     margin = MODEL_ERROR + QUANTILE * error
-    return NoiseRate(least, max(0.0, least - margin), min(1.0, max(rate.high, least + margin)))
+    return Estimate(least, max(0.0, least - margin), min(1.0, max(rate.high, least + margin)))
 
 
-def within_drawn(rate: NoiseRate, wrong: int, count: int) -> NoiseRate:
-    """The rate, if it agrees with samples that were drawn at random, of which a person found so many wrong; else their share.
-
-    It agrees within the 90% interval of the share (Wilson 1927), which is the interval unless the rate's own lies within it.
-    """
-    share, spread = wrong / count, QUANTILE**2 / count
-    middle, half = share + spread / 2, math.sqrt(spread * share * (1 - share) + spread**2 / 4)
-    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
-    if low <= rate.low and rate.high <= high:
-        return rate
-    return NoiseRate(rate.estimate if low <= rate.estimate <= high else share, low, high)
-
-
-def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> NoiseRate:
+def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> Estimate:
     """The share of wrong labels, from what is given among the surest samples of each predicted class.
 
     p: (n, K), held out. given: (n,). `differs`, the share of other labels there, counts errors of the network too, so that it is
@@ -121,7 +99,7 @@ def rate_among_the_surest(p: np.ndarray, given: np.ndarray) -> NoiseRate:
         rate = differs - (differs - unlikely * (K - 1) / least) / (1 - LEAKED)
     rate = min(max(rate, 0.0), differs)
     margin = MODEL_ERROR + QUANTILE * math.sqrt(differs * (1 - differs) / counted)
-    return NoiseRate(rate, max(0.0, rate - (differs - rate) / 2 - margin), min(1.0, differs + margin))
+    return Estimate(rate, max(0.0, rate - (differs - rate) / 2 - margin), min(1.0, differs + margin))
 
 
 def _shares(p: np.ndarray, given: np.ndarray, least: int) -> tuple[float, float, float]:

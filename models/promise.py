@@ -1,5 +1,6 @@
 """A promise about suspects: p-values of being right, a list with a bounded share of right ones, and how many labels are wrong."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -31,8 +32,8 @@ def benjamini_hochberg(p: np.ndarray, q: float) -> np.ndarray:
     return listed
 
 
-class WrongLabels(NamedTuple):
-    """How many training labels are wrong, with an interval that is meant to cover 90%; nan where there are no trusted rows."""
+class Estimate(NamedTuple):
+    """How many labels are wrong, or their share, with an interval that is meant to cover 90%; nan where there is none."""
 
     estimate: float
     low: float
@@ -56,7 +57,21 @@ def row_noise(p: np.ndarray, given: np.ndarray, by_given: np.ndarray, steps: int
     return 1.0 - (labels + by_row / total)[rows, given]
 
 
-def count_wrong(p: np.ndarray, labels: np.ndarray, given: np.ndarray, by_given: np.ndarray, held_out: np.ndarray) -> WrongLabels:
+def within_drawn(rate: Estimate, wrong: int, count: int) -> Estimate:
+    """The share of wrong labels, if it agrees with rows that were drawn at random, of which a person found so many wrong.
+
+    Else it is their share. It agrees within the 90% interval of that (Wilson 1927), which is the interval unless the rate's own is
+    within it.
+    """
+    seen, spread = wrong / count, QUANTILE**2 / count
+    middle, half = seen + spread / 2, math.sqrt(spread * seen * (1 - seen) + spread**2 / 4)
+    low, high = (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    if low <= rate.low and rate.high <= high:
+        return rate
+    return Estimate(rate.estimate if low <= rate.estimate <= high else seen, low, high)
+
+
+def count_wrong(p: np.ndarray, labels: np.ndarray, given: np.ndarray, by_given: np.ndarray, held_out: np.ndarray) -> Estimate:
     """How many given labels are wrong, with an interval that is meant to cover 90%: in the bench 83% to 100%, by kind of noise.
 
     p: (n, K) of the true label by features alone. labels: q (n, K), with the given label. by_given: as in `row_noise`. held_out:
@@ -70,4 +85,4 @@ def count_wrong(p: np.ndarray, labels: np.ndarray, given: np.ndarray, by_given: 
     error = 1.0 - float(held_out.mean())
     margin = QUANTILE * float(np.sqrt(error * (1.0 - error) / len(held_out)))
     low, high = min(by_class, by_row) - margin, max(by_features, by_class, by_row) + margin
-    return WrongLabels(n * (by_class + by_row) / 2, n * max(0.0, low), n * min(1.0, high))
+    return Estimate(n * (by_class + by_row) / 2, n * max(0.0, low), n * min(1.0, high))

@@ -19,7 +19,7 @@ from influence.rows import AnyRows, in_memory, rows_here
 from influence.softmax import SoftmaxFit, softmax_influence
 from models.axes import principal_axes, short_products
 from models.pool import TRAINING_WORTH, Noisy, Posterior, pool_weights, posterior
-from models.promise import WrongLabels, benjamini_hochberg, count_wrong, p_values
+from models.promise import Estimate, benjamini_hochberg, count_wrong, p_values, within_drawn
 from models.soft_regression import fit_soft, one_hot, stacked
 
 GRID = (0.01, 0.1, 1.0, 10.0, 100.0)  # values of C
@@ -73,6 +73,10 @@ class RepairData(NamedTuple):
     def confirmed(self) -> np.ndarray:
         """Training rows whose given label is known to be right, (n,) bool."""
         return np.zeros(len(self.given), dtype=bool) if self.checked is None else self.checked
+
+    def drawn(self) -> np.ndarray:
+        """Training rows that are trusted rows now (`trusting`), as they were drawn at random, (n,) bool."""
+        return self.confirmed() & (self.row_weights() == 0)
 
     def posterior(self, probabilities: np.ndarray, groups: np.ndarray | None = None) -> Posterior:
         """What a classifier of the true label, p (n, K), and the given labels say together, and the labels of a person."""
@@ -131,12 +135,18 @@ class Repaired(NamedTuple):
         """Labels listed as wrong, of which in expectation at most a share q is right, (n,) bool."""
         return benjamini_hochberg(p_values(self.scores, self.calibration_scores), q)
 
-    def wrong_labels(self, data: RepairData) -> WrongLabels:
+    def wrong_labels(self, data: RepairData) -> Estimate:
         """How many given labels are wrong, but for those that a person has checked."""
         some, held_out = ~data.confirmed(), self.held_out[np.arange(len(data.trusted)), data.trusted]
         if not some.any():
-            return WrongLabels(0.0, 0.0, 0.0)
-        return count_wrong(self.probabilities[some], self.labels[some], data.given[some], self.self_confidence[some], held_out)
+            return Estimate(0.0, 0.0, 0.0)
+        found = count_wrong(self.probabilities[some], self.labels[some], data.given[some], self.self_confidence[some], held_out)
+        drawn = data.drawn()
+        if data.before is None or not drawn.any():
+            return found
+        n, changed = some.sum(), data.given != data.before
+        rate = within_drawn(Estimate(*(bound / n for bound in found)), int(changed[drawn].sum()), int(drawn.sum()))
+        return Estimate(*(bound * n for bound in rate))
 
 
 def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 from data.errors import InputError
 from data.files import replacing
 from data.public import PICTURE_SETS
-from models.noise_rate import NoiseRate
+from models.promise import Estimate
 from models.training import Epoch
 from run.records import Record
 from run.training_config import CHECKPOINT
@@ -24,7 +24,7 @@ class Checkpoint(NamedTuple):
     data: str  # `digest` of the pictures
     lines: list[Record]  # one for each finished epoch
     state: dict[str, Any]  # of `models.training.snapshot`
-    rate: NoiseRate | None = None  # the noise rate, if it was estimated
+    rate: Estimate | None = None  # the noise rate, if it was estimated
 
 
 def save_checkpoint(folder: Path, kept: Checkpoint) -> None:
@@ -73,7 +73,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         with warnings.catch_warnings(action="ignore"):
             content = torch.load(path, map_location="cpu", weights_only=True)
         config, lines, rate = (json.loads(content[name]) for name in ("config", "lines", "rate"))
-        kept = Checkpoint(config, content["data"], lines, content["state"], rate and NoiseRate(*rate))
+        kept = Checkpoint(config, content["data"], lines, content["state"], rate and Estimate(*rate))
         if kept.config["n_epoch"] < len(kept.lines) or any(not set(Epoch._fields) <= set(line) for line in kept.lines):
             raise ValueError("the lines do not belong to the epochs")
         return kept
@@ -81,7 +81,7 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         raise damaged(folder) from error
 
 
-def rate_of_before(folder: Path | None) -> NoiseRate | None:
+def rate_of_before(folder: Path | None) -> Estimate | None:
     """The noise rate that the run in `folder` estimated, if it did. Raises `InputError` if the checkpoint is damaged."""
     kept = read_checkpoint(folder) if folder else None
     return kept.rate if kept else None

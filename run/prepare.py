@@ -19,7 +19,8 @@ from models.augment import PADDING
 from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.shared_norm import share_norms
 from models.methods import companion
-from models.noise_rate import NoiseRate, estimated_noise_rate, within_drawn
+from models.noise_rate import estimated_noise_rate
+from models.promise import Estimate, within_drawn
 from models.repair import LEAST_TRUSTED
 from models.settings import Settings, with_rate
 from models.training import State, Tensors, as_pixels, places_of, start
@@ -44,7 +45,7 @@ class Prepared(NamedTuple):
     data: Tensors
     state: State
     settings: Settings  # to train with
-    rate: NoiseRate | None  # estimated, if the configuration has none
+    rate: Estimate | None  # estimated, if the configuration has none
     digest: str  # of the pictures as they were loaded
     classes: tuple[str, ...]  # how the source writes each label
     rows: np.ndarray  # (n,) 0-based row of each training picture in its source
@@ -64,7 +65,7 @@ def prepare(
     device: torch.device,
     ranks: Ranks = ALONE,
     progress: Counting = uncounted,
-    known: NoiseRate | None = None,
+    known: Estimate | None = None,
 ) -> Prepared:
     """Load, inject noise, move to the device, initialise. Only rank 0 reads or downloads. Raises `InputError`.
 
@@ -105,7 +106,7 @@ def prepare(
     return Prepared(data, state, settings, rate, read, pictures.classes, train.rows, files, given, counts, key, notes)
 
 
-def rate_notes(rate: NoiseRate | None, data: Tensors) -> tuple[str, ...]:
+def rate_notes(rate: Estimate | None, data: Tensors) -> tuple[str, ...]:
     """The noise rate, if it was estimated, and from what."""
     source = "the labels and the rows that you trust" if len(places_of(data)[1]) else "the labels"
     return (ESTIMATED.format(*rate, source),) if rate else ()
@@ -120,7 +121,7 @@ def trusted_notes(pictures: Dataset, data: Tensors) -> tuple[str, ...]:
 
 def estimated(
     config: TrainingConfig, data: Tensors, given: np.ndarray, network: Callable[[], nn.Module], progress: Counting
-) -> NoiseRate:
+) -> Estimate:
     """The noise rate of given labels, by networks that are begun as `network` makes them, less the share that a person changed.
 
     Of decided labels it could not be estimated: samples of which a network is surest tell it, and those are decided first. Those
@@ -136,7 +137,7 @@ def estimated(
     if data.drawn is not None:
         found = within_drawn(found, int(changed[data.drawn].sum()), int(data.drawn.sum()))
     share = float(changed[own.cpu()].mean())
-    return NoiseRate(*(max(0.0, bound - share) for bound in found))
+    return Estimate(*(max(0.0, bound - share) for bound in found))
 
 
 def training_key(config: TrainingConfig, pictures: Dataset, given: NoisyLabels) -> str:

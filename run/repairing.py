@@ -86,7 +86,8 @@ def repair_key(config: Config, dataset: Dataset, given: NoisyLabels) -> str:
 def methods_of(repaired: Repaired | Examined) -> dict[str, FittedMethod]:
     """The fitted models by name, with their held-out logits of the trusted rows; of an examination it has none."""
     if isinstance(repaired, Examined):
-        return {"Repaired": FittedMethod(repaired.weights, np.zeros((0, len(repaired.weights))))}
+        none = np.zeros((0, len(repaired.weights)))
+        return {"ERM": FittedMethod(repaired.plain, none), "Repaired": FittedMethod(repaired.weights, none)}
     return repaired.methods
 
 

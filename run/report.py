@@ -70,7 +70,8 @@ def repair_table(record: Record) -> str:
         shown = (f"{name} {'-' if record[name] is None else format(record[name], '.4f')}" for name in ("precision", "recall"))
         suspects += f"; {', '.join(shown)} against the flipped labels"
     seconds = "seconds: " + ", ".join(f"{stage} {value:.2f}" for stage, value in record["seconds"].items())
-    title = f"{record['dataset']}, protocol auto, noise {record['noise']:g}, seed {record['seed']}"
+    labels = f"noise {record['noise']:g}" if record["noise"] else "labels as given"
+    title = f"{record['dataset']}, protocol auto, {labels}, seed {record['seed']}"
     decided = [_decided(record["decided"])] if "decided" in record else []
     return "\n".join([title, "", *table, seconds, *decided, about, suspects])
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from models.repair import CrossFits, fit_simple
+from models.repair import CrossFits, fit_simple, repair
 from models.soft_regression import fit_soft, one_hot
 from run.records import write_csv
 from tests.browser import absent, chromium
@@ -158,3 +158,18 @@ def test_two_pages_of_a_run_keep_the_decisions_of_each_other(mine: Path, tmp_pat
     found = {int(row["index"]): row["drawn"] for row in rows_of(tmp_path / "decided.csv")}
     of_page = shown(drawn)[1]["rows"]
     assert found == {row: "1" if row in of_page else "" for row in first[drawn] | first[every]}
+
+
+def test_rows_that_were_drawn_bound_the_count_of_wrong_labels() -> None:
+    """Of 20 drawn rows 10 were wrong: the model's own count, far below that, gives way."""
+    data, drawn = table().data, np.arange(0, 200, 10)
+    told = data._replace(before=data.given, checked=np.isin(np.arange(200), drawn)).trusting(drawn)
+    half = told._replace(before=np.where(np.isin(np.arange(200), drawn[::2]), 1 - data.given, data.given))
+    found, one_hot_labels = repair(told, np.random.default_rng(0)), np.eye(2)[data.given]
+    none = found._replace(labels=one_hot_labels, probabilities=one_hot_labels, self_confidence=np.ones(200))
+    assert none.wrong_labels(told).estimate < 10
+    assert none.wrong_labels(told).high < 0.15 * 180
+    after = none.wrong_labels(half)
+    assert after.estimate == pytest.approx(0.5 * 180)
+    assert 0.3 * 180 < after.low < 0.4 * 180
+    assert 0.6 * 180 < after.high < 0.7 * 180

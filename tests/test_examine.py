@@ -114,3 +114,11 @@ def test_an_examination_agrees_with_itself_and_counts_its_stages() -> None:
     case = wdbc()
     accuracy = ((case.x_validation @ found.weights.T).argmax(axis=1) == case.labels_validation).mean()
     assert accuracy > 0.93  # with a third of the labels wrong
+
+
+def test_the_plain_fit_beside_it_is_that_on_the_given_labels() -> None:
+    data = wdbc()
+    given, none = data.labels.astype(int), np.zeros((0, data.x.shape[1]))
+    found = examine(RepairData(data.x, given, none, np.zeros(0, dtype=int), 2), np.random.default_rng(0))
+    expected = fit_soft(data.x, one_hot(given, 2), found.C / 2, np.ones(len(given)))
+    np.testing.assert_allclose(softmax(data.x @ found.plain.T, axis=1), softmax(data.x @ expected.T, axis=1), atol=0.02)

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from models.architectures import build
-from models.noise_rate import NoiseRate, estimated_noise_rate, rate_among_the_surest, within_drawn
+from models.noise_rate import estimated_noise_rate, rate_among_the_surest
+from models.promise import Estimate, within_drawn
 from models.training import Tensors
 from tests.invoke import Invoke
 
@@ -138,10 +139,10 @@ def test_a_rate_gives_way_to_the_share_among_samples_drawn_at_random(
     estimated: tuple[float, ...], found: tuple[float, ...]
 ) -> None:
     """Of 100 samples 20 wrong: Wilson's 90% interval is .143 to .274."""
-    assert within_drawn(NoiseRate(*estimated), 20, 100) == pytest.approx(found, abs=0.002)
+    assert within_drawn(Estimate(*estimated), 20, 100) == pytest.approx(found, abs=0.002)
 
 
 def test_the_interval_of_drawn_samples_covers_the_share_in_nine_of_ten_draws() -> None:
     wrong = np.random.default_rng(0).binomial(100, 0.3, 2000)
-    covered = [within_drawn(NoiseRate(0.99, 0.98, 1.0), count, 100) for count in wrong.tolist()]
+    covered = [within_drawn(Estimate(0.99, 0.98, 1.0), count, 100) for count in wrong.tolist()]
     assert 0.87 < np.mean([each.low <= 0.3 <= each.high for each in covered]) < 0.93

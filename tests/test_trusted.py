@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.noise_rate import NoiseRate, at_least
+from models.noise_rate import at_least
+from models.promise import Estimate
 from models.settings import Settings, with_rate
 from models.trusted import trusted_in_batch
 from tests.invoke import Invoke
@@ -39,7 +40,7 @@ def test_trusted_rows_are_a_part_of_every_batch_by_their_weight_one_at_least_and
 
 
 def test_the_rate_is_raised_where_labels_are_agreed_with_more_often_than_trusted_ones() -> None:
-    rate = NoiseRate(0.1, 0.05, 0.2)
+    rate = Estimate(0.1, 0.05, 0.2)
     assert at_least(rate, 0.3, 0.25, 100) == rate  # fewer wrong labels than estimated
     assert at_least(rate, 0.3, 0.17, 100) == rate  # 0.13 +- 0.05
     raised = at_least(rate, 0.4, 0.05, 100)
