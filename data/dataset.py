@@ -201,6 +201,8 @@ def encoded_parts(dataset: Dataset, name: str, columns: TableColumns) -> Dataset
             remedy = "write it as there, or leave the column out of all by --ignore_columns"
             raise InputError(f"--dataset {name}: in the {role} rows {error}; {remedy}") from error
     left = [f"the column {column} {why}; it is left out" for column, why in encoder.left_out_.items()]
+    left += [f"the numbers of the column {column} are read without {unit}" for column, unit in encoder.units_.items()]
+    left += [f"the dates of the column {column} are read as {order}" for column, order in encoder.orders_.items()]
     lost = [f"{column} ({len(cells):,}, such as {shorten(str(cells.iloc[0]), 30)!r})" for column, cells in encoder.lost_.items()]
     if lost:
         left.append(f"cells that are no number or date count as missing: {shown(lost)}")

@@ -35,6 +35,12 @@ EXPONENT = r"([eE][+-]?\d+)?"
 IN_GROUPS = rf"[+-]?[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?{EXPONENT}"  # 1,234.5
 SURELY_IN_GROUPS = r".*,.*[,.].*"  # 1,234,567 and 1,234.5
 WITH_DECIMAL_COMMA = rf"[+-]?(\d+|\d{{1,3}}(\.\d{{3}})+)(,\d+)?{EXPONENT}"  # 1234,5 and 1.234,5
+DATE_WITH_SLASHES = r"\d{1,2}/\d{1,2}/\d{4}"
+CURRENCY = "[$€£¥]"
+UNIT = rf"{CURRENCY}|%|[^\W\d_]{{1,6}}(?:/[^\W\d_]{{1,3}})?[²³]?"
+WITH_UNIT = rf"([+-]?)({CURRENCY}?) ?([+-]?\d[\d.,]*) ?({UNIT})?"  # $1,234.50 and 6.2 kg
+DAY_FIRST, MONTH_FIRST = "day/month/year", "month/day/year"
+SLASHES = {DAY_FIRST: "%d/%m/%Y", MONTH_FIRST: "%m/%d/%Y"}
 CONSTANT_FEATURE = "constant"
 ANOTHER = "another value"
 
@@ -45,7 +51,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Numbers and dates (in days): the median where missing, with a feature that says so, and standardised. Categories: one feature
     for each value, rare ones together. Texts: TF-IDF of words and pairs of words. At the end a constant, the regression's
     intercept. Columns that say nothing (one value, or ids: all values different, one word each or counting the rows) are left out:
-    `left_out_` says why, `kinds_` what the others are, `lost_` which cells of numbers and dates are none and count as missing.
+    `left_out_` says why, `kinds_` what the others are, `lost_` which cells of numbers and dates are none and count as missing,
+    `units_` what numbers are read without ($ or kg), `orders_` how dates with slashes are read.
 
     text_columns, ignore_columns: names.
     """
@@ -74,6 +81,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             ],
             sparse_threshold=1.0,
         )
+        X = without_units(X, self.units_)
         plain = self._plain(X, self.commas_)
         self.lost_ = {name: cells for name in self._measured() if len(cells := lost_cells(X[name], plain[name]))}
         return with_constant(self.transformer_.fit_transform(plain))
@@ -82,18 +90,25 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """What each column is. Raises `ValueError`."""
         self.kinds_: dict[str, Kind] = {}
         self.left_out_: dict[str, str] = {}
+        self.units_: dict[str, str] = {}
         for name in (name for name in X.columns if name not in set(self.ignore_columns)):
             if name in set(self.text_columns):
                 self.kinds_[name] = "text"
                 continue
-            kind, reason = kind_of(X[name])
+            unit = unit_of(X[name])
+            kind, reason = kind_of(without_unit(X[name]) if unit else X[name])
             if reason:
                 self.left_out_[name] = reason
-            else:
-                self.kinds_[name] = kind
+                continue
+            self.kinds_[name] = kind
+            if unit and kind == "number":
+                self.units_[name] = unit
         if not self.kinds_:
             raise ValueError(f"no column can be used: {'; '.join(f'{name} {why}' for name, why in self.left_out_.items())}")
-        self.commas_ = commas_of({name: X[name] for name, kind in self.kinds_.items() if kind == "number"})
+        bare = without_units(X, self.units_)
+        self.commas_ = commas_of({name: bare[name] for name, kind in self.kinds_.items() if kind == "number"})
+        orders = {name: order_of(X[name]) for name, kind in self.kinds_.items() if kind == "date"}
+        self.orders_ = {name: order for name, order in orders.items() if order}
 
     def transform(self, X: Frame) -> Any:
         """(n, d) dense, or CSR if there are categories or texts.
@@ -106,6 +121,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             raise ValueError(f"the column {missing[0]} is missing, which the training rows have")
         if not len(X):
             return np.zeros((0, len(self.get_feature_names_out())))
+        X = without_units(X, self.units_)
         own = commas_of({name: X[name] for name in self.commas_})
         plain = self._plain(X, {name: own[name] if comma == "none" else comma for name, comma in self.commas_.items()})
         for name in self._measured():
@@ -134,7 +150,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def _plain(self, X: Frame, commas: dict[str, Comma]) -> Frame:
         """The columns in use, as the transformers take them."""
-        return pd.DataFrame({name: prepared_column(X[name], kind, commas.get(name)) for name, kind in self.kinds_.items()})
+        return pd.DataFrame(
+            {
+                name: prepared_column(X[name], kind, commas.get(name), self.orders_.get(name, ""))
+                for name, kind in self.kinds_.items()
+            }
+        )
 
 
 def with_constant(x: Any) -> Any:
@@ -178,7 +199,7 @@ def kind_of(values: Column) -> tuple[Kind, str]:
     if np.average(numbers_of(text, comma).notna(), weights=counts) >= MOSTLY:
         return "number", "is an id" if counts_rows(str(values.name), numbers_of(known, comma).dropna()) else ""
     text = text.astype(str)
-    if np.average(text.str.fullmatch(f"{DATE}|{DATE_WITH_POINTS}"), weights=counts) >= MOSTLY:
+    if np.average(text.str.fullmatch(f"{DATE}|{DATE_WITH_POINTS}|{DATE_WITH_SLASHES}"), weights=counts) >= MOSTLY:
         return "date", ""
     words = text.str.count(r"\S+")
     if len(text) == len(known) > FEW_VALUES and words.max() == 1:
@@ -191,6 +212,37 @@ def counts_rows(name: str, numbers: Column) -> bool:
     if len(numbers) <= FEW_VALUES or not numbers.is_unique or (numbers % 1 != 0).any():
         return False
     return bool(numbers.max() - numbers.min() == len(numbers) - 1 or ID_NAME.fullmatch(name))
+
+
+def unit_of(values: Column) -> str:
+    """What nearly all numbers of a column are written with, such as $ or kg; nothing of few values, which may be categories."""
+    text = pd.Series() if pd.api.types.is_numeric_dtype(values) else values.dropna().astype(str).str.strip()
+    if text.nunique() <= FEW_VALUES:
+        return ""
+    found = text.str.extract(f"^{WITH_UNIT}$").fillna("")
+    units = (found[1] + found[3]).value_counts()
+    return str(units.index[0]) if units.iloc[0] >= MOSTLY * len(text) else ""
+
+
+def without_unit(values: Column) -> Column:
+    """Numbers without what they are written with; other values as they are."""
+    text = values.dropna().astype(str).str.strip()
+    return text.str.replace(f"^{WITH_UNIT}$", r"\1\3", regex=True).reindex(values.index)
+
+
+def without_units(X: Frame, units: dict[str, str]) -> Frame:
+    """The table with numbers instead of these columns' numbers with units."""
+    if not units:
+        return X
+    return pd.DataFrame({name: without_unit(X[name]) if name in units else X[name] for name in X.columns})
+
+
+def order_of(values: Column) -> str:
+    """How dates with slashes are read: day first if one of them has no other reading; nothing if there are none."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return ""
+    first = values.dropna().astype(str).str.extract(r"^(\d{1,2})/\d{1,2}/\d{4}$")[0].dropna().astype(int)
+    return "" if first.empty else DAY_FIRST if (first > 12).any() else MONTH_FIRST
 
 
 def commas_of(columns: dict[str, Column]) -> dict[str, Comma]:
@@ -243,18 +295,19 @@ def numbers_of(values: Column, comma: Comma | None = None) -> Column:
     return numbers.where(numbers.abs() < TOO_LARGE)
 
 
-def days_of(values: Column) -> Column:
-    """Dates as days since 1970, nan for what is none: by ISO 8601, or day.month.year."""
+def days_of(values: Column, order: str) -> Column:
+    """Dates as days since 1970, nan for what is none: by ISO 8601, day.month.year, or with slashes in this order, if any."""
     dates = pd.to_datetime(values, errors="coerce", utc=True, format="ISO8601")
     if not pd.api.types.is_datetime64_any_dtype(values):
-        dates = dates.fillna(pd.to_datetime(values, errors="coerce", utc=True, format="%d.%m.%Y"))
+        for format_ in ("%d.%m.%Y", *([SLASHES[order]] if order else [])):
+            dates = dates.fillna(pd.to_datetime(values, errors="coerce", utc=True, format=format_))
     return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta("1D")
 
 
-def prepared_column(values: Column, kind: Kind, comma: Comma | None) -> Column:
-    """A column as float64, or as text without missing values."""
+def prepared_column(values: Column, kind: Kind, comma: Comma | None, order: str = "") -> Column:
+    """A column as float64, or as text without missing values. order: of dates with slashes, one of `SLASHES`."""
     if kind == "date":
-        return days_of(values)
+        return days_of(values, order)
     if kind == "number":
         return numbers_of(values, comma)
     return values.astype(object).where(values.notna(), "missing" if kind == "category" else "").astype(str)

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,58 @@ def test_a_comma_means_in_new_rows_what_it_means_in_training_rows() -> None:
     new, same = (encoder.transform(pd.DataFrame({"size": [cell]})) for cell in ("1,234", "1.234"))
     np.testing.assert_allclose(new, encoder.transform(pd.DataFrame({"size": ["1,234", "2,5"]}))[:1])
     assert same[0, 0] > new[0, 0]  # 1234, as points are groups where commas are decimal
+
+
+UNITS = {
+    "$": lambda x: f"${x:,.2f}",
+    "€": lambda x: f"{x:.2f} €".replace(".", ","),
+    "%": lambda x: f"{x:.2f}%",
+    "kg": lambda x: f"-{x:.2f} kg",
+    "km/h": lambda x: f"{x:.2f} km/h",
+    "": lambda x: f"{x:.2f} {'kg' if x < 2000 else 'g'}",  # two units: a text
+}
+
+
+@pytest.mark.parametrize(("unit", "written"), UNITS.items())
+def test_numbers_are_read_without_their_unit(unit: str, written: Callable[[float], str]) -> None:
+    numbers = np.random.default_rng(0).uniform(900, 3000, 100).round(2)
+    encoder = TableEncoder()
+    found = encoder.fit_transform(pd.DataFrame({"a": [*map(written, numbers), None]}))
+    assert encoder.units_ == ({"a": unit} if unit else {})
+    assert encoder.kinds_ == {"a": "number" if unit else "text"}
+    if unit:
+        sign = -1 if unit == "kg" else 1
+        np.testing.assert_allclose(found[:-1, 0], sign * (numbers - np.median(numbers)) / found_scale(numbers) + found[-1, 0])
+        np.testing.assert_allclose(encoder.transform(pd.DataFrame({"a": [written(numbers[7])]}))[0], found[7])
+
+
+def found_scale(numbers: np.ndarray) -> float:
+    """Of numbers of which one is missing, and becomes the median."""
+    return float(np.std([*numbers, np.median(numbers)]))
+
+
+def test_few_values_with_a_unit_are_categories() -> None:
+    encoder = TableEncoder().fit(pd.DataFrame({"size": ["5 kg", "10 kg", "20 kg"] * 10}))
+    assert (encoder.kinds_, encoder.units_) == ({"size": "category"}, {})
+
+
+def test_what_was_read_without_a_unit_or_by_an_order_is_told(tmp_path: Path, invoke: Invoke) -> None:
+    days = pd.date_range("2021-01-01", periods=60)
+    rows = [(f"{place * place} kg", day.strftime("%m/%d/%Y"), "ab"[place % 2]) for place, day in enumerate(days)]
+    write_csv(tmp_path / "a.csv", ["weight", "day", "label"], rows)
+    said = invoke("--dataset", tmp_path / "a.csv").err
+    assert "the numbers of the column weight are read without kg" in said
+    assert "the dates of the column day are read as month/day/year" in said
+
+
+@pytest.mark.parametrize(("format_", "order"), [("%m/%d/%Y", "month/day/year"), ("%d/%m/%Y", "day/month/year")])
+def test_dates_with_slashes_are_month_first_unless_they_cannot_be(format_: str, order: str) -> None:
+    days = pd.date_range("2021-01-01", periods=60)
+    encoder = TableEncoder()
+    found = encoder.fit_transform(pd.DataFrame({"day": days.strftime(format_)}))
+    assert (encoder.kinds_, encoder.orders_) == ({"day": "date"}, {"day": order})
+    np.testing.assert_allclose(np.diff(found[:, 0]), found[1, 0] - found[0, 0])
+    np.testing.assert_allclose(encoder.transform(pd.DataFrame({"day": [days[2].strftime(format_)]}))[0], found[2])
 
 
 def test_dates_with_points_are_days_first() -> None:
