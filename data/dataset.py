@@ -268,6 +268,11 @@ def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> D
     return dataset._replace(notes=(*notes, *dataset.notes))
 
 
+def has_noisy_test(dataset: Dataset) -> bool:
+    """Whether the test rows were taken from a user's training rows, with their labels as given."""
+    return OWN_TEST.format(count=len(dataset.test.labels)) in dataset.notes
+
+
 def divide(source: Source, name: str, rng: np.random.Generator, asked: Validation = FROM_TRAIN, own: bool = False) -> Dataset:
     """Cut a source: its own test rows, else the last of train; its own validation rows, else what is `asked`.
 

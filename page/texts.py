@@ -109,7 +109,7 @@ def facts_by_loss(facts: Record) -> dict[str, str]:
         "Wrong labels": f"{facts['noise_rate']:.1%}, {source}",
         "Suspects": f"{facts['suspects']:,} of {facts['n_train']:,} training labels",
         "Noise": injected(facts),
-        "Samples": f"{facts['n_train']:,} training, {facts['n_trusted']:,} trusted, {facts['n_test']:,} test",
+        "Samples": f"{facts['n_train']:,} training, {facts.get('n_trusted', 0):,} trusted, {facts['n_test']:,} test",
         "Seed": str(facts["seed"]),
     }
 
@@ -141,20 +141,21 @@ def metrics_table(facts: Record) -> str:
 
 
 def accuracy_table(facts: Record) -> str:
-    """The test accuracy of the trained network, in the last ten epochs and the best one."""
+    """The accuracy of the trained network on test rows, in the last ten epochs and the best one."""
     of = "Labels as given" if facts["decided"] is None else f"With {facts['decided']:,} labels of a person"
     columns, cells = ("accuracy, last ten epochs", "best epoch"), (f"{facts['last10']:.1f}%", f"{facts['best']:.1f}%")
-    return table("Trained on", columns, {of: cells})
+    where = "test rows taken from yours, with labels as given" if facts.get("noisy_test") else "the test set"
+    return table("Trained on", columns, {of: cells}, where)
 
 
-def table(first: str, columns: tuple[str, ...], rows: dict[str, tuple[str, ...]]) -> str:
+def table(first: str, columns: tuple[str, ...], rows: dict[str, tuple[str, ...]], where: str = "the test set") -> str:
     """A table of results."""
     head = "".join(f'<th scope="col">{name}</th>' for name in (first, *columns))
     body = "\n".join(
         f'<tr><th scope="row">{name}</th>{"".join(f"<td>{c}</td>" for c in cells)}</tr>' for name, cells in rows.items()
     )
     return f"""<table class="results">
-      <caption>Results on the test set</caption>
+      <caption>Results on {where}</caption>
       <thead><tr>{head}</tr></thead>
       <tbody>
 {body}

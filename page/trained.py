@@ -52,6 +52,7 @@ def facts_of(found: Trained, listed: int, pictures: Sprites, order: str) -> Reco
         **NO_HISTOGRAM,
         "order": order,
         "estimated": ready.rate is not None,
+        "noisy_test": ready.noisy_test,
         "suspects": listed,
         "decided": ready.decided["labels"] if ready.decided else None,
         "flipped": int(given.flipped.sum()),

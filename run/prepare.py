@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from data.arrays import digest
-from data.dataset import Dataset, load_pictures
+from data.dataset import Dataset, has_noisy_test, load_pictures
 from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
@@ -54,6 +54,7 @@ class Prepared(NamedTuple):
     decided: Record | None  # how many of these labels a person has decided, if --labels has decisions
     key: str  # of the run, for decisions on its labels
     notes: tuple[str, ...]
+    noisy_test: bool  # whether test rows were taken from a user's training rows, with their labels as given
 
 
 def uncounted(_what: str, _done: int, _total: int) -> None:
@@ -93,17 +94,23 @@ def prepare(
     beside = companion(config.settings.method, data.classes, lambda: network("peer")).to(device)
     seeds = stream_seed(config.seed, "order"), stream_seed(config.seed, "augment")
     state = start(network("initialisation"), beside, config.settings, *seeds)
-    arrays = (train.x, train.labels, pictures.test.x, pictures.test.labels, *((decided.labels, decided.drawn) if decided else ()))
     files = tuple(pictures.files[row] for row in train.rows) if pictures.files else ()
-    read = digest((*arrays, pictures.validation.x, pictures.validation.labels), repr(pictures.classes))
+    read = picture_digest(pictures, decided)
     rate, settings = None, config.settings
     if config.noise_rate is None:
         first = partial(plain, "initialisation")
         rate = known or from_first(ranks, lambda: estimated(config, data, given.labels, first, progress))
         settings = with_rate(settings, rate.estimate)
     notes = (*pictures.notes, *rate_notes(rate, data), *trusted_notes(pictures, data))
-    counts = count_decisions(decided, given, train.labels) if decided else None
-    return Prepared(data, state, settings, rate, read, pictures.classes, train.rows, files, given, counts, key, notes)
+    counts, noisy = count_decisions(decided, given, train.labels) if decided else None, has_noisy_test(pictures)
+    return Prepared(data, state, settings, rate, read, pictures.classes, train.rows, files, given, counts, key, notes, noisy)
+
+
+def picture_digest(pictures: Dataset, decided: Decided | None) -> str:
+    """A hash of all that a run is trained and tested on."""
+    parts = [array for part in (pictures.train, pictures.test) for array in (part.x, part.labels)]
+    trusted = pictures.validation.x, pictures.validation.labels
+    return digest((*parts, *((decided.labels, decided.drawn) if decided else ()), *trusted), repr(pictures.classes))
 
 
 def rate_notes(rate: Estimate | None, data: Tensors) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from models.devices.ranks import ALONE, Ranks, from_first
 from models.devices.together import forward_together
 from models.training import Epoch, State, forward, places_of, predict, restore, snapshot, train
 from run.checkpoint import Checkpoint, damaged, load_checkpoint, rate_of_before, save_checkpoint
+from run.corrected import PICTURE_LABELS
 from run.prepare import Counting, Prepared, prepare, uncounted
 from run.records import Record, append_line, remove, write_csv, write_lines
-from run.suspects import judged, suspect_rows, suspects
+from run.suspects import Labels, judged, label_rows, suspect_rows, suspects
 from run.training_config import LOST_BELOW, TrainingConfig
 
 SUSPECTS, CURVE = "suspects.csv", "curve.png"  # written when a run has ended
@@ -66,27 +67,31 @@ def run_training(
         begin = time.perf_counter()
     given = data.labels.cpu().numpy()
     p = predict(state.averaged, data.x, settings).double().cpu().numpy()
-    found = suspects(p, given, None if data.checked is None else data.checked.cpu().numpy())
+    checked = np.zeros(len(given), dtype=bool) if data.checked is None else data.checked.cpu().numpy()
+    labels, found = Labels(ready.given.labels, given, checked), suspects(p, given, checked)
     if folder:
         write_csv(folder / SUSPECTS, *suspect_rows(found, given, ready.classes, ready.rows, ready.files))
+        if ready.files:
+            write_csv(folder / PICTURE_LABELS, *label_rows(found, p, labels, ready.classes, ready.files))
     correct = None if data.correct is None else data.correct.cpu().numpy()
     record = training_record(config._replace(settings=settings), lines)
     return Trained({**record, "classes": list(ready.classes), **judged(found, correct), **prepared_record(ready)}, ready, p)
 
 
 def prepared_record(ready: Prepared) -> Record:
-    """What was estimated, trusted and decided before the training, as far as it was."""
+    """What was taken for a test, estimated, trusted and decided before the training, as far as it was."""
     estimated = {"noise_rate": ready.settings.forget_rate, "estimated_noise_rate": ready.rate._asdict()} if ready.rate else {}
     count = len(places_of(ready.data)[1])
     trusted = {"trusted_rows": count} if count else {}
-    return {**estimated, **trusted, **({"decided": ready.decided} if ready.decided else {})}
+    noisy = {"test_labels": "as given"} if ready.noisy_test else {}
+    return {**noisy, **estimated, **trusted, **({"decided": ready.decided} if ready.decided else {})}
 
 
 def clear(folder: Path, lines: list[Record]) -> None:
     """Start epochs.jsonl with the finished epochs; if there are none, remove what an earlier run has left."""
     write_lines(folder / "epochs.jsonl", lines)
     if not lines:
-        for name in (SUSPECTS, CURVE):
+        for name in (SUSPECTS, CURVE, PICTURE_LABELS):
             remove(folder / name)
 
 

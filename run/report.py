@@ -122,10 +122,11 @@ def training_summary(record: Record) -> str:
     settings = f"gamma {record['gamma']:g}, objective {record['objective']}, " if record["method"] == "rdia-ls" else ""
     shares = zip(record["classes"], record["test_recall"], strict=True)
     recall = ", ".join(f"{name}: {'-' if value is None else format(value, '.1f')}" for name, value in shares)
+    accuracy = "accuracy against labels as given" if "test_labels" in record else "test accuracy"
     lines = [
         f"{record['method']} on {record['dataset']}, {noise}, {settings}seed {record['seed']}",
-        f"test accuracy: {record['last10']:.2f}% (mean of the last ten of {record['epochs']} epochs), best {record['best']:.2f}%",
-        f"test recall of each class in the last epoch, %: {recall}",
+        f"{accuracy}: {record['last10']:.2f}% (mean of the last ten of {record['epochs']} epochs), best {record['best']:.2f}%",
+        f"{'recall' if 'test_labels' in record else 'test recall'} of each class in the last epoch, %: {recall}",
         *(f"{text}: {record[key]:.4f}" for key, text in KNOWN_SHARES.items() if record[key] is not None),
         f"suspects, for which the network predicts another label: {record['suspects']:,}{_of_the_wrong(record)}",
         *([_decided(record["decided"])] if "decided" in record else []),

@@ -48,6 +48,35 @@ def suspect_rows(
     return table_of(columns)
 
 
+class Labels(NamedTuple):
+    """Labels of the training samples, (n,) each."""
+
+    given: np.ndarray
+    now: np.ndarray  # after a person's decisions
+    checked: np.ndarray  # bool, those that were decided
+
+
+def label_rows(
+    found: Suspects, p: np.ndarray, labels: Labels, classes: Sequence[str], files: Sequence[str]
+) -> tuple[list[str], list[tuple[object, ...]]]:
+    """Header and rows of labels.csv: every training picture by its file, with the columns that RDIA.py writes.
+
+    p: (n, K). files: (n,).
+    """
+    names, changed, suggested = np.array(classes), labels.now != labels.given, labels.now.copy()
+    decision = np.where(changed, "change", "keep").astype(object)
+    suggested[found.places], decision[found.places] = found.labels, "look"
+    columns = {
+        "file": np.array(files),
+        "label": names[labels.given],
+        "suggested_label": names[suggested],
+        "p_wrong": np.where(labels.checked, changed, 1.0 - p[np.arange(len(p)), labels.given]),
+        "decision": decision,
+    }
+    order = np.argsort(columns["file"], kind="stable")
+    return table_of({name: values[order] for name, values in columns.items()})
+
+
 def judged(found: Suspects, correct: np.ndarray | None) -> Record:
     """The number of suspects, and their precision and recall as a list of the wrong labels: None without injected noise.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import page.__main__
 from page.render import KINDS
@@ -17,6 +18,7 @@ from tests.browser import absent, chromium
 from tests.invoke import Invoke
 from tests.test_repairing import rows_of
 
+LONGER = ("--n_epoch", 60, "--batch_size", 32, "--lr", 0.01, "--quiet")
 FLAGS = ("--n_epoch", 12, "--epoch_decay_start", 8, "--init_epoch", 3, "--quiet")
 
 
@@ -84,9 +86,36 @@ def test_a_page_changes_nothing_else_and_takes_no_other_files_place(mine: Path, 
 def test_rows_that_are_no_pictures_have_a_page_without_any(tmp_path: Path, invoke: Invoke) -> None:
     x, labels = np.random.default_rng(0).random((300, 16)), np.arange(300) % 3
     np.savez(tmp_path / "mine.npz", x_train=x, y_train=labels)
-    assert invoke("--dataset", tmp_path / "mine.npz", *FLAGS, "--result_dir", tmp_path / "out").status == 0
+    html = tmp_path / "page.html"
+    ended = invoke("--dataset", tmp_path / "mine.npz", *FLAGS, "--result_dir", tmp_path / "out", "--audit", html)
+    assert "\naccuracy against labels as given: " in ended.out  # 60 of the rows are test rows
+    assert "Results on test rows taken from yours, with labels as given" in html.read_text()
     found = load_review(tmp_path / "out")
     assert (found.facts["pictures"], len(found.rows), found.sheets.size) == (0, 240, 0)
+
+
+def test_a_folder_of_pictures_comes_back_with_what_was_found_and_decided(tmp_path: Path, invoke: Invoke) -> None:
+    rng = np.random.default_rng(0)
+    for place in range(200):
+        path = tmp_path / "mine" / ("train", "test")[place % 5 == 0] / "ab"[place % 2] / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        level = 200 if place % 2 and place % 10 != 1 else 50  # 1.png, 11.png and so on are in the wrong folder
+        Image.fromarray((level + rng.integers(0, 40, (8, 8))).astype(np.uint8)).save(path)
+    flags, out, decided = (
+        ("--dataset", tmp_path / "mine", *FLAGS, "--batch_size", 32, "--n_epoch", 40),
+        tmp_path / "out",
+        tmp_path / "decided.csv",
+    )
+    assert invoke(*flags, "--result_dir", out).status == 0
+    first = {row["file"]: row for row in rows_of(out / "labels.csv")}
+    assert len(first) == 160
+    assert (first["b/1.png"]["decision"], first["b/1.png"]["suggested_label"]) == ("look", "a")
+    review = load_review(out)
+    row = int(review.rows[review.about.tolist().index("b/1.png")])
+    write_csv(decided, ["run", "index", "given", "decided"], [(review.facts["run"], row, "b", "a")])
+    assert invoke(*flags, "--labels", decided, "--result_dir", tmp_path / "next").status == 0
+    after = {row["file"]: row for row in rows_of(tmp_path / "next" / "labels.csv")}["b/1.png"]
+    assert after == {"file": "b/1.png", "label": "b", "suggested_label": "a", "p_wrong": "1.0", "decision": "change"}
 
 
 def test_decisions_are_trained_on_whatever_the_settings(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
