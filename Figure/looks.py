@@ -10,7 +10,7 @@ import numpy as np
 from Figure.bench_data import CellConfig, make_cell, possible
 from Figure.bench_methods import log_losses
 from Figure.lines import Run
-from Figure.tables import markdown
+from Figure.tables import markdown, seeds
 from Figure.target import Output, Target
 from models.pool import entropy
 from models.repair import RepairData, Repaired, repair
@@ -107,7 +107,7 @@ def show_looks(lines: list[Record], output: Output, _: Path) -> None:
             ]
             found = np.mean([line["found"][-1] for line in every[order]])
             rows.append([dataset, f"{reliable:.0%}", order, *cells, f"{found:.0f}"])
-    output.table("looks", markdown(head, rows))
+    output.table("looks", f"Means of {seeds(lines)}.\n\n{markdown(head, rows)}")
     draw_looks(lines, output.picture("looks"))
 
 

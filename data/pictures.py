@@ -134,7 +134,7 @@ def _files(folder: Path) -> tuple[list[Path], list[str]]:
     if empty:
         raise InputError(f"{empty[0]}: has no pictures, and every folder in {folder} is a class; add some or remove it")
     others = [_within(folder, each) for each in every if each.suffix.lower() not in FORMATS]
-    return pictures, [f"{folder}: {_some(others)} left out, not being pictures"] if others else []
+    return pictures, [f"{folder}: {_some(others)} left out, as no pictures"] if others else []
 
 
 def _within(folder: Path, path: Path) -> str:

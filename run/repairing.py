@@ -1,7 +1,7 @@
 """A run of RDIA by the protocol auto: everything is chosen by cross-fitting over trusted rows, and every training row is ranked."""
 
 import importlib
-from math import isnan
+from math import ceil, isnan
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
@@ -229,17 +229,17 @@ def repair_notes(found: Found, config: Config, drawing: bool = False) -> list[st
             notes.append(
                 f"--fdr {config.fdr:g} is not used, as it needs trusted rows: the suspects are more likely wrong than right"
             )
-        return [*notes, judged_by_none(trusted, len(found.data.given), drawing)]
+        return [*notes, *judged_by_none(trusted, len(found.data.given), drawing)]
     if trusted < FEW_TRUSTED:
         notes.append(
             f"there are {trusted} trusted rows: expect a short list of suspects, and results that change with the rows;"
             f" {FEW_TRUSTED} or more are better"
         )
     if not found.listed.any():
-        likely = int((found.repaired.p_wrong > MORE_LIKELY).sum())
+        likely, least = int((found.repaired.p_wrong > MORE_LIKELY).sum()), shortest_list(found, config.fdr)
         notes.append(
             f"no label can be listed with this promise, but {likely:,} are more likely wrong than right: look through the ranking"
-            " from its top, as far as it pays"
+            f" from its top, as far as it pays; with {trusted} trusted rows a list has {least:,} labels or more"
         )
     losses = {name: method["trusted"]["log_loss"] for name, method in found.record["methods"].items()}
     best = min(losses, key=losses.__getitem__)
@@ -248,8 +248,13 @@ def repair_notes(found: Found, config: Config, drawing: bool = False) -> list[st
     return notes
 
 
-def judged_by_none(trusted: int, rows: int, drawing: bool) -> str:
-    """The note of an examination, and how to get trusted rows that can judge."""
+def shortest_list(found: Found, fdr: float) -> int:
+    """The fewest labels that can be listed: a p-value is 1 / (m + 1) at least, and that of the last of R is fdr R / n at most."""
+    return ceil(len(found.data.given) / (fdr * (found.record["n_trusted"] + 1)))
+
+
+def judged_by_none(trusted: int, rows: int, drawing: bool) -> list[str]:
+    """The notes of an examination, and how to get trusted rows that can judge."""
     of_one_class, few = trusted >= LEAST_TRUSTED, min(FEW_TRUSTED, rows // 2)
     if drawing:
         advice = "decide the rows of the page, and give the file that it exports to --labels"
@@ -257,13 +262,11 @@ def judged_by_none(trusted: int, rows: int, drawing: bool) -> str:
         advice = "add trusted rows of another class"
     else:
         advice = (
-            f"trusted rows show more: check some, drawn at random, on a page (--audit page.html --draw {few}), or give"
-            f" {FEW_TRUSTED} as NAME.val.csv, FILE.val, x_val and y_val, or in val/"
+            f"trusted rows show more: check {few}, drawn at random, on a page (--audit page.html --draw {few}), or give rows that"
+            " you trust as NAME.val.csv, FILE.val, x_val and y_val, or in val/"
         )
-    return (
-        f"there are {trusted} trusted rows{' of one class' if of_one_class else ''}: the labels are examined by cross-fitting"
-        f" alone, and nothing is promised of the suspects; {advice}"
-    )
+    count = f"{trusted} trusted rows{' of one class' if of_one_class else ''}"
+    return [f"there are {count}: the labels are examined by cross-fitting alone, and nothing is promised of the suspects", advice]
 
 
 def save_repair(found: Found, folder: Path) -> None:

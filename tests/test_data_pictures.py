@@ -153,7 +153,7 @@ def test_what_is_no_picture_is_left_out_and_counted(tmp_path: Path) -> None:
     (tmp_path / "a" / "notes.txt").write_text("no picture")
     found = read_folder(tmp_path)
     assert found.files == ("a/1.png",)
-    assert found.notes == (f"{tmp_path}: 1 (a/notes.txt) is left out, not being pictures",)
+    assert found.notes == (f"{tmp_path}: 1 (a/notes.txt) is left out, as no pictures",)
 
 
 @pytest.mark.parametrize("name", ["loose.png", "a/deeper/2.png"])
