@@ -104,7 +104,7 @@ def test_more_than_two_classes_on_two_workers_are_fitted_as_in_memory(
     assert_same(spread, memory)
 
 
-@pytest.mark.parametrize("trusted", [0, 60])
+@pytest.mark.parametrize("trusted", [0, pytest.param(60, marks=pytest.mark.slow)])
 def test_the_protocol_auto_on_two_workers_is_the_one_in_memory(trusted: int, dask: Running, tmp_path: Path, invoke: Invoke) -> None:
     path = with_three_classes(labelled_file(tmp_path, 303)) if trusted else labelled_file(tmp_path, 303)
     with_trusted_rows(path, trusted)
