@@ -167,7 +167,7 @@ def cholesky_preconditioner(x: Matrix, c: np.ndarray, diagonal: np.ndarray) -> P
     """r -> M^-1 r by Cholesky, for M = H summed over the samples that account for most of it, with the diagonal of all of H.
 
     A sample accounts for c_i sum_j x_ij^2 / H_jj, its shares of the features' curvatures: at a good fit a few samples account for
-    nearly all, and the product over the others is not worth its time. Where it takes half of them, all are summed: M is H.
+    nearly all, and the product over the others is not worth its time. Where it takes more than half, all are summed: M is H.
     diagonal: diag H (d,).
     """
     carried = c * (squares(x) @ (1.0 / diagonal))  # (n,)

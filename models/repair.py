@@ -144,9 +144,10 @@ class Repaired(NamedTuple):
         drawn = data.drawn()
         if data.before is None or not drawn.any():
             return found
-        n, changed = some.sum(), data.given != data.before
-        rate = within_drawn(Estimate(*(bound / n for bound in found)), int(changed[drawn].sum()), int(drawn.sum()))
-        return Estimate(*(bound * n for bound in rate))
+        n, changed = (~drawn).sum(), data.given != data.before
+        mended = changed[~drawn].sum()  # wrong labels that a person changed, beside those that were drawn
+        rate = within_drawn(Estimate(*((bound + mended) / n for bound in found)), int(changed[drawn].sum()), int(drawn.sum()))
+        return Estimate(*(max(0.0, bound * n - mended) for bound in rate))
 
 
 def balanced_folds(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -136,14 +136,15 @@ def estimated(
     """
     halves, seed = generator(config.seed, "halves"), stream_seed(config.seed, "order")
     of_estimate = partial(progress, "epochs of the estimate of the noise rate")
-    own = places_of(data)[0].to(data.labels.device)
+    doubted = places_of(data)[0]
+    own = doubted.to(data.labels.device)
     labels = torch.from_numpy(given).to(own.device)[own]
     before = Tensors(data.x[own], labels, None, data.x_test, data.labels_test, data.classes, data.trusted)
     changed = data.labels.cpu().numpy() != given
     found = estimated_noise_rate(before, network, halves, seed, config.settings.amp, of_estimate)
     if data.drawn is not None:
-        found = within_drawn(found, int(changed[data.drawn].sum()), int(data.drawn.sum()))
-    share = float(changed[own.cpu()].mean())
+        found = within_drawn(found, int(changed[data.drawn.numpy()].sum()), int(data.drawn.sum()))
+    share = float(changed[doubted.numpy()].mean())
     return Estimate(*(max(0.0, bound - share) for bound in found))
 
 

@@ -164,7 +164,8 @@ def test_rows_that_were_drawn_bound_the_count_of_wrong_labels() -> None:
     """Of 20 drawn rows 10 were wrong: the model's own count, far below that, gives way."""
     data, drawn = table().data, np.arange(0, 200, 10)
     told = data._replace(before=data.given, checked=np.isin(np.arange(200), drawn)).trusting(drawn)
-    half = told._replace(before=np.where(np.isin(np.arange(200), drawn[::2]), 1 - data.given, data.given))
+    before = np.where(np.isin(np.arange(200), drawn[::2]), 1 - data.given, data.given)
+    half = told._replace(before=before)
     found, one_hot_labels = repair(told, np.random.default_rng(0)), np.eye(2)[data.given]
     none = found._replace(labels=one_hot_labels, probabilities=one_hot_labels, self_confidence=np.ones(200))
     assert none.wrong_labels(told).estimate < 10
@@ -173,3 +174,9 @@ def test_rows_that_were_drawn_bound_the_count_of_wrong_labels() -> None:
     assert after.estimate == pytest.approx(0.5 * 180)
     assert 0.3 * 180 < after.low < 0.4 * 180
     assert 0.6 * 180 < after.high < 0.7 * 180
+    rest = np.arange(1, 200, 10)  # labels that the person changed as well, so that as many fewer are left
+    mended = half._replace(
+        checked=half.confirmed() | np.isin(np.arange(200), rest),
+        before=np.where(np.isin(np.arange(200), rest), 1 - data.given, before),
+    )
+    assert none.wrong_labels(mended).estimate == pytest.approx(0.5 * 180 - 20)
