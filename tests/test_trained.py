@@ -11,14 +11,16 @@ import pytest
 from PIL import Image
 
 import page.__main__
+from models.settings import Method, Settings
 from page.render import KINDS
 from page.review import load_review
+from run.prepare import can_trust
 from run.records import write_csv
 from tests.browser import absent, chromium
 from tests.invoke import Invoke
 from tests.test_repairing import rows_of
 
-LONGER = ("--n_epoch", 60, "--batch_size", 32, "--lr", 0.01, "--quiet")
+LONGER = ("--noise_rate", 0.1, "--noise_type", "none", "--n_epoch", 60, "--batch_size", 32, "--lr", 0.01, "--quiet")
 FLAGS = ("--n_epoch", 12, "--epoch_decay_start", 8, "--init_epoch", 3, "--quiet")
 
 
@@ -137,28 +139,36 @@ def test_decisions_are_trained_on_whatever_the_settings(mine: Path, tmp_path: Pa
     assert "belongs to another run: the settings are the same, but the data differ" in ended.err
 
 
-@pytest.mark.parametrize("count", [9, 60])
-def test_samples_drawn_and_decided_are_trusted_in_the_next_run(count: int, mine: Path, tmp_path: Path, invoke: Invoke) -> None:
-    """From ten on. The next page has all samples, so that it can export these decisions again."""
+def test_samples_drawn_and_decided_are_trusted_in_the_next_run(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
+    """The next page has all samples, so that it can export these decisions again."""
     html, decided, flags = tmp_path / "drawn.html", tmp_path / "decided.csv", ("--dataset", mine, *FLAGS[:-1])
     assert invoke(*flags, "--audit", html, "--draw", 60).status == 0
     facts, arrays = shown(html)
     rows, given = arrays["rows"].astype(int), np.load(mine)["y_train"]
     assert (facts["order"], facts["suspects"], len(set(rows.tolist()))) == ("drawn", 60, 60)
     assert "To train on them," in html.read_text()
-    right = [(facts["run"], row, given[row], (given[row] - 1) % 3 if row < 120 else given[row], 1) for row in rows[:count]]
+    right = [(facts["run"], row, given[row], (given[row] - 1) % 3 if row < 120 else given[row], 1) for row in rows]
     write_csv(decided, ["run", "index", "given", "decided", "drawn"], right)
     page = tmp_path / "all.html"
     ended = invoke(*flags, "--labels", decided, "--json", "--result_dir", tmp_path / "next", "--audit", page)
     found = json.loads(ended.out)
-    trusted = count if count == 60 else 0
-    assert (found["decided"]["labels"], found.get("trusted_rows", 0)) == (count, trusted)
-    assert (f"were drawn at random, and are trained on as trusted ones: {count}" in ended.err) == bool(trusted)
-    assert not set(rows[:count].tolist()) & {int(row["index"]) for row in listed(tmp_path / "next")}
+    assert (found["decided"]["labels"], found["trusted_rows"]) == (60, 60)
+    assert "were drawn at random, and are trained on as trusted ones: 60" in ended.err
+    assert not set(rows.tolist()) & {int(row["index"]) for row in listed(tmp_path / "next")}
     after, every = shown(page)
-    assert (after["run"], after["n_trusted"], sorted(every["rows"])) == (facts["run"], trusted, list(range(600)))
+    assert (after["run"], after["n_trusted"], sorted(every["rows"])) == (facts["run"], 60, list(range(600)))
     others = invoke(*flags, "--labels", decided, "--json", "--method", "self-teaching")
     assert "trusted_rows" not in json.loads(others.out)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "others", "method", "trusted"),
+    [(10, 32, "rdia-ls", True), (9, 32, "rdia-ls", False), (10, 31, "rdia-ls", False), (10, 32, "erm", False)],
+)
+def test_ten_drawn_samples_or_more_are_trusted_if_a_batch_of_others_is_left(
+    drawn: int, others: int, method: Method, trusted: bool
+) -> None:
+    assert can_trust(np.arange(drawn + others) < drawn, Settings(method=method, batch_size=32)) == trusted
 
 
 def test_a_label_that_a_person_kept_is_no_suspect_any_more(mine: Path, tmp_path: Path, invoke: Invoke) -> None:
