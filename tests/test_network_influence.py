@@ -304,54 +304,52 @@ def test_what_cannot_be_used_is_named(change: dict[str, Any], message: str) -> N
         network_influence(small("mlp"), **{**parts, **change, **parts})
 
 
-def test_every_refusal_says_what_is_expected() -> None:
+Refused = tuple[nn.Module, LabelledTensors, dict[str, Any]]
+REFUSALS: dict[str, Callable[[LabelledTensors], Refused]] = {
+    "curvature='gauss-newton', solver='cg', batch=0, damping=None: expected a curvature of ('gauss-newton', 'hessian'), a solver of"
+    " ('cg', 'lissa'), a batch of 1 or more and a damping above 0 (or None)": lambda train: (small("mlp"), train, {"batch": 0}),
+    "train: has 60 samples and 9 labels, expected equally many, and at least one": lambda train: (
+        small("mlp"),
+        train._replace(labels=train.labels[:9]),
+        {},
+    ),
+    "train: has labels from -1 to 1, expected 0 to 2, for 3 logits": lambda train: (
+        small("mlp"),
+        train._replace(labels=train.labels - 1),
+        {},
+    ),
+    "train: has labels from 1 to 3, expected 0 to 2, for 3 logits": lambda train: (
+        small("mlp"),
+        train._replace(labels=train.labels + 1),
+        {},
+    ),
+    "train: has labels of torch.int32, expected torch.int64": lambda train: (
+        small("mlp"),
+        train._replace(labels=train.labels.int()),
+        {},
+    ),
+    "network: no parameter is trainable, expected one or more with requires_grad": lambda train: (
+        small("mlp").requires_grad_(False),
+        train,
+        {},
+    ),
+    "network: gives 1 logits a sample, expected one for each of 2 or more classes": lambda train: (
+        nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double(),
+        train._replace(labels=train.labels % 2),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(("message", "refused"), REFUSALS.items())
+def test_a_refusal_says_what_is_expected_and_changes_nothing(message: str, refused: Callable[[LabelledTensors], Refused]) -> None:
     train, validation = problem()
-    refused: list[tuple[nn.Module, LabelledTensors, dict[str, Any], str]] = [
-        (
-            small("mlp"),
-            train,
-            {"batch": 0},
-            "curvature='gauss-newton', solver='cg', batch=0, damping=None:"
-            " expected a curvature of ('gauss-newton', 'hessian'), a solver of ('cg', 'lissa'), a batch of 1 or more and a damping"
-            " above 0 (or None)",
-        ),
-        (
-            small("mlp"),
-            train._replace(labels=train.labels[:9]),
-            {},
-            "train: has 60 samples and 9 labels, expected equally many, and at least one",
-        ),
-        (
-            small("mlp"),
-            train._replace(labels=train.labels - 1),
-            {},
-            "train: has labels from -1 to 1, expected 0 to 2, for 3 logits",
-        ),
-        (
-            small("mlp"),
-            train._replace(labels=train.labels.int()),
-            {},
-            "train: has labels of torch.int32, expected torch.int64",
-        ),
-        (
-            small("mlp").requires_grad_(False),
-            train,
-            {},
-            "network: no parameter is trainable, expected one or more with requires_grad",
-        ),
-        (
-            nn.Sequential(nn.Flatten(), nn.Linear(64, 1)).double(),
-            train._replace(labels=train.labels % 2),
-            {},
-            "network: gives 1 logits a sample, expected one for each of 2 or more classes",
-        ),
-    ]
-    for network, data, options, message in refused:
-        network.train()
-        with pytest.raises(ValueError, match="expected") as error:
-            network_influence(network, data, validation._replace(labels=validation.labels % 2), **options)
-        assert str(error.value) == message
-        assert all(part.training for part in network.modules())  # it is left as it was, whatever comes
+    network, data, options = refused(train)
+    network.train()
+    with pytest.raises(ValueError, match="expected") as error:
+        network_influence(network, data, validation._replace(labels=validation.labels % 2), **options)
+    assert str(error.value) == message
+    assert all(part.training for part in network.modules())  # it is left as it was, whatever comes
 
 
 def test_one_sample_at_a_time_is_as_good_as_all() -> None:
