@@ -53,6 +53,7 @@ class Dataset(NamedTuple):
     table: Table | None = None  # the user's, if it is one; a row of a part is a place in its frame
     texts: tuple[str, ...] | None = None  # the text of each source row, where its features are a vector
     beside: Path | None = None  # the folder that `files` lie in, if the features are vectors, which say nothing to a person
+    noisy_test: bool = False  # whether the test rows were taken from a user's training rows, with their labels as given
 
 
 Parted = TypeVar("Parted", Source, Dataset)
@@ -259,18 +260,13 @@ def cut(source: Source, name: str, seed: int, asked: Validation, own: bool) -> D
     dataset = divide(source, name, generator(seed, "split"), asked, own)
     if not own:
         return dataset
-    notes = []
-    if not source.test and asked.part != "own":
+    notes, noisy_test = [], not source.test and asked.part != "own"
+    if noisy_test:
         notes.append(OWN_TEST.format(count=len(dataset.test.labels)))
     if asked.part in {"train", "test"} and not source.validation:
         part, use = ("training", "examined") if asked.part == "train" else ("test", "tested on")
         notes.append(OWN_VALIDATION.format(count=len(dataset.validation.labels), part=part, use=use))
-    return dataset._replace(notes=(*notes, *dataset.notes))
-
-
-def has_noisy_test(dataset: Dataset) -> bool:
-    """Whether the test rows were taken from a user's training rows, with their labels as given."""
-    return OWN_TEST.format(count=len(dataset.test.labels)) in dataset.notes
+    return dataset._replace(notes=(*notes, *dataset.notes), noisy_test=noisy_test)
 
 
 def divide(source: Source, name: str, rng: np.random.Generator, asked: Validation = FROM_TRAIN, own: bool = False) -> Dataset:

@@ -68,7 +68,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, X: Frame, y: object = None) -> Any:  # noqa: ARG002
         """The same as `fit` and then `transform`, in half the time."""
-        self._decide(X)
+        X = self._decide(X)
         numbers, categories, texts = (
             [name for name, kind in self.kinds_.items() if kind in kinds]
             for kinds in (("number", "date"), ("category",), ("text",))
@@ -81,13 +81,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             ],
             sparse_threshold=1.0,
         )
-        X = without_units(X, self.units_)
         plain = self._plain(X, self.commas_)
         self.lost_ = {name: cells for name in self._measured() if len(cells := lost_cells(X[name], plain[name]))}
         return with_constant(self.transformer_.fit_transform(plain))
 
-    def _decide(self, X: Frame) -> None:
-        """What each column is. Raises `ValueError`."""
+    def _decide(self, X: Frame) -> Frame:
+        """What each column is, and the table with numbers without their units. Raises `ValueError`."""
         self.kinds_: dict[str, Kind] = {}
         self.left_out_: dict[str, str] = {}
         self.units_: dict[str, str] = {}
@@ -105,10 +104,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 self.units_[name] = unit
         if not self.kinds_:
             raise ValueError(f"no column can be used: {'; '.join(f'{name} {why}' for name, why in self.left_out_.items())}")
-        bare = without_units(X, self.units_)
-        self.commas_ = commas_of({name: bare[name] for name, kind in self.kinds_.items() if kind == "number"})
+        X = without_units(X, self.units_)
+        self.commas_ = commas_of({name: X[name] for name, kind in self.kinds_.items() if kind == "number"})
         orders = {name: order_of(X[name]) for name, kind in self.kinds_.items() if kind == "date"}
         self.orders_ = {name: order for name, order in orders.items() if order}
+        return X
 
     def transform(self, X: Frame) -> Any:
         """(n, d) dense, or CSR if there are categories or texts.

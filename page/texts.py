@@ -24,8 +24,7 @@ BY_PROBABILITY = {
     "suspects": "more likely wrong than right",
     "again": "To repair with them,",
 }
-BY_CHANCE = {
-    **BY_PROBABILITY,
+BY_CHANCE = {  # in place of what a page of a ranking or of losses says
     "lead": "These training rows were drawn at random. Decide all of them, also those that are hard: in the next run they are"
     " trusted rows, by which all others are judged.",
     "decide": "1. Check each label",
@@ -43,19 +42,23 @@ BY_LOSS = {
 }
 
 
+OF_SUSPECTS = ("Wrong labels", "Suspects", "Listed with a promise")  # facts that a page of rows drawn at random has not
+
+
 def texts(facts: Record) -> dict[str, str]:
     """The places of page.html that depend on the run."""
     of_order = {
         "influence": (BY_INFLUENCE, facts_by_influence, metrics_table),
         "wrong": (BY_PROBABILITY, facts_by_probability, metrics_table),
-        "drawn": (BY_CHANCE, facts_of_draw, metrics_table),
-        "drawn, loss": (BY_CHANCE | {"again": BY_LOSS["again"]}, facts_of_training_draw, accuracy_table),
         "loss": (BY_LOSS, facts_by_loss, accuracy_table),
     }
-    said, facts_of, table_of = of_order["drawn, loss" if facts["order"] == "drawn" and "method" in facts else facts["order"]]
-    items = "\n".join(
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts_of(facts).items()
-    )
+    drawn, by_loss = facts["order"] == "drawn", "method" in facts
+    said, facts_of, table_of = of_order[("loss" if by_loss else "wrong") if drawn else facts["order"]]
+    shown = facts_of(facts)
+    if drawn:
+        count = f"{facts['suspects']:,} of {facts['n_train']:,} training {'samples' if by_loss else 'rows'}"
+        said, shown = said | BY_CHANCE, {"Drawn": count, **{name: text for name, text in shown.items() if name not in OF_SUSPECTS}}
+    items = "\n".join(f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>" for name, text in shown.items())
     return {**said, "dataset": html.escape(facts["dataset"]), "facts": items, "table": table_of(facts)}
 
 
@@ -87,18 +90,6 @@ def facts_by_probability(facts: Record) -> dict[str, str]:
         "Rows": f"{facts['n_train']:,} training, {facts['n_trusted']:,} trusted, {facts['n_test']:,} test",
         "Seed": str(facts["seed"]),
     }
-
-
-def facts_of_draw(facts: Record) -> dict[str, str]:
-    """Wrong labels, noise and sizes of a run by the protocol auto whose page shows rows that were drawn at random."""
-    drawn, of_run = f"{facts['suspects']:,} of {facts['n_train']:,} training rows", facts_by_probability(facts)
-    return {"Drawn": drawn, **{name: of_run[name] for name in ("Noise", "Rows", "Seed")}}
-
-
-def facts_of_training_draw(facts: Record) -> dict[str, str]:
-    """The same of a run of RDIA-LS.py."""
-    drawn, of_run = f"{facts['suspects']:,} of {facts['n_train']:,} training samples", facts_by_loss(facts)
-    return {"Drawn": drawn, **{name: of_run[name] for name in ("Method", "Noise", "Samples", "Seed")}}
 
 
 def facts_by_loss(facts: Record) -> dict[str, str]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from data.arrays import digest
-from data.dataset import Dataset, has_noisy_test, load_pictures
+from data.dataset import Dataset, load_pictures
 from data.errors import InputError
 from data.noise import NoisyLabels, redraw_labels
 from data.streams import Stream, generator, stream_seed
@@ -102,7 +102,7 @@ def prepare(
         rate = known or from_first(ranks, lambda: estimated(config, data, given.labels, first, progress))
         settings = with_rate(settings, rate.estimate)
     notes = (*pictures.notes, *rate_notes(rate, data), *trusted_notes(pictures, data))
-    counts, noisy = count_decisions(decided, given, train.labels) if decided else None, has_noisy_test(pictures)
+    counts, noisy = count_decisions(decided, given, train.labels) if decided else None, pictures.noisy_test
     return Prepared(data, state, settings, rate, read, pictures.classes, train.rows, files, given, counts, key, notes, noisy)
 
 
